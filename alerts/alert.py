@@ -1,0 +1,35 @@
+"""What the alert side knows of an anomaly."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+Label = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity"]
+Severity = Literal["info", "warning", "critical"]
+AlertState = Literal["opened", "updated", "closed"]
+
+RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One anomaly at one moment; records of the same `id` are the same anomaly going on.
+
+    `labels` say whom it concerns, and never hold an empty value. `usd_excess` is in dollars so far,
+    `usd_per_hour` in dollars an hour if nobody acts.
+    """
+
+    id: str
+    state: AlertState
+    severity: Severity
+    labels: dict[Label, str]
+    detector: str
+    opened_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None = None
+    observed: float
+    expected: float
+    usd_excess: Decimal
+    usd_per_hour: Decimal
+    reason: str

@@ -1,0 +1,26 @@
+"""The console as a receiver: one block of lines a notification."""
+
+from typing import TextIO
+
+from alerts.dispatcher import Notification
+from alerts.text import cost, headline, reasons, span
+
+
+class ConsoleReceiver:
+    """Writes notifications to a text stream, for people in front of a terminal or a log."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    async def send(self, notification: Notification) -> str:
+        """Write the notification; its reference is the incident's id."""
+        incident = notification.incident
+        lines = [
+            headline(incident),
+            f"{span(incident)} · {cost(incident)}",
+            *reasons(incident),
+            *incident.notes,
+        ]
+        self._stream.write("\n   ".join(lines) + f"\n   incident {incident.id}, told because {notification.because}\n")
+        self._stream.flush()
+        return incident.id

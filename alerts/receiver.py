@@ -1,0 +1,20 @@
+"""What every way of telling people promises."""
+
+from typing import Protocol
+
+from alerts.dispatcher import Notification
+
+
+class DeliveryFailed(Exception):
+    """A notification was not taken. `permanent` says that trying again is of no use."""
+
+    def __init__(self, why: str, *, permanent: bool) -> None:
+        self.permanent = permanent
+        super().__init__(why)
+
+
+class Receiver(Protocol):
+    """Sends notifications to people."""
+
+    async def send(self, notification: Notification) -> str:
+        """Send, and give the receiver's own reference of the message; raises DeliveryFailed."""

@@ -1,0 +1,1 @@
+"""Slack: `render` makes blocks of an incident (pure), `client` sends them."""

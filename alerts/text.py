@@ -1,0 +1,59 @@
+"""An incident in words: the few lines that every receiver shows."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from alerts.alert import Alert
+from alerts.incident import Incident
+
+_WHAT = {
+    "burst": "spends far above its usual rate",
+    "loop": "runs in a loop",
+    "budget": "uses up its budget",
+}
+_SIGNS = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
+
+
+def headline(incident: Incident) -> str:
+    """Say who does what, in one line."""
+    if incident.state == "resolved":
+        return f"🟢 {who(incident.main)} is back to normal"
+    kind = incident.main.labels.get("kind", "")
+    return f"{_SIGNS[incident.severity]} {who(incident.main)} {_WHAT.get(kind, f'shows a {kind}')}"
+
+
+def who(alert: Alert) -> str:
+    """Name the narrowest holder of the spend, with its tenant: `acme · support · triage`."""
+    return " · ".join(alert.labels[name] for name in ("tenant", "use_case", "agent") if name in alert.labels)
+
+
+def money(amount: Decimal) -> str:
+    """Write dollars for people: cents below 1,000 dollars, fractions of a cent below one."""
+    digits = 2 if abs(amount) >= Decimal("0.01") or not amount else 4
+    return f"${amount:,.{digits}f}"
+
+
+def cost(incident: Incident) -> str:
+    """Say what it has cost and goes on costing."""
+    so_far = f"{money(incident.usd_excess)} above normal"
+    if incident.state == "resolved":
+        return f"{so_far} in all"
+    return f"{so_far} so far, {money(incident.usd_per_hour)} an hour if nobody acts"
+
+
+def span(incident: Incident) -> str:
+    """Say since when, or from when to when (UTC)."""
+    since = f"since {_clock(incident.opened_at)}"
+    return f"{since} until {_clock(incident.resolved_at)} UTC" if incident.resolved_at else f"{since} UTC"
+
+
+def reasons(incident: Incident, most: int = 5) -> list[str]:
+    """List why, the weightiest first, each once."""
+    alerts = sorted(incident.alerts.values(), key=lambda alert: (-alert.usd_excess, alert.id))
+    found = list(dict.fromkeys(f"{who(alert)}: {alert.reason}" for alert in alerts))
+    more = len(found) - most
+    return found[:most] + ([f"and {more} more"] if more > 0 else [])
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S")

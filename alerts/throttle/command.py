@@ -1,0 +1,85 @@
+"""The throttle command: small, versioned, idempotent, and never without an end."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Action = Literal["limit_rate", "cap_steps", "downgrade_model", "block_tool", "pause", "release"]
+Mode = Literal["enforce", "suggest"]
+
+
+class CommandScope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whom a command binds; an empty field stands for all."""
+
+    tenant: Annotated[str, Meta(min_length=1)]
+    use_case: str = ""
+    agent: str = ""
+    session: str = ""
+
+    def key(self) -> str:
+        """Spell the scope as the record's key.
+
+        >>> CommandScope("acme", "support", "triage").key()
+        'tenant=acme/use_case=support/agent=triage'
+        """
+        named = zip(self.__struct_fields__, msgspec.structs.astuple(self), strict=True)
+        return "/".join(f"{name}={_quote(value)}" for name, value in named if value)
+
+    def covers(self, other: "CommandScope") -> bool:
+        """Tell whether everything that `other` names falls under this scope."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return all(mine in ("", theirs) for mine, theirs in pairs)
+
+    @property
+    def narrowness(self) -> int:
+        """How many fields are named: the most specific scope wins."""
+        return sum(bool(value) for value in msgspec.structs.astuple(self))
+
+
+class CommandReason(msgspec.Struct, frozen=True):
+    """Why a command was issued, for whoever is refused by it. `usd_per_hour` is decimal dollars."""
+
+    incident: str
+    detector: str
+    text: str
+    observed: float
+    expected: float
+    usd_per_hour: str
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway is to do, until `expires_at`. Per scope, the highest `generation` holds."""
+
+    schema: Literal["tidegate.throttle/1"] = "tidegate.throttle/1"
+    id: str
+    scope: CommandScope
+    action: Action
+    params: dict[str, int | str] = {}
+    mode: Mode
+    reason: CommandReason
+    issued_at: datetime
+    expires_at: datetime
+    generation: Annotated[int, Meta(ge=1)]
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway did with a command."""
+
+    command: str
+    gateway: str
+    state: Literal["applied", "refused", "released"]
+    at: datetime
+    detail: str = ""
+
+
+def command_id(scope: CommandScope, incident: str, generation: int) -> str:
+    """Derive a command's id from what it is about."""
+    about = f"{scope.key()}\x00{incident}\x00{generation}"
+    return blake2b(about.encode(), digest_size=12).hexdigest()
+
+
+def _quote(name: str) -> str:
+    return name.replace("%", "%25").replace("/", "%2F").replace("=", "%3D")

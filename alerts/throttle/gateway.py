@@ -1,0 +1,41 @@
+"""A gateway's side: the current state of the throttle topic, and what it means for one request."""
+
+import msgspec
+
+from alerts.throttle.command import Command, CommandScope
+
+
+class GatewayState:
+    """The commands that a gateway has read, one a scope. Feed it the whole topic from its start.
+
+    >>> GatewayState().command_for(CommandScope("acme"), now=0.0) is None
+    True
+    """
+
+    def __init__(self) -> None:
+        self._commands: dict[str, Command] = {}
+
+    def apply(self, key: str, record: bytes | None) -> Command | None:
+        """Take in a record of the topic; gives the command if it is news.
+
+        A record that is no command raises msgspec.ValidationError; one of an old generation is passed over.
+        """
+        if record is None:
+            self._commands.pop(key, None)
+            return None
+        command = msgspec.json.decode(record, type=Command)
+        known = self._commands.get(key)
+        if known and known.generation >= command.generation:
+            return None
+        self._commands[key] = command
+        return command
+
+    def command_for(self, request: CommandScope, now: float) -> Command | None:
+        """Find the enforced command that binds a request at `now` (epoch seconds): the most specific scope wins."""
+        binding = [
+            command
+            for command in self._commands.values()
+            if command.mode == "enforce" and command.scope.covers(request) and command.expires_at.timestamp() > now
+        ]
+        found = max(binding, key=lambda command: command.scope.narrowness, default=None)
+        return None if found is None or found.action == "release" else found

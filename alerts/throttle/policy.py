@@ -1,0 +1,40 @@
+"""Which alert leads to which action on which scope."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from alerts.alert import Alert, Label
+from alerts.throttle.command import Action, CommandScope, Mode
+
+ScopeLevel = Literal["session", "agent", "use_case", "tenant"]
+_PARTS: dict[ScopeLevel, tuple[Label, ...]] = {
+    "session": ("tenant", "use_case", "agent", "session"),
+    "agent": ("tenant", "use_case", "agent"),
+    "use_case": ("tenant", "use_case"),
+    "tenant": ("tenant",),
+}
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule: alerts of `kind` throttle `scope` by `action`. `expires` is in seconds.
+
+    Where an alert does not name the scope's part (a tenant's burst names no agent), the command binds what it names.
+    """
+
+    kind: str
+    scope: ScopeLevel
+    action: Action
+    mode: Mode = "suggest"
+    params: dict[str, int | str] = {}
+    expires: float = 900.0
+
+    def scope_of(self, labels: Mapping[Label, str]) -> CommandScope:
+        """Give the scope that the command binds."""
+        return CommandScope(**{name: labels.get(name, "") for name in _PARTS[self.scope]})
+
+
+def policy_for(policies: Sequence[Policy], alert: Alert) -> Policy | None:
+    """Find the first policy for an alert's kind."""
+    return next((policy for policy in policies if policy.kind == alert.labels.get("kind")), None)

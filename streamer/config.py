@@ -1,0 +1,258 @@
+"""The configuration's sections and their defaults; `streamer.settings` reads them from a file and the environment."""
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Level = Literal["tenant", "use_case", "agent", "model"]
+AlertLabel = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity"]
+AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are mistakes, and nothing changes after the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaConfig(Section):
+    """How Kafka is reached, and which topics are used."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    topic_prefix: str = "tidegate."
+    group: str = "tidegate"
+    partitions: Annotated[int, Field(ge=1)] = 4
+    replication: Annotated[int, Field(ge=1)] = 1
+    create_topics: bool = True
+    idempotence: bool = True
+    checkpoint_seconds: Positive = 1.0
+    session_timeout_seconds: Positive = 30.0
+    rebalance_timeout_seconds: Positive = 30.0
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+
+    @model_validator(mode="after")
+    def _sasl_has_a_user(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not self.sasl_username:
+            raise ValueError("security_protocol asks for SASL, but sasl_username is empty")
+        return self
+
+
+class EventsConfig(Section):
+    """What the front door accepts."""
+
+    max_record_bytes: Annotated[int, Field(gt=0)] = 8 << 20
+    max_future_seconds: NotNegative = 300.0
+    duplicate_span_seconds: Positive = 3600.0
+    default_tenant: str = ""
+    hash_key: SecretStr = SecretStr("")
+
+
+class WindowsConfig(Section):
+    """Event time."""
+
+    size_seconds: Positive = 10.0
+    lateness_seconds: NotNegative = 5.0
+    grace_seconds: NotNegative = 5.0
+    max_entities: Annotated[int, Field(ge=10)] = 10_000
+
+
+class PricingConfig(Section):
+    """Dollars per unit of what is not priced by tokens."""
+
+    tool: Annotated[Decimal, Field(ge=0)] | None = None
+    vector: Annotated[Decimal, Field(ge=0)] | None = None
+    evaluation: Annotated[Decimal, Field(ge=0)] | None = None
+    human_review: Annotated[Decimal, Field(ge=0)] | None = None
+    saas: Annotated[Decimal, Field(ge=0)] | None = None
+
+    def units(self) -> dict[str, Decimal]:
+        """Give the prices that are set."""
+        return {name: price for name, price in self if price is not None}
+
+
+class FloorsConfig(Section):
+    """How far above its expected value a window must be, in the metric's own unit, to be a burst."""
+
+    tokens: NotNegative = 20_000.0
+    steps: NotNegative = 30.0
+    tool_calls: NotNegative = 30.0
+    requests: NotNegative = 30.0
+    usd: NotNegative = 0.10
+
+
+class BurstConfig(Section):
+    """The burst detector."""
+
+    enabled: bool = True
+    levels: tuple[Level, ...] = ("tenant", "use_case", "agent")
+    half_life_seconds: Positive = 900.0
+    warm_up_seconds: Positive = 300.0
+    deviations: Positive = 6.0
+    ratio: Annotated[float, Field(gt=1)] = 4.0
+    floors: FloorsConfig = FloorsConfig()
+    clear_windows: Annotated[int, Field(ge=1)] = 3
+    max_series: Annotated[int, Field(ge=10)] = 5_000
+
+
+class LoopConfig(Section):
+    """The loop detector."""
+
+    enabled: bool = True
+    repeats: Annotated[int, Field(ge=2)] = 6
+    memory: Annotated[int, Field(ge=4, le=1024)] = 32
+    cycle_repeats: Annotated[int, Field(ge=2)] = 4
+    longest_cycle: Annotated[int, Field(ge=1, le=16)] = 4
+    span_seconds: Positive = 900.0
+    quiet_seconds: Positive = 30.0
+    max_sessions: Annotated[int, Field(ge=10)] = 5_000
+
+    @model_validator(mode="after")
+    def _cycles_fit_the_memory(self) -> Self:
+        if self.cycle_repeats * self.longest_cycle > self.memory or self.repeats > self.memory:
+            raise ValueError("memory is too short for repeats, or for cycle_repeats times longest_cycle")
+        return self
+
+
+class DetectConfig(Section):
+    """All detectors that judge."""
+
+    burst: BurstConfig = BurstConfig()
+    loop: LoopConfig = LoopConfig()
+
+
+class BudgetConfig(Section):
+    """One budget: what a tenant, or one of its use cases, may use up in a calendar month (UTC)."""
+
+    tenant: Annotated[str, Field(min_length=1)]
+    use_case: str = ""
+    metric: Literal["usd", "tokens", "steps", "tool_calls"] = "usd"
+    limit: Annotated[Decimal, Field(gt=0)]
+    soft: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
+
+
+class ReceiverConfig(Section):
+    """Where notifications go."""
+
+    name: Annotated[str, Field(min_length=1)]
+    type: Literal["console", "slack"]
+    channel: str = ""
+
+    @model_validator(mode="after")
+    def _slack_needs_a_channel(self) -> Self:
+        if self.type == "slack" and not self.channel:
+            raise ValueError("a receiver of type slack needs a channel")
+        return self
+
+
+class RouteConfig(Section):
+    """One route: the first whose labels all match takes the alert."""
+
+    match: dict[AlertLabel, str] = {}
+    receiver: str
+    group_by: tuple[AlertLabel, ...] = ("tenant", "kind")
+    group_wait_seconds: NotNegative = 2.0
+    group_interval_seconds: NotNegative = 60.0
+    repeat_interval_seconds: Positive = 14_400.0
+
+
+class AlertsConfig(Section):
+    """Routing of alerts to people."""
+
+    receivers: tuple[ReceiverConfig, ...] = (ReceiverConfig(name="console", type="console"),)
+    routes: tuple[RouteConfig, ...] = (RouteConfig(receiver="console"),)
+    keep_resolved_seconds: Positive = 3600.0
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        names = [receiver.name for receiver in self.receivers]
+        unknown = sorted({route.receiver for route in self.routes} - set(names))
+        if unknown:
+            raise ValueError(f"routes name receivers that do not exist: {', '.join(unknown)}")
+        if len(names) != len(set(names)):
+            raise ValueError("two receivers have the same name")
+        if not self.routes or self.routes[-1].match:
+            raise ValueError("the last route must match everything (no `match`), so that no alert is lost")
+        return self
+
+
+class SlackConfig(Section):
+    """The Slack app; the token may also come from SLACK_BOT_TOKEN."""
+
+    token: SecretStr = SecretStr("")
+    base_url: str = "https://slack.com/api/"
+    timeout_seconds: Positive = 10.0
+
+
+class PolicyConfig(Section):
+    """Which anomaly leads to which action on which scope."""
+
+    kind: AnomalyKind
+    scope: Literal["session", "agent", "use_case", "tenant"] = "agent"
+    action: Literal["limit_rate", "cap_steps", "downgrade_model", "block_tool", "pause"]
+    mode: Literal["suggest", "enforce"] = "suggest"
+    params: dict[str, int | str] = {}
+    expires_seconds: Positive = 900.0
+
+
+class ThrottleConfig(Section):
+    """Commands to gateways."""
+
+    enabled: bool = True
+    policies: tuple[PolicyConfig, ...] = ()
+    hold_seconds: NotNegative = 60.0
+    tombstone_seconds: NotNegative = 300.0
+    max_live: Annotated[int, Field(ge=1)] = 100
+
+
+class WebConfig(Section):
+    """Health and metrics of the worker."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 6066
+
+
+class IngestConfig(Section):
+    """The HTTP front door."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8088
+    max_body_bytes: Annotated[int, Field(gt=0)] = 8 << 20
+
+
+class LogConfig(Section):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Config(Section):
+    """The whole configuration; every section may be left out."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    events: EventsConfig = EventsConfig()
+    windows: WindowsConfig = WindowsConfig()
+    pricing: PricingConfig = PricingConfig()
+    detect: DetectConfig = DetectConfig()
+    budgets: tuple[BudgetConfig, ...] = ()
+    alerts: AlertsConfig = AlertsConfig()
+    slack: SlackConfig = SlackConfig()
+    throttle: ThrottleConfig = ThrottleConfig()
+    web: WebConfig = WebConfig()
+    ingest: IngestConfig = IngestConfig()
+    log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _slack_has_a_token(self) -> Self:
+        if any(receiver.type == "slack" for receiver in self.alerts.receivers) and not self.slack.token:
+            raise ValueError("a receiver is of type slack, but slack.token (or SLACK_BOT_TOKEN) is empty")
+        return self

@@ -1,0 +1,1 @@
+"""The demo: broker, traffic, a gateway and a screen, in one command."""

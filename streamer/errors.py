@@ -1,0 +1,32 @@
+"""The one tree of errors that Tidegate raises.
+
+TidegateError
+├── ConfigInvalid     the configuration has mistakes; all of them are listed
+├── SourceUnreadable  a replay source cannot be read
+├── BrokerFailed      the embedded broker did not start
+└── KafkaUnreachable  no broker answers, or a topic is not as it must be
+"""
+
+
+class TidegateError(Exception):
+    """Base of all errors that the command line explains in one line and exits 1 for."""
+
+
+class ConfigInvalid(TidegateError):
+    """The configuration has mistakes; `mistakes` holds one sentence each, with its place."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(mistakes))
+
+
+class SourceUnreadable(TidegateError):
+    """A replay source is missing, of an unknown kind, or damaged."""
+
+
+class BrokerFailed(TidegateError):
+    """The embedded broker died or was not ready in time."""
+
+
+class KafkaUnreachable(TidegateError):
+    """No Kafka broker answers at the configured address, or a topic is missing."""

@@ -1,0 +1,1 @@
+"""The front door: bytes in any accepted format become `UsageEvent` or `Rejected`."""

@@ -1,0 +1,51 @@
+"""The canonical format: the fields of `UsageEvent` themselves, and the checks that types cannot state."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from streamer.events.rejected import Rejected, rejected_by
+from streamer.events.usage import UsageEvent
+
+# The first LLM bill is younger than this; a clock that lost its battery says 1970.
+EARLIEST = 946_684_800.0
+LARGEST_USD = Decimal(10) ** 12
+
+decode_one = msgspec.json.Decoder(UsageEvent).decode
+decode_many = msgspec.json.Decoder(list[UsageEvent]).decode
+
+
+def recognises(item: Mapping[str, Any]) -> bool:
+    """Tell whether `item` means to be a canonical event: any of the required fields will do."""
+    return "tenant" in item or ("id" in item and "time" in item)
+
+
+def event_of(fields: Mapping[str, Any], latest: float, item: int = 0) -> UsageEvent | Rejected:
+    """Build the event that `fields` describe, or say why not.
+
+    `latest` is the last moment (epoch seconds) at which an event may claim to have happened.
+    """
+    try:
+        event = msgspec.convert(fields, UsageEvent)
+    except msgspec.ValidationError as error:
+        return rejected_by(error, item)
+    return checked(event, latest, item)
+
+
+def checked(event: UsageEvent, latest: float, item: int = 0) -> UsageEvent | Rejected:
+    """Apply the checks that the types cannot state: time, cached tokens within input tokens, finite money."""
+    if not EARLIEST <= event.time.timestamp() <= latest:
+        return Rejected("impossible_time", f"time {event.time.isoformat()} is out of bounds", item)
+    if event.cache_read_tokens + event.cache_write_tokens > event.input_tokens:
+        return Rejected("impossible_count", "cached tokens exceed input_tokens, which include them", item)
+    if not _is_money(event.cost_usd):
+        return Rejected("wrong_type", "cost_usd is no finite amount under 10**12", item)
+    if not _is_money(event.quantity) or event.quantity < 0:
+        return Rejected("negative_count", "quantity must be finite, and 0 or more", item)
+    return event
+
+
+def _is_money(amount: Decimal | None) -> bool:
+    return amount is None or (amount.is_finite() and abs(amount) < LARGEST_USD)

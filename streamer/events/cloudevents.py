@@ -1,0 +1,56 @@
+"""CloudEvents 1.0: structured and batch JSON, and binary mode with ``ce_*`` (Kafka) or ``ce-*`` (HTTP) headers.
+
+The event's `data` carries canonical field names; attributes fill what the data leave out.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+_ALIASES = {"cached_input_tokens": "cache_read_tokens", "run_id": "session"}
+
+
+def recognises(item: Mapping[str, Any]) -> bool:
+    """Tell whether `item` has the attributes that every CloudEvent must have."""
+    return "specversion" in item and "type" in item and "source" in item
+
+
+def fields_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Map one structured event onto the fields of a canonical event.
+
+    Raises ValueError where the data are not a JSON object.
+    """
+    fields = {_ALIASES.get(name, name): value for name, value in _data(item).items()}
+    for name in ("tenant", "agent", "session"):
+        if item.get(name):
+            fields.setdefault(name, item[name])
+    fields |= {name: item[name] for name in ("id", "source") if name in item}
+    if "time" in item:
+        fields["time"] = item["time"]
+    fields.setdefault("requests", 1 if fields.get("kind", "llm") == "llm" else 0)
+    return fields
+
+
+def structured(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
+    """Turn a binary-mode message into the structured event it stands for; None if it is not in binary mode.
+
+    Header values are percent-encoded, as the HTTP and Kafka bindings ask. Raises ValueError for data that are not JSON.
+    """
+    attributes = {
+        name[3:]: unquote(value) for name, value in headers.items() if name.startswith(("ce_", "ce-")) and value
+    }
+    if not recognises(attributes):
+        return None
+    return {**attributes, "data": orjson.loads(body)}
+
+
+def _data(item: Mapping[str, Any]) -> dict[str, Any]:
+    data = item.get("data")
+    if data is None and isinstance(item.get("data_base64"), str):
+        data = orjson.loads(base64.b64decode(item["data_base64"], validate=True))
+    if not isinstance(data, dict):
+        raise ValueError("the data of the CloudEvent are no JSON object")
+    return data

@@ -1,0 +1,64 @@
+"""What a dead letter may carry of a rejected record: everything but prompts, answers and tool arguments."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+# Field names, over all accepted formats, whose values are somebody's words.
+PRIVATE = frozenset(
+    [
+        "messages",
+        "response",
+        "prompt",
+        "completion",
+        "input",
+        "output",
+        "content",
+        "text",
+        "arguments",
+        "result",
+        'system_instructions"',
+        '"',
+        "choices",
+        "instructions",
+        "error_str",
+        "error_information",
+        "traceback",
+        "requester_metadata",
+        'headers"',
+        '"',
+        "inputBodyJson",
+        "outputBodyJson",
+        "tool_args",
+        "body",
+        "query",
+        "documents",
+    ]
+)
+REMOVED = "[removed]"
+_PRIVATE_KEY = re.compile(rb'"(?:' + b"|".join(sorted(name.encode() for name in PRIVATE)) + rb')"\s*:')
+
+
+def redact(record: bytes) -> bytes:
+    """Give what may be kept of `record`: decoded JSON without private values, else its bytes up to the first one.
+
+    >>> redact(b'{"id": 1, "messages": [{"content": "secret"}]}')
+    b'{"id":1,"messages":"[removed]"}'
+    >>> redact(b'{"id": 1, "prompt": "sec')
+    b'{"id": 1, '
+    """
+    try:
+        return orjson.dumps(_without(orjson.loads(record)))
+    except (ValueError, RecursionError):
+        found = _PRIVATE_KEY.search(record)
+        return record[: found.start()] if found else record
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: REMOVED if name in PRIVATE else _without(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without(inner) for inner in value]
+    return value

@@ -1,0 +1,96 @@
+"""Writes the state of a partition so that a crash leaves either the old checkpoint or the new one, never a mixture.
+
+Each part of the state has two slots and is written to them in turn; a head record, written last, says which
+checkpoint holds and up to which offsets it has applied its sources. A part newer than the head belongs to a
+checkpoint that was never finished, and the other slot is taken. Records live in a compacted changelog topic.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+_GENERATION = struct.Struct(">Q")
+# A part with a generation and nothing behind it was dropped in that generation.
+_DROPPED = b""
+Record = tuple[bytes, bytes | None]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Which checkpoint holds, and the next offset to apply of each source topic."""
+
+    generation: int = 0
+    positions: dict[str, int] = {}
+
+
+class Checkpoints:
+    """The slots of one partition's state. Pure: it makes records, and others write them.
+
+    >>> log = Checkpoints(0)
+    >>> stored = dict(log.parts([("a", b"1")]) + [log.head({"usage": 7})])
+    >>> again = Checkpoints(0)
+    >>> again.restore(stored), again.positions
+    ({'a': b'1'}, {'usage': 7})
+    """
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+        self._head = Head()
+        self._slots: dict[str, int] = {}
+        self._garbage: list[str] = []
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The next offset to apply of each source topic, as of the last checkpoint."""
+        return self._head.positions
+
+    def parts(self, changes: Iterable[tuple[str, bytes | None]]) -> list[Record]:
+        """Make the records of a checkpoint's changed parts (None: dropped); to be stored before its head."""
+        changes = list(changes)
+        garbage, self._garbage = self._garbage, []
+        stamp = _GENERATION.pack(self._head.generation + 1)
+        records = [self._part(name, part, stamp) for name, part in changes]
+        rewritten = {name for name, _ in changes}
+        return records + [record for name in garbage if name not in rewritten for record in self._buried(name)]
+
+    def head(self, positions: Mapping[str, int]) -> Record:
+        """Make the record that turns the parts written before it into the checkpoint that holds."""
+        self._head = Head(self._head.generation + 1, dict(positions))
+        return f"{self._partition}:head".encode(), msgspec.msgpack.encode(self._head, order="deterministic")
+
+    def restore(self, stored: Mapping[bytes, bytes]) -> dict[str, bytes]:
+        """Take up what is stored of this partition, and give the parts of the checkpoint that holds."""
+        head = stored.get(f"{self._partition}:head".encode())
+        self._head = msgspec.msgpack.decode(head, type=Head) if head else Head()
+        newest: dict[str, tuple[int, int, bytes]] = {}
+        for key, value in stored.items():
+            partition, slot, name = _read_key(key)
+            (generation,) = _GENERATION.unpack_from(value) if slot >= 0 else (0,)
+            if partition == self._partition and 0 < generation <= self._head.generation:
+                newest[name] = max(newest.get(name, (0, 0, b"")), (generation, slot, value[_GENERATION.size :]))
+        self._slots = {name: slot for name, (_, slot, _) in newest.items()}
+        return {name: part for name, (_, _, part) in newest.items() if part != _DROPPED}
+
+    def _part(self, name: str, part: bytes | None, stamp: bytes) -> Record:
+        slot = self._slots[name] = 1 - self._slots.get(name, 1)
+        if part is None:
+            # Both slots can go once a later checkpoint begins, for by then this one holds.
+            self._garbage.append(name)
+        return _key(self._partition, slot, name), stamp + (_DROPPED if part is None else part)
+
+    def _buried(self, name: str) -> list[Record]:
+        """Tombstones, the old value's first: without the mark that it was dropped it would count again."""
+        marked = self._slots.pop(name)
+        return [(_key(self._partition, slot, name), None) for slot in (1 - marked, marked)]
+
+
+def _key(partition: int, slot: int, name: str) -> bytes:
+    return f"{partition}:{slot}:{name}".encode()
+
+
+def _read_key(key: bytes) -> tuple[int, int, str]:
+    partition, _, rest = key.decode().partition(":")
+    if rest == "head":
+        return int(partition), -1, ""
+    slot, _, name = rest.partition(":")
+    return int(partition), int(slot), name

@@ -1,0 +1,98 @@
+"""The topics by name, and their creation with the settings that CONTRACTS.md asks for."""
+
+import asyncio
+
+import msgspec
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streamer.config import KafkaConfig
+from streamer.errors import KafkaUnreachable
+from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
+
+_COMPACT = {"cleanup.policy": "compact"}
+_LARGE = {"max.message.bytes": str(MOST_REQUEST_BYTES)}
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """The names of all topics of one deployment."""
+
+    raw: str
+    usage: str
+    rollups: str
+    anomalies: str
+    alerts: str
+    throttle: str
+    acks: str
+    feedback: str
+    dead_letters: str
+
+    @classmethod
+    def named(cls, prefix: str) -> "Topics":
+        """Put the deployment's prefix before each name."""
+        names = ("raw", "usage", "rollups", "anomalies", "alerts", "throttle", "throttle-acks", "feedback")
+        return cls(*(f"{prefix}{name}" for name in (*names, "dead-letter")))
+
+
+def changelog(group: str, table: str) -> str:
+    """Name the topic that keeps a table of the consumer group, as Faust names it."""
+    return f"{group}-{table}-changelog"
+
+
+async def ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> dict[str, int]:
+    """Create what is missing, and give the partition count of each topic that exists.
+
+    `tables` gives each table's partition count, 0 for as many as the usage topic has. Raises KafkaUnreachable.
+    """
+    try:
+        async with asyncio.timeout(30):
+            return await _ensure(kafka, topics, tables)
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnreachable(f"no Kafka broker answers at {kafka.bootstrap}: {error or 'timed out'}") from error
+
+
+async def _ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> dict[str, int]:
+    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
+    await admin.start()
+    try:
+        found = await _partitions(admin)
+        usage = found.get(topics.usage, kafka.partitions)
+        missing = [topic for topic in _wanted(kafka, topics, tables, usage) if topic.name not in found]
+        if missing and not kafka.create_topics:
+            names = ", ".join(topic.name for topic in missing)
+            raise KafkaUnreachable(f"these topics are missing, and kafka.create_topics is off: {names}")
+        for topic in missing:
+            await _create(admin, topic)
+        return {**found, **{topic.name: topic.num_partitions for topic in missing}}
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: NewTopic) -> None:
+    answer = await admin.create_topics([topic])
+    for name, code, *message in getattr(answer, "topic_errors", ()):
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise KafkaUnreachable(f"topic {name} could not be created: error {code} {message}")
+
+
+async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    names = await admin.list_topics()
+    described = await admin.describe_topics(list(names)) if names else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def _wanted(kafka: KafkaConfig, topics: Topics, tables: dict[str, int], usage: int) -> list[NewTopic]:
+    def topic(name: str, partitions: int, **config: str) -> NewTopic:
+        return NewTopic(name, partitions, kafka.replication, topic_configs=config)
+
+    keyed = [topics.raw, topics.usage, topics.rollups]
+    single = [topics.anomalies, topics.acks, topics.feedback, topics.dead_letters]
+    return [
+        *(topic(name, usage, **_LARGE) for name in keyed),
+        *(topic(name, 1, **_LARGE) for name in single),
+        *(topic(name, 1, **_COMPACT) for name in (topics.alerts, topics.throttle)),
+        *(
+            topic(changelog(kafka.group, table), count or usage, **_COMPACT, **_LARGE)
+            for table, count in tables.items()
+        ),
+    ]

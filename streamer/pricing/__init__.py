@@ -1,0 +1,1 @@
+"""Dollars: every usage event gets a cost, and it is said where the cost is from."""

@@ -1,0 +1,71 @@
+"""The price book: what one usage event costs, and whether that was given, computed, or is not known."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from streamer.events.usage import UsageEvent
+from streamer.pricing.models import TokenPrice, price_of
+from streamer.pricing.money import ZERO, dollars
+
+# Past so many names without a price a warning for each helps nobody; the metric still counts them.
+_MOST_NAMES = 1000
+
+Origin = Literal["given", "computed", "unpriced", "free"]
+
+
+class Cost(NamedTuple):
+    """The dollars of one event, and where the figure is from. Unpriced counts as 0 and is reported as unpriced."""
+
+    usd: Decimal
+    origin: Origin
+
+
+class PriceBook:
+    """Prices events; looks a model up once per model and day.
+
+    `unit_prices` gives dollars per unit (or per call, where an event has no quantity) of the kinds that are
+    not tokens: tool, vector, evaluation, human_review, saas. A given cost beats a computed one.
+    """
+
+    def __init__(self, unit_prices: Mapping[str, Decimal] | None = None) -> None:
+        self._units = dict(unit_prices or {})
+        # Bounded: a tenant that invents model names must not fill the memory.
+        self._models = lru_cache(maxsize=4096)(price_of)
+        self._unpriced: dict[str, bool] = {}
+
+    def cost(self, event: UsageEvent) -> Cost:
+        """Price one event, rounded once to the femtodollar."""
+        if event.cost_usd is not None:
+            return Cost(dollars(event.cost_usd), "given")
+        if event.kind == "outcome":
+            return Cost(ZERO, "free")
+        if event.model and (event.kind in ("llm", "evaluation")):
+            return self._tokens(event)
+        if event.kind in self._units:
+            amount = event.quantity or event.tool_calls or 1
+            return Cost(dollars(self._units[event.kind] * amount), "computed")
+        return self._unknown(event)
+
+    def news(self) -> list[str]:
+        """Name what was found to have no price since the last call, each once, for a warning."""
+        news = [name for name, told in self._unpriced.items() if not told]
+        self._unpriced.update(dict.fromkeys(news, True))
+        return news
+
+    def _tokens(self, event: UsageEvent) -> Cost:
+        if not event.input_tokens and not event.output_tokens:
+            return Cost(ZERO, "free")
+        price = self._model(event.provider, event.model, event.time.date())
+        return Cost(dollars(price.cost(event)), "computed") if price else self._unknown(event)
+
+    def _unknown(self, event: UsageEvent) -> Cost:
+        name = f"model {event.provider}/{event.model}" if event.model else f"kind {event.kind}"
+        if len(self._unpriced) < _MOST_NAMES:
+            self._unpriced.setdefault(name, False)
+        return Cost(ZERO, "unpriced")
+
+    def _model(self, provider: str, model: str, day: date) -> TokenPrice | None:
+        return self._models(provider, model, day)

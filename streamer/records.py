@@ -1,0 +1,93 @@
+"""The records that Tidegate writes about usage: anomalies and rollups, as CONTRACTS.md names their fields."""
+
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from streamer.pricing.money import ZERO, CostKind
+
+AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
+AnomalyState = Literal["opened", "updated", "closed"]
+Severity = Literal["info", "warning", "critical"]
+
+
+class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which part of a tenant something is about; empty fields mean all of it."""
+
+    use_case: str = ""
+    agent: str = ""
+    model: str = ""
+    session: str = ""
+    tool: str = ""
+
+
+class Anomaly(msgspec.Struct, kw_only=True):
+    """What a detector says: since when, how far from normal, what it costs, and why.
+
+    `id` derives from what it is about and when it was known, so that saying it again is the same record.
+    `observed` and `expected` are in the unit of the series' metric a window (calls for a loop, dollars or
+    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts.
+    """
+
+    id: str
+    state: AnomalyState = "opened"
+    kind: AnomalyKind
+    tenant: str
+    scope: Scope
+    series: str
+    detector: str
+    opened_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None = None
+    severity: Severity
+    observed: float
+    expected: float
+    score: float
+    usd_excess: Decimal = ZERO
+    usd_per_hour: Decimal = ZERO
+    reason: str
+
+
+class Rollup(msgspec.Struct, kw_only=True):
+    """One entity's totals in one closed window.
+
+    Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed.
+    """
+
+    series: str
+    level: str
+    tenant: str
+    scope: Scope
+    start: datetime
+    end: datetime
+    late: bool = False
+    events: int
+    errors: int
+    requests: int
+    steps: int
+    tool_calls: int
+    outcomes: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    unpriced: int
+    usd: Decimal
+    usd_by_kind: dict[CostKind, Decimal]
+
+
+def anomaly_id(kind: str, tenant: str, series: str, opened_at: datetime) -> str:
+    """Derive an anomaly's id from what it is about; the same in every process and every replay."""
+    about = "\x00".join((kind, tenant, series, opened_at.isoformat()))
+    return blake2b(about.encode(), digest_size=12).hexdigest()
+
+
+def severity_of(usd_per_hour: Decimal, score: float) -> Severity:
+    """Rank an anomaly by what it costs an hour, and by how sure the detector is where that is little."""
+    if usd_per_hour >= 100 or (usd_per_hour >= 10 and score >= 0.9):
+        return "critical"
+    return "warning" if usd_per_hour >= 1 or score >= 0.6 else "info"

@@ -1,0 +1,91 @@
+"""Reads the configuration from its file and the environment, and lists every mistake with its place."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streamer.config import Config
+from streamer.errors import ConfigInvalid
+
+PREFIX = "TIDEGATE_"
+# Variables of the project's own tools and tests, which are no settings.
+_NOT_SETTINGS = ("TIDEGATE_TEST_", "TIDEGATE_CONFIG")
+
+
+class _Layered(Config, BaseSettings):
+    """The configuration with the environment laid over what the constructor was given."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None) -> Config:
+    """Read `path` (None: defaults only) and the environment; raises ConfigInvalid with all mistakes."""
+    values = _with_slack_token(_from_file(path) if path else {})
+    strange = _unknown_variables(os.environ)
+    try:
+        config = _Layered(**values)
+    except ValidationError as error:
+        raise ConfigInvalid([*_mistakes(error, path), *strange]) from None
+    if strange:
+        raise ConfigInvalid(strange)
+    return config
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigInvalid([f"{path}: there is no such file"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigInvalid([f"{path}: not readable as TOML: {error}"]) from None
+
+
+def _with_slack_token(values: dict[str, Any]) -> dict[str, Any]:
+    """Take the token from the variable that every Slack app uses, where the file has none."""
+    token, slack = os.environ.get("SLACK_BOT_TOKEN"), values.get("slack", {})
+    if token and isinstance(slack, dict) and not slack.get("token"):
+        return {**values, "slack": {**slack, "token": token}}
+    return values
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    known = {PREFIX + name.upper() for name in Config.model_fields}
+    sections = ", ".join(sorted(Config.model_fields))
+    return [
+        f"environment {name}: no such section; the sections are {sections}"
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS) and name.partition("__")[0] not in known
+    ]
+
+
+def _mistakes(error: ValidationError, path: Path | None) -> list[str]:
+    return [
+        f"{_place(found['loc'], path)}: {found['msg'].removeprefix('Value error, ')}"
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _place(loc: tuple[int | str, ...], path: Path | None) -> str:
+    """Name the variable where the environment set the value, else the file and the key."""
+    variable = PREFIX + "__".join(str(part).upper() for part in loc)
+    if variable in os.environ:
+        return f"environment {variable}"
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+    return f"{path or 'defaults'}: {key or 'as a whole'}"

@@ -1,0 +1,35 @@
+"""Every metric of Tidegate, in one list; docs/metrics.md explains each."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        # What became of usage events: counted, duplicate, late (counted, not judged), unpriced, folded (into `other`).
+        self.events = Counter("tidegate_events", "Usage events by what became of them", ["outcome"], registry=registry)
+        # Records or items that are no usage event, by the reason that their dead letter names.
+        self.rejected = Counter("tidegate_rejected", "Rejected records and items", ["reason"], registry=registry)
+        self.anomalies = Counter("tidegate_anomalies", "Anomalies opened", ["kind"], registry=registry)
+        self.commands = Counter(
+            "tidegate_commands",
+            "Throttle commands issued, renewals and releases too",
+            ["action", "mode"],
+            registry=registry,
+        )
+        self.notifications = Counter(
+            "tidegate_notifications", "Notifications by receiver and result", ["receiver", "result"], registry=registry
+        )
+        self.incidents_open = Gauge("tidegate_incidents_open", "Incidents that are not over", registry=registry)
+        self.commands_live = Gauge("tidegate_commands_live", "Throttle commands in force", registry=registry)
+        self.lag = Gauge("tidegate_lag_records", "Records not yet applied", ["topic", "partition"], registry=registry)
+        self.ready = Gauge("tidegate_ready", "1 while the worker has its partitions and their state", registry=registry)
+        self.rewinds = Counter(
+            "tidegate_rewinds", "Times that records were fetched again, because some had been lost", registry=registry
+        )
+        self.checkpoints = Histogram(
+            "tidegate_checkpoint_seconds", "Time from a checkpoint's snapshot to its commit", registry=registry
+        )
+        self.requests = Counter("tidegate_ingest_requests", "HTTP requests by status", ["status"], registry=registry)

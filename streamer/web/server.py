@@ -1,0 +1,60 @@
+"""A small HTTP server for health, readiness and metrics; the front door adds its own routes to it."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streamer.web.metrics import Metrics
+
+log = structlog.get_logger()
+# Two workers of one machine share a configuration: the second takes the next free port.
+_NEXT_PORTS = 20
+
+
+def operations(metrics: Metrics, ready: Callable[[], str]) -> list[web.RouteDef]:
+    """Give the routes of operation. `ready` says why the process is not ready, "" if it is."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        why_not = ready()
+        return web.Response(text=f"{why_not or 'ready'}\n", status=503 if why_not else 200)
+
+    async def prometheus(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", prometheus)]
+
+
+@asynccontextmanager
+async def serving(
+    routes: Iterable[web.AbstractRouteDef], host: str, port: int, **application: Any
+) -> AsyncIterator[int]:
+    """Serve `routes` while the context lasts; gives the port, the next free one where `port` is taken."""
+    app = web.Application(**application)
+    app.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        bound = await _bind(runner, host, port)
+        log.info("listening", host=host, port=bound)
+        yield bound
+    finally:
+        await runner.cleanup()
+
+
+async def _bind(runner: web.AppRunner, host: str, port: int) -> int:
+    for candidate in range(port, port + _NEXT_PORTS):
+        try:
+            await web.TCPSite(runner, host, candidate, reuse_address=True).start()
+        except OSError:
+            if port == 0 or candidate == port + _NEXT_PORTS - 1:
+                raise
+        else:
+            break
+    return int(runner.addresses[0][1])

@@ -1,0 +1,1 @@
+"""Event time: watermarks, tumbling windows, the totals in them, and who they belong to."""
