@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from alerts.dispatcher import Notification
-from alerts.text import cost, headline, reasons, span
+from alerts.text import cost, headline, history, reasons, span
 
 
 class ConsoleReceiver:
@@ -19,7 +19,7 @@ class ConsoleReceiver:
             headline(incident),
             f"{span(incident)} · {cost(incident)}",
             *reasons(incident),
-            *incident.notes,
+            *history(incident),
         ]
         self._stream.write("\n   ".join(lines) + f"\n   incident {incident.id}, told because {notification.because}\n")
         self._stream.flush()

@@ -6,15 +6,18 @@ from alerts.incident import Incident
 from alerts.routes import Route
 
 Because = Literal["new", "changed", "resolved", "repeat"]
-WhyNot = Literal["group_wait", "group_interval", "nothing_new", "told_resolved", "never_told"]
+WhyNot = Literal["group_wait", "group_interval", "nothing_new", "in_force", "told_resolved", "never_told"]
 Reason = Because | WhyNot
 BECAUSE: tuple[Because, ...] = ("new", "changed", "resolved", "repeat")
+# Nothing will ever be said of the incident again.
+DONE: tuple[WhyNot, ...] = ("told_resolved", "never_told")
 
 
 def decide(incident: Incident, route: Route, now: float) -> Reason:
     """Say whether `incident` is to be notified at `now` (epoch seconds): it is, if the reason is in `BECAUSE`.
 
-    An incident that ended before anybody was told is not told; a resolved one is said to be so at once, once.
+    An incident that ended within its group_wait, before anybody was to be told, is not told. A resolved one is said to
+    be so once, as soon as its throttle commands are released.
     """
     sent = incident.sent
     if sent is None:
@@ -22,13 +25,16 @@ def decide(incident: Incident, route: Route, now: float) -> Reason:
     if sent.resolved:
         return "told_resolved"
     if incident.state == "resolved":
-        return "resolved"
+        return "in_force" if incident.commands else "resolved"
     if incident.revision > sent.revision:
         return "changed" if now >= sent.at + route.group_interval else "group_interval"
     return "repeat" if now >= sent.at + route.repeat_interval else "nothing_new"
 
 
 def _first(incident: Incident, route: Route, now: float) -> Reason:
-    if incident.state == "resolved":
+    if incident.resolved_at is None:
+        return "new" if now >= incident.noted_at + route.group_wait else "group_wait"
+    lasted = (incident.resolved_at - incident.opened_at).total_seconds()
+    if lasted <= route.group_wait:
         return "never_told"
-    return "new" if now >= incident.noted_at + route.group_wait else "group_wait"
+    return "in_force" if incident.commands else "resolved"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from alerts.alert import Alert
-from alerts.decide import BECAUSE, Because, decide
+from alerts.decide import BECAUSE, DONE, Because, decide
 from alerts.incident import Incident, Sent, incident_id
 from alerts.routes import Route, route_for
 
@@ -49,6 +49,20 @@ class Dispatcher:
             found.note(text)
             self._touch(incident)
 
+    def throttled(self, incident: str, scope: str) -> None:
+        """Note that a command of the incident is in force on `scope`."""
+        found = self._incidents.get(incident)
+        if found and scope not in found.commands:
+            found.commands.append(scope)
+            self._touch(incident)
+
+    def released(self, incident: str, scope: str) -> None:
+        """Note that the incident's command on `scope` was released."""
+        found = self._incidents.get(incident)
+        if found and scope in found.commands:
+            found.commands.remove(scope)
+            self._touch(incident)
+
     def pending(self, now: float) -> Iterator[Notification]:
         """Give what is due to be sent, the oldest incident first."""
         for incident in self._incidents.values():
@@ -67,8 +81,8 @@ class Dispatcher:
     def forget(self, now: float) -> None:
         """Drop incidents that were resolved long ago and need no further word."""
         for incident in list(self._incidents.values()):
-            done = incident.state == "resolved" and (incident.sent is None or incident.sent.resolved)
-            if done and incident.resolved_at and now - max(incident.noted_at, _told(incident)) > self._keep_resolved:
+            told = incident.sent.at if incident.sent else incident.noted_at
+            if now - told > self._keep_resolved and decide(incident, self._route(incident), now) in DONE:
                 del self._incidents[incident.id]
                 self._touch(incident.id)
 
@@ -125,10 +139,6 @@ class Dispatcher:
 
     def _route(self, incident: Incident) -> Route:
         return route_for(self._routes, {**incident.main.labels, **incident.group})
-
-
-def _told(incident: Incident) -> float:
-    return incident.sent.at if incident.sent else incident.noted_at
 
 
 def _copy(incident: Incident) -> Incident:

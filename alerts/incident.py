@@ -12,6 +12,8 @@ from alerts.alert import RANK, Alert, Label, Severity
 
 # More alerts than a person reads; further ones still count in the totals of their own records.
 MOST_ALERTS = 50
+# Each renewal and each gateway's word is a note, for as long as an incident is open.
+MOST_NOTES = 50
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -27,7 +29,10 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, kw_only=True):
-    """Alerts of one group. `revision` grows with each change that a person would want to know."""
+    """Alerts of one group. `revision` grows with each change that a person would want to know.
+
+    `commands` are the scopes' keys of its enforced throttle commands: it is not said to be over while they last.
+    """
 
     id: str
     receiver: str
@@ -42,6 +47,7 @@ class Incident(msgspec.Struct, kw_only=True):
     revision: int = 0
     alerts: dict[str, Alert] = {}
     notes: list[str] = []
+    commands: list[str] = []
     noted_at: float = 0.0
     sent: Sent | None = None
 
@@ -58,8 +64,8 @@ class Incident(msgspec.Struct, kw_only=True):
             self.revision += 1
 
     def note(self, text: str) -> None:
-        """Write a line of the incident's history."""
-        self.notes.append(text)
+        """Write a line of the incident's history, of which the latest are kept."""
+        self.notes = [*self.notes, text][-MOST_NOTES:]
         self.revision += 1
 
     @property

@@ -24,7 +24,7 @@ def headline(incident: Incident) -> str:
 
 def who(alert: Alert) -> str:
     """Name the narrowest holder of the spend, with its tenant: `acme · support · triage`."""
-    return " · ".join(alert.labels[name] for name in ("tenant", "use_case", "agent") if name in alert.labels)
+    return " · ".join(plain(alert.labels[name]) for name in ("tenant", "use_case", "agent") if name in alert.labels)
 
 
 def money(amount: Decimal) -> str:
@@ -50,9 +50,25 @@ def span(incident: Incident) -> str:
 def reasons(incident: Incident, most: int = 5) -> list[str]:
     """List why, the weightiest first, each once."""
     alerts = sorted(incident.alerts.values(), key=lambda alert: (-alert.usd_excess, alert.id))
-    found = list(dict.fromkeys(f"{who(alert)}: {alert.reason}" for alert in alerts))
+    found = list(dict.fromkeys(f"{who(alert)}: {plain(alert.reason)}" for alert in alerts))
     more = len(found) - most
     return found[:most] + ([f"and {more} more"] if more > 0 else [])
+
+
+def history(incident: Incident, most: int = 5) -> list[str]:
+    """List what was done about it, the latest last."""
+    return [plain(note) for note in incident.notes[-most:]]
+
+
+def plain(text: str) -> str:
+    """Show what cannot be printed (line breaks, terminal escapes, marks of direction) as a sign of its own.
+
+    Names come from outside, and must not forge a line of a message.
+
+    >>> plain("acme\\n🔴 other")
+    'acme�🔴 other'
+    """
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _clock(at: datetime) -> str:

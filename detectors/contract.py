@@ -1,4 +1,4 @@
-"""What every detector promises; tests/contract holds each of them to it."""
+"""What every detector promises; tests/detectors/test_contract.py holds each of them to it."""
 
 from typing import Protocol
 

@@ -1,6 +1,7 @@
 """The command line: `tidegate`."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,20 @@ _CONFIG = click.option(
     envvar="TIDEGATE_CONFIG",
     help="The configuration file (TOML); without it, defaults and the environment hold.",
 )
+
+
+class _Moment(click.ParamType):
+    """A point in time as RFC 3339; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the time."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no RFC 3339 time, such as 2026-11-01T00:00:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _example(command: str) -> dict[str, Any]:
@@ -47,6 +62,52 @@ def check_config(path: Path) -> None:
     click.echo(f"{path}: good")
 
 
+@cli.command(**_example("tidegate ingest --config tidegate.toml"))
+@_CONFIG
+def ingest(path: Path | None) -> None:
+    """Run the HTTP front door: POST /v1/events."""
+    config = _configured(path)
+    from streamer.ingest.server import start  # noqa: PLC0415 - as above
+
+    sys.exit(start(config))
+
+
+@cli.command(**_example("tidegate replay october.jsonl.zst --out october --config tidegate.toml"))
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@_CONFIG
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("replay"), show_default=True)
+@click.option("--from", "begin", type=_Moment(), help="Leave out events before this time (RFC 3339).")
+@click.option("--to", "end", type=_Moment(), help="Leave out events from this time on (RFC 3339).")
+def replay(
+    sources: tuple[str, ...], path: Path | None, out: Path, begin: datetime | None, end: datetime | None
+) -> None:
+    """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst) or kafka://host:port/topic."""
+    config = _configured(path)
+    from streamer.replay.command import run  # noqa: PLC0415 - as above
+
+    for line in run(sources, config, out, begin, end):
+        click.echo(line)
+
+
+@cli.command(**_example("tidegate score series.csv --out scores.csv"))
+@click.argument("series", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def score(series: Path, out: Path) -> None:
+    """Score one series (`timestamp,value`) by the rate detector, each row from the past alone."""
+    from streamer.replay.score import write_scores  # noqa: PLC0415 - as above
+
+    click.echo(f"{write_scores(series, out)} rows scored")
+
+
+@cli.command(**_example("tidegate demo --once"))
+@click.option("--once", is_flag=True, help="End when the story is told; exit 0 only if all of it happened.")
+def demo(once: bool) -> None:
+    """See it all on this machine: broker, front door, worker, a gateway, and an agent that runs away."""
+    from streamer.demo.command import run  # noqa: PLC0415 - as above
+
+    sys.exit(run(once=once))
+
+
 def _configured(path: Path | None) -> Config:
     config = settings.load(path)
     logs.set_up(config.log)
@@ -60,3 +121,7 @@ def main() -> None:
     except TidegateError as error:
         click.echo(f"tidegate: {error}", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -75,7 +75,11 @@ class Pipeline:
         return self._prices.news()
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give the parts of the state that changed since the last call, by key; None for dropped parts."""
+        """Give the parts of the state that changed since the last call, by key; None for dropped parts.
+
+        Time that passed and brought nothing out is no change, or idle tenants would be written down for ever:
+        a `tick` after `restore` makes up for it.
+        """
         for tenant in sorted(self._dirty):
             yield f"tenant/{tenant}", self._meters[tenant].snapshot()
             for number, bucket in self._seen[tenant].changes():
@@ -102,7 +106,8 @@ class Pipeline:
 
     def _of_all(self, step: Callable[[TenantMeter], Iterable[Rollup]]) -> Output:
         output = Output()
-        for tenant, meter in self._meters.items():
+        # Sorted, so that a Pipeline that was restored gives the same order.
+        for tenant, meter in sorted(self._meters.items()):
             rollups, anomalies = list(step(meter)), meter.changes()
             if rollups or anomalies:
                 self._dirty.add(tenant)

@@ -54,7 +54,9 @@ class Anomaly(msgspec.Struct, kw_only=True):
 class Rollup(msgspec.Struct, kw_only=True):
     """One entity's totals in one closed window.
 
-    Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed.
+    Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed. `part` is 0
+    for the window's closing and unlike any other part's of the tenant for late ones, so that a record that was
+    written again after a crash is known by its series, start and part.
     """
 
     series: str
@@ -64,6 +66,7 @@ class Rollup(msgspec.Struct, kw_only=True):
     start: datetime
     end: datetime
     late: bool = False
+    part: int = 0
     events: int
     errors: int
     requests: int

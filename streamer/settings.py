@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.config import Config
 from streamer.errors import ConfigInvalid
@@ -15,6 +16,17 @@ from streamer.errors import ConfigInvalid
 PREFIX = "TIDEGATE_"
 # Variables of the project's own tools and tests, which are no settings.
 _NOT_SETTINGS = ("TIDEGATE_TEST_", "TIDEGATE_CONFIG")
+
+
+class _Environment(EnvSettingsSource):
+    """The environment's values; what is not the JSON that it must be is left for the validation to refuse."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Decode a variable that holds a whole section or list."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 class _Layered(Config, BaseSettings):
@@ -32,7 +44,7 @@ class _Layered(Config, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
 
 def load(path: Path | None) -> Config:
@@ -84,8 +96,12 @@ def _mistakes(error: ValidationError, path: Path | None) -> list[str]:
 
 def _place(loc: tuple[int | str, ...], path: Path | None) -> str:
     """Name the variable where the environment set the value, else the file and the key."""
-    variable = PREFIX + "__".join(str(part).upper() for part in loc)
-    if variable in os.environ:
-        return f"environment {variable}"
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
-    return f"{path or 'defaults'}: {key or 'as a whole'}"
+    for length in range(len(loc), 0, -1):
+        variable = PREFIX + "__".join(str(part).upper() for part in loc[:length])
+        if variable in os.environ:
+            return f"environment {variable} {_key(loc[length:])}".rstrip()
+    return f"{path or 'defaults'}: {_key(loc) or 'as a whole'}"
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")

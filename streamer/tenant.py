@@ -26,6 +26,7 @@ Count = Literal["counted", "duplicate", "late", "unpriced", "folded"]
 class _Snapshot(msgspec.Struct):
     watermark: Watermark
     closed: float
+    late_parts: int
     windows: list[tuple[float, list[tuple[Entity, Totals]]]]
     cases: list[Anomaly]
     rates: list[RatesSnapshot]
@@ -45,6 +46,7 @@ class TenantMeter:
         self._max_entities = config.windows.max_entities
         self._watermark = Watermark(config.windows.lateness_seconds, config.windows.grace_seconds)
         self._closed = float("-inf")
+        self._late_parts = 0
         self._windows: dict[float, dict[Entity, Totals]] = {}
         self.counts: Counter[Count] = Counter()
         self._judges(config)
@@ -91,6 +93,7 @@ class TenantMeter:
             _Snapshot(
                 self._watermark,
                 self._closed,
+                self._late_parts,
                 windows,
                 self._cases.snapshot(),
                 self._rates.snapshot(),
@@ -104,6 +107,7 @@ class TenantMeter:
         state = msgspec.msgpack.decode(snapshot, type=_Snapshot)
         self._watermark.newest, self._watermark.arrived = state.watermark.newest, state.watermark.arrived
         self._watermark.value, self._closed = state.watermark.value, state.closed
+        self._late_parts = state.late_parts
         self._windows = {start: dict(totals) for start, totals in state.windows}
         self._judges(self._config, state.cases)
         self._rates.restore(state.rates)
@@ -114,22 +118,22 @@ class TenantMeter:
         start = self._window.start(at)
         window = self._windows.setdefault(start, {})
         late = start + self._window.size <= self._closed
-        for entity in entities_of(event):
-            totals = self._totals(window, entity)
+        for named in entities_of(event):
+            entity, totals = self._totals(window, named)
             totals.add(event, cost)
             if not late and self._rates.watches(entity):
                 self._rates.on_event(entity, totals, at)
         return late
 
-    def _totals(self, window: dict[Entity, Totals], entity: Entity) -> Totals:
-        """Find an entity's totals; past the cap a new one is folded into `other` of its level."""
+    def _totals(self, window: dict[Entity, Totals], entity: Entity) -> tuple[Entity, Totals]:
+        """Find an entity's totals; past the cap a new one is folded into `other` of its level, and judged as that."""
         totals = window.get(entity)
         if totals is not None:
-            return totals
+            return entity, totals
         if len(window) >= self._max_entities:
             self.counts["folded"] += 1
             entity = Entity(entity.level, **{entity.level: OTHER}) if entity.level != "tenant" else entity
-        return window.setdefault(entity, Totals())
+        return entity, window.setdefault(entity, Totals())
 
     def _close_windows(self) -> Iterator[Rollup]:
         mark = self._watermark.value
@@ -150,22 +154,26 @@ class TenantMeter:
     def _close(self, start: float) -> Iterator[Rollup]:
         totals_of, end = self._windows.pop(start), start + self._window.size
         late = end <= self._closed
+        self._late_parts += late
+        part = self._late_parts if late else 0
         for entity in sorted(totals_of):
             if not late and self._rates.watches(entity):
                 self._rates.on_close(entity, totals_of[entity], Window(start, end))
-            yield self._rollup(entity, totals_of[entity], Window(start, end), late)
+            yield self._rollup(entity, totals_of[entity], Window(start, end), part)
         if not late:
             self._rates.on_silence(Window(start, end))
             self._closed = end
 
     def _pass_silence(self, until: float) -> None:
-        """Walk over empty windows, as far as there is an open burst that they may end."""
-        while self._closed + self._window.size <= until and self._rates.has_open():
-            window = Window(self._closed, self._closed + self._window.size)
-            self._rates.on_silence(window)
-            self._closed = window.end
+        """Walk over empty windows, from the oldest open burst on, as far as there is one that they may end."""
+        while (oldest := self._rates.oldest_open()) is not None:
+            start = max(self._closed, self._window.start(oldest))
+            if start + self._window.size > until:
+                return
+            self._rates.on_silence(Window(start, start + self._window.size))
+            self._closed = start + self._window.size
 
-    def _rollup(self, entity: Entity, totals: Totals, window: Window, late: bool) -> Rollup:
+    def _rollup(self, entity: Entity, totals: Totals, window: Window, part: int) -> Rollup:
         return Rollup(
             series=entity.key(self._tenant),
             level=entity.level,
@@ -173,6 +181,7 @@ class TenantMeter:
             scope=Scope(entity.use_case, entity.agent, entity.model, entity.session),
             start=utc(window.start),
             end=utc(window.end),
-            late=late,
+            late=part > 0,
+            part=part,
             **msgspec.structs.asdict(totals),
         )

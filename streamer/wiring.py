@@ -6,6 +6,7 @@ import structlog
 
 from alerts.alert import Alert, Label
 from alerts.console import ConsoleReceiver
+from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
 from alerts.receiver import Receiver
 from alerts.routes import Route
@@ -30,8 +31,12 @@ def decoder_of(config: Config) -> Decoder:
     )
 
 
-def dispatcher_of(config: Config) -> Dispatcher:
-    """Build the dispatcher with its routes."""
+def desk_of(config: Config) -> AlertDesk:
+    """Build the desk, with its dispatcher and ledger."""
+    return AlertDesk(_dispatcher(config), _ledger(config))
+
+
+def _dispatcher(config: Config) -> Dispatcher:
     routes = [
         Route(
             receiver=route.receiver,
@@ -46,8 +51,7 @@ def dispatcher_of(config: Config) -> Dispatcher:
     return Dispatcher(routes, config.alerts.keep_resolved_seconds)
 
 
-def ledger_of(config: Config) -> Ledger:
-    """Build the ledger of throttle commands; without policies where throttling is off."""
+def _ledger(config: Config) -> Ledger:
     throttle = config.throttle
     policies = [
         Policy(
@@ -61,10 +65,11 @@ def ledger_of(config: Config) -> Ledger:
         for policy in throttle.policies
     ]
     return Ledger(
-        policies if throttle.enabled else [],
+        policies,
         hold=throttle.hold_seconds,
         tombstone=throttle.tombstone_seconds,
         most=throttle.max_live,
+        enabled=throttle.enabled,
     )
 
 

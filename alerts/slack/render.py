@@ -1,9 +1,11 @@
 """An incident as a Slack message in Block Kit, within Slack's published limits."""
 
+import re
 from typing import Any
 
 from alerts.dispatcher import Notification
-from alerts.text import cost, headline, reasons, span
+from alerts.incident import Incident
+from alerts.text import cost, headline, history, reasons, span
 
 # Slack's limits, of its Block Kit reference: characters of a header, of a section's text, of a context element.
 HEADER, TEXT, CONTEXT = 150, 3000, 2000
@@ -19,9 +21,14 @@ def message(notification: Notification) -> tuple[str, Blocks]:
         _section("\n".join(f"• {escape(line)}" for line in reasons(incident))),
     ]
     if incident.notes:
-        blocks.append(_section("\n".join(f"↳ {escape(note)}" for note in incident.notes[-5:])))
+        blocks.append(_section("\n".join(f"↳ {escape(note)}" for note in history(incident))))
     blocks.append(_context(f"incident {incident.id} · {incident.severity} · told because {notification.because}"))
-    return clip(f"{headline(incident)}: {cost(incident)}", TEXT), blocks
+    return clip(escape(f"{headline(incident)}: {cost(incident)}"), TEXT), blocks
+
+
+def reply(incident: Incident) -> str:
+    """Give the line that is said in the incident's thread."""
+    return clip(escape(headline(incident)), TEXT)
 
 
 def escape(text: str) -> str:
@@ -34,8 +41,12 @@ def escape(text: str) -> str:
 
 
 def clip(text: str, most: int) -> str:
-    """Shorten `text` to `most` characters, showing that something is missing."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """Shorten `text` to `most` characters, showing that something is missing; an escape is kept or left out whole.
+
+    >>> clip("a &amp; b", 6)
+    'a …'
+    """
+    return text if len(text) <= most else re.sub(r"&\w*$", "", text[: most - 1]) + "…"
 
 
 def _section(text: str) -> dict[str, Any]:

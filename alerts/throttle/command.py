@@ -9,6 +9,8 @@ from msgspec import Meta
 
 Action = Literal["limit_rate", "cap_steps", "downgrade_model", "block_tool", "pause", "release"]
 Mode = Literal["enforce", "suggest"]
+# Without its zone a time would be read in the gateway's own, and an expiry be hours off.
+Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class CommandScope(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,8 +62,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, int | str] = {}
     mode: Mode
     reason: CommandReason
-    issued_at: datetime
-    expires_at: datetime
+    issued_at: Instant
+    expires_at: Instant
     generation: Annotated[int, Meta(ge=1)]
 
 
@@ -71,7 +73,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     gateway: str
     state: Literal["applied", "refused", "released"]
-    at: datetime
+    at: Instant
     detail: str = ""
 
 

@@ -23,7 +23,7 @@ class GatewayState:
         if record is None:
             self._commands.pop(key, None)
             return None
-        command = msgspec.json.decode(record, type=Command)
+        command = _decode(record)
         known = self._commands.get(key)
         if known and known.generation >= command.generation:
             return None
@@ -31,11 +31,28 @@ class GatewayState:
         return command
 
     def command_for(self, request: CommandScope, now: float) -> Command | None:
-        """Find the enforced command that binds a request at `now` (epoch seconds): the most specific scope wins."""
+        """Find the enforced command that binds a request at `now` (epoch seconds): the most specific scope wins.
+
+        A release ends the command of its own scope only; a wider one goes on.
+        """
         binding = [
-            command
-            for command in self._commands.values()
-            if command.mode == "enforce" and command.scope.covers(request) and command.expires_at.timestamp() > now
+            command for command in self._commands.values() if _in_force(command, now) and command.scope.covers(request)
         ]
-        found = max(binding, key=lambda command: command.scope.narrowness, default=None)
-        return None if found is None or found.action == "release" else found
+        return max(binding, key=_specificity, default=None)
+
+
+def _decode(record: bytes) -> Command:
+    try:
+        return msgspec.json.decode(record, type=Command)
+    except msgspec.DecodeError as error:  # what is not even JSON is no ValidationError
+        raise msgspec.ValidationError(str(error)) from error
+
+
+def _in_force(command: Command, now: float) -> bool:
+    return command.mode == "enforce" and command.action != "release" and command.expires_at.timestamp() > now
+
+
+def _specificity(command: Command) -> tuple[int, str, str]:
+    # Scopes of the same narrowness that cover one request differ in which fields they name. The narrower field
+    # decides, so that gateways agree whatever order, or compaction of the topic, they have read.
+    return command.scope.narrowness, command.scope.session, command.scope.agent

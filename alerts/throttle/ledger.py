@@ -33,13 +33,20 @@ class Ledger:
 
     `hold` is the least time in seconds that a command stays in force, so that it does not flap; a release is
     followed by a tombstone after `tombstone` seconds, when every gateway has seen it. Past `most` live commands
-    no new one is issued (counted in `refused`).
+    no new one is issued (counted in `refused`). Switched off (`enabled`), it releases all and issues none.
     """
 
     def __init__(
-        self, policies: Sequence[Policy], *, hold: float = 60.0, tombstone: float = 300.0, most: int = 100
+        self,
+        policies: Sequence[Policy],
+        *,
+        hold: float = 60.0,
+        tombstone: float = 300.0,
+        most: int = 100,
+        enabled: bool = True,
     ) -> None:
-        self._policies = policies
+        self._policies = policies if enabled else ()
+        self._enabled = enabled
         self._hold, self._tombstone, self._most = hold, tombstone, most
         self._live: dict[str, Live] = {}
         self._dirty: set[str] = set()
@@ -116,6 +123,8 @@ class Ledger:
     def _pass(self, key: str, live: Live, now: float) -> Change | None:
         if live.released_at is not None:
             return self._bury(key) if now >= live.released_at + self._tombstone else None
+        if not self._enabled:
+            return self._succeed(key, live, now, release=True)
         if not live.causes and (now >= live.issued_at + self._hold or now >= live.expires_at):
             return self._succeed(key, live, now, release=True)
         # A cause that goes on keeps its command: renewed a little early, so that no gap opens at a gateway.

@@ -48,4 +48,5 @@ def checked(event: UsageEvent, latest: float, item: int = 0) -> UsageEvent | Rej
 
 
 def _is_money(amount: Decimal | None) -> bool:
-    return amount is None or (amount.is_finite() and abs(amount) < LARGEST_USD)
+    # Compared, not abs(): that rounds, and fails for an exponent beyond the context's.
+    return amount is None or (amount.is_finite() and -LARGEST_USD < amount < LARGEST_USD)

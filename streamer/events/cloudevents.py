@@ -10,7 +10,13 @@ from urllib.parse import unquote
 
 import orjson
 
+_PREFIXES = ("ce_", "ce-")
 _ALIASES = {"cached_input_tokens": "cache_read_tokens", "run_id": "session"}
+
+
+def suspects(record: bytes, headers: Mapping[str, str]) -> bool:
+    """Tell cheaply whether a record may hold CloudEvents, which with a `tenant` could pass for canonical ones."""
+    return b'"specversion"' in record or any(name.startswith(_PREFIXES) for name in headers)
 
 
 def recognises(item: Mapping[str, Any]) -> bool:
@@ -39,9 +45,7 @@ def structured(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None
 
     Header values are percent-encoded, as the HTTP and Kafka bindings ask. Raises ValueError for data that are not JSON.
     """
-    attributes = {
-        name[3:]: unquote(value) for name, value in headers.items() if name.startswith(("ce_", "ce-")) and value
-    }
+    attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith(_PREFIXES) and value}
     if not recognises(attributes):
         return None
     return {**attributes, "data": orjson.loads(body)}

@@ -39,8 +39,9 @@ class Decoder:
         """Decode one record of any accepted format; `now` in epoch seconds; header names in lower case."""
         if len(record) > self._max_record_bytes:
             return [Rejected("too_large", f"{len(record)} bytes, over the limit of {self._max_record_bytes}")]
-        latest = now + self._max_future
-        return self._canonical(record, latest) or list(self._any(record, headers or {}, latest))
+        latest, headers = now + self._max_future, headers or {}
+        direct = None if cloudevents.suspects(record, headers) else self._canonical(record, latest)
+        return direct or list(self._any(record, headers, latest))
 
     def _canonical(self, record: bytes, latest: float) -> list[Decoded] | None:
         """The fast path: one canonical event, or a JSON array of them, all good in type."""

@@ -19,26 +19,26 @@ PRIVATE = frozenset(
         "text",
         "arguments",
         "result",
-        'system_instructions"',
-        '"',
+        "system_instructions",
         "choices",
         "instructions",
         "error_str",
         "error_information",
         "traceback",
         "requester_metadata",
-        'headers"',
-        '"',
+        "headers",
         "inputBodyJson",
         "outputBodyJson",
         "tool_args",
         "body",
         "query",
         "documents",
+        "data_base64",
     ]
 )
 REMOVED = "[removed]"
-_PRIVATE_KEY = re.compile(rb'"(?:' + b"|".join(sorted(name.encode() for name in PRIVATE)) + rb')"\s*:')
+# Text as the data of a CloudEvent is no usage, so it is somebody's words; an object is looked into.
+_PRIVATE_KEY = re.compile(rb'"(?:(?:' + "|".join(sorted(PRIVATE)).encode() + rb')"\s*:|data"\s*:\s*")')
 
 
 def redact(record: bytes) -> bytes:
@@ -51,14 +51,18 @@ def redact(record: bytes) -> bytes:
     """
     try:
         return orjson.dumps(_without(orjson.loads(record)))
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):  # what orjson can read may nest too deep for it to write
         found = _PRIVATE_KEY.search(record)
         return record[: found.start()] if found else record
 
 
 def _without(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: REMOVED if name in PRIVATE else _without(inner) for name, inner in value.items()}
+        return {name: REMOVED if _is_private(name, inner) else _without(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_without(inner) for inner in value]
     return value
+
+
+def _is_private(name: str, value: Any) -> bool:
+    return name in PRIVATE or (name == "data" and isinstance(value, str))

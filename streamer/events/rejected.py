@@ -21,8 +21,8 @@ Reason = Literal[
 ]
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
-# An unknown name in an enumeration is the one value that msgspec repeats.
-_VALUE = re.compile(r"'[^']*'")
+# An unknown name in an enumeration is the one value that msgspec repeats, in quotes of either kind.
+_VALUE = re.compile(r"""(['"]).*\1""", re.DOTALL)
 _EMPTY = re.compile(r"(?:length >= 1|got `null`) - at `\$\.(id|tenant|time)`")
 
 

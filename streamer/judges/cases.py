@@ -93,7 +93,12 @@ class Cases:
         return [self._open[series] for series in sorted(self._open)]
 
     def _read(self, case: Anomaly, reading: Reading) -> None:
-        case.observed, case.expected, case.score = reading.observed, reading.expected, round(reading.score, 4)
+        # As floats, for a whole number would be written otherwise after a restart than before it.
+        case.observed, case.expected, case.score = (
+            float(reading.observed),
+            float(reading.expected),
+            round(reading.score, 4),
+        )
         case.usd_excess = plain(dollars(reading.usd_excess))
         case.usd_per_hour = plain(round(reading.usd_per_hour, 4))
         # How bad it was at its worst; a case that calms down keeps the rank that people were told.

@@ -68,7 +68,8 @@ class LoopJudge:
 
     def on_time(self, at: float) -> None:
         """Close the cases of sessions that have been quiet until `at`, the tenant's event time."""
-        quiet = [n for n, s in self._looping.items() if at - s.last_proof >= self._config.quiet_seconds]
+        # Sorted, for their order of opening is not written down.
+        quiet = sorted(n for n, s in self._looping.items() if at - s.last_proof >= self._config.quiet_seconds)
         for name in quiet:
             session = self._looping.pop(name)
             self._cases.close(session.series, session.last_proof + self._config.quiet_seconds)

@@ -96,13 +96,17 @@ class RateJudge:
 
     def on_silence(self, window: Window) -> None:
         """Let open cases of entities that had nothing in `window` come nearer to their end."""
-        for entity, rates in self._rates.items():
-            if rates.last < window.start and any(self._series(entity, metric) in self._cases for metric in METRICS):
+        silent = [entity for entity, rates in self._rates.items() if rates.last < window.start]
+        for entity in silent:
+            if any(self._concerns(window, self._series(entity, metric)) for metric in METRICS):
                 self.on_close(entity, Totals(), window)
 
-    def has_open(self) -> bool:
-        """Tell whether any burst is open."""
-        return any(self._series(entity, metric) in self._cases for entity in self._rates for metric in METRICS)
+    def oldest_open(self) -> float | None:
+        """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
+        if not self._cases:
+            return None
+        series = (self._series(entity, metric) for entity in self._rates for metric in METRICS)
+        return min((self._cases.open_since(name) for name in series if name in self._cases), default=None)
 
     def snapshot(self) -> list[RatesSnapshot]:
         """Write all baselines down, the least recently used first."""
@@ -155,7 +159,7 @@ class RateJudge:
 
     def _judge(self, entity: Entity, metric: Metric, rates: _Rates, totals: Totals, window: Window) -> None:
         series = self._series(entity, metric)
-        if series not in self._cases:
+        if not self._concerns(window, series):
             return
         baseline = rates.baselines[metric]
         if totals.value(metric) > baseline.ceiling() / 2:
@@ -166,6 +170,10 @@ class RateJudge:
         rates.quiet[metric] = rates.quiet.get(metric, 0) + 1
         if rates.quiet[metric] >= self._config.clear_windows:
             self._cases.close(series, window.end)
+
+    def _concerns(self, window: Window, series: str) -> bool:
+        """Tell whether `window` says something of an open case: not if it ended before the case was opened."""
+        return series in self._cases and self._cases.open_since(series) < window.end
 
     def _reading(self, metric: Metric, rates: _Rates, totals: Totals, before: Decimal) -> Reading:
         baseline, usual = rates.baselines[metric], Decimal(repr(rates.baselines["usd"].expected()))

@@ -2,7 +2,8 @@
 
 Each part of the state has two slots and is written to them in turn; a head record, written last, says which
 checkpoint holds and up to which offsets it has applied its sources. A part newer than the head belongs to a
-checkpoint that was never finished, and the other slot is taken. Records live in a compacted changelog topic.
+checkpoint that was never finished, and the other slot is taken; the next checkpoint, which gets the same number,
+removes it. Records live in a compacted changelog topic.
 """
 
 import struct
@@ -38,6 +39,7 @@ class Checkpoints:
         self._head = Head()
         self._slots: dict[str, int] = {}
         self._garbage: list[str] = []
+        self._torn: list[bytes] = []
 
     @property
     def positions(self) -> dict[str, int]:
@@ -48,10 +50,13 @@ class Checkpoints:
         """Make the records of a checkpoint's changed parts (None: dropped); to be stored before its head."""
         changes = list(changes)
         garbage, self._garbage = self._garbage, []
+        torn, self._torn = self._torn, []
         stamp = _GENERATION.pack(self._head.generation + 1)
         records = [self._part(name, part, stamp) for name, part in changes]
         rewritten = {name for name, _ in changes}
-        return records + [record for name in garbage if name not in rewritten for record in self._buried(name)]
+        records += [record for name in garbage if name not in rewritten for record in self._buried(name)]
+        written = {key for key, _ in records}
+        return records + [(key, None) for key in torn if key not in written]
 
     def head(self, positions: Mapping[str, int]) -> Record:
         """Make the record that turns the parts written before it into the checkpoint that holds."""
@@ -63,12 +68,18 @@ class Checkpoints:
         head = stored.get(f"{self._partition}:head".encode())
         self._head = msgspec.msgpack.decode(head, type=Head) if head else Head()
         newest: dict[str, tuple[int, int, bytes]] = {}
+        self._torn = []
         for key, value in stored.items():
             partition, slot, name = _read_key(key)
-            (generation,) = _GENERATION.unpack_from(value) if slot >= 0 else (0,)
-            if partition == self._partition and 0 < generation <= self._head.generation:
+            if partition != self._partition or slot < 0:
+                continue
+            (generation,) = _GENERATION.unpack_from(value)
+            if generation <= self._head.generation:
                 newest[name] = max(newest.get(name, (0, 0, b"")), (generation, slot, value[_GENERATION.size :]))
+            else:
+                self._torn.append(key)
         self._slots = {name: slot for name, (_, slot, _) in newest.items()}
+        self._garbage = [name for name, (_, _, part) in newest.items() if part == _DROPPED]
         return {name: part for name, (_, _, part) in newest.items() if part != _DROPPED}
 
     def _part(self, name: str, part: bytes | None, stamp: bytes) -> Record:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 import structlog
 
-from alerts.dispatcher import Dispatcher
-from alerts.throttle.command import Ack, Command
-from alerts.throttle.ledger import Change, Ledger
+from alerts.desk import AlertDesk
+from alerts.throttle.command import Ack
+from alerts.throttle.ledger import Change
 from streamer.events.decoder import Decoder
-from streamer.events.rejected import Rejected
+from streamer.events.rejected import Rejected, rejected_by
 from streamer.events.usage import UsageEvent
 from streamer.kafka.dead_letters import dead_letter
 from streamer.kafka.stage import Out, Record, headers_of
@@ -98,70 +98,52 @@ class MeterStage:
 class AlertStage:
     """Anomalies of all tenants into incidents and throttle commands; there is one partition of them."""
 
-    def __init__(self, dispatcher: Dispatcher, ledger: Ledger, topics: Topics, metrics: Metrics) -> None:
-        self.dispatcher, self.ledger = dispatcher, ledger
-        self._topics, self._metrics = topics, metrics
+    def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics) -> None:
+        self.desk, self._topics, self._metrics = desk, topics, metrics
 
     def apply(self, record: Record, now: float) -> Iterator[Out]:
         """Take in an anomaly, or a gateway's word on a command."""
         try:
-            if record.topic == self._topics.acks:
-                self._acknowledged(msgspec.json.decode(record.value or b"", type=Ack))
-                return
-            anomaly = msgspec.json.decode(record.value or b"", type=Anomaly)
+            yield from self._taken(record, now)
         except msgspec.MsgspecError as error:
-            self._metrics.rejected.labels("wrong_type").inc()
-            yield dead_letter(self._topics.dead_letters, record, Rejected("wrong_type", str(error)), now)
-            return
-        alert = alert_of(anomaly)
-        incident = self.dispatcher.submit(alert, now)
-        if incident:
-            yield from self._commands(self.ledger.submit(alert, incident.id, now))
-        yield from self._publish()
+            rejected = rejected_by(error)
+            self._metrics.rejected.labels(rejected.reason).inc()
+            yield dead_letter(self._topics.dead_letters, record, rejected, now)
 
     def tick(self, now: float) -> Iterator[Out]:
         """Release and renew commands, and forget what is long over."""
-        yield from self._commands(self.ledger.tick(now))
-        self.dispatcher.forget(now)
-        yield from self._publish()
-        self._metrics.incidents_open.set(len(self.dispatcher.open_incidents()))
-        self._metrics.commands_live.set(len(self.ledger.live()))
+        yield from self._outs(self.desk.tick(now))
+        self._metrics.incidents_open.set(len(self.desk.dispatcher.open_incidents()))
+        self._metrics.commands_live.set(len(self.desk.ledger.live()))
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give the incidents and commands that changed."""
-        for name, state in self.dispatcher.changes():
+        for name, state in self.desk.dispatcher.changes():
             yield f"incident/{name}", state
-        for key, state in self.ledger.changes():
+        for key, state in self.desk.ledger.changes():
             yield f"command/{key}", state
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the incidents and commands."""
-        self.dispatcher.restore(_section(parts, "incident/"))
-        self.ledger.restore(_section(parts, "command/"))
+        self.desk.dispatcher.restore(_section(parts, "incident/"))
+        self.desk.ledger.restore(_section(parts, "command/"))
 
-    def _acknowledged(self, ack: Ack) -> None:
-        incident = self.ledger.incident_of(ack.command)
-        if incident:
-            self.dispatcher.note(incident, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC")
+    def _taken(self, record: Record, now: float) -> Iterator[Out]:
+        value = record.value or b""
+        if record.topic == self._topics.acks:
+            ack = msgspec.json.decode(value, type=Ack)
+            self.desk.acknowledged(ack.command, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC")
+            return
+        yield from self._outs(self.desk.submit(alert_of(msgspec.json.decode(value, type=Anomaly)), now))
 
-    def _publish(self) -> Iterator[Out]:
-        for name, incident in self.dispatcher.news():
-            yield Out(self._topics.alerts, name, _encode(incident) if incident else None)
-
-    def _commands(self, changes: Iterable[Change]) -> Iterator[Out]:
+    def _outs(self, changes: Iterable[Change]) -> Iterator[Out]:
+        """Commands first: a gateway waits for them, people read at leisure."""
         for change in changes:
             if change.command:
                 self._metrics.commands.labels(change.command.action, change.command.mode).inc()
-                self.dispatcher.note(change.command.reason.incident, _told(change.key, change.command))
             yield Out(self._topics.throttle, change.key, _encode(change.command) if change.command else None)
-
-
-def _told(key: str, command: Command) -> str:
-    if command.action == "release":
-        return f"released {key} at {command.issued_at:%H:%M:%S} UTC"
-    verb = "told gateways to" if command.mode == "enforce" else "suggests to"
-    until = f"until {command.expires_at:%H:%M:%S} UTC"
-    return f"{verb} {command.action.replace('_', ' ')} {key} {until}"
+        for name, incident in self.desk.dispatcher.news():
+            yield Out(self._topics.alerts, name, _encode(incident) if incident else None)
 
 
 def _section(parts: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:

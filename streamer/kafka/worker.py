@@ -26,7 +26,7 @@ from streamer.kafka.transport import Run, RunConsumer, RunTransport
 from streamer.pipeline import Pipeline
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
-from streamer.wiring import decoder_of, dispatcher_of, ledger_of, receivers_of
+from streamer.wiring import decoder_of, desk_of, receivers_of
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
@@ -57,6 +57,7 @@ class Worker:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; gives the exit status."""
         worker = faust.Worker(self.app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
+        worker.spinner = None  # standard output belongs to the console receiver
         try:
             worker.execute_from_commandline()
         except SystemExit as end:
@@ -115,7 +116,7 @@ class Worker:
         for runner in set(self._runners.values()):
             await runner.tick(wall())
             if isinstance(runner.stage, AlertStage):
-                self._notifier.send_due(runner.stage.dispatcher, wall())
+                self._notifier.send_due(runner.stage.desk.dispatcher, wall())
 
     async def _checkpoint(self) -> None:
         for runner in set(self._runners.values()):
@@ -163,7 +164,7 @@ class Worker:
         return MeterStage(decoder_of(self.config), Pipeline(self.config), self.topics, self.metrics)
 
     def _alerting(self) -> AlertStage:
-        return AlertStage(dispatcher_of(self.config), ledger_of(self.config), self.topics, self.metrics)
+        return AlertStage(desk_of(self.config), self.topics, self.metrics)
 
     def _drop(self, runner: Runner) -> None:
         self._runners = {tp: other for tp, other in self._runners.items() if other is not runner}

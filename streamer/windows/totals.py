@@ -64,8 +64,8 @@ class Totals(msgspec.Struct):
         return self.input_tokens + self.output_tokens
 
     def value(self, metric: Metric) -> float:
-        """Give one metric as a number for the models; dollars are exact in the totals only."""
-        return float(getattr(self, metric))
+        """Give one metric as a number of 0 or more for the models; only the totals are exact, and know credits."""
+        return max(0.0, float(getattr(self, metric)))
 
 
 COUNTS = tuple(name for name in Totals.__struct_fields__ if name not in ("usd", "usd_by_kind"))

@@ -1,0 +1,1 @@
+"""The HTTP front door: usage events in any accepted format, acknowledged when Kafka has them."""

@@ -1,0 +1,1 @@
+"""Replay: yesterday's events through today's Pipeline, by the data's own clock."""

@@ -1,0 +1,44 @@
+"""Writes the JSON Schema of every public record, from the types that the code uses: `make schemas`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alerts.incident import Incident
+from alerts.throttle.command import Ack, Command
+from streamer.events.usage import UsageEvent
+from streamer.kafka.dead_letters import DeadLetter
+from streamer.records import Anomaly, Rollup
+
+RECORDS: dict[str, type[msgspec.Struct]] = {
+    "usage-event": UsageEvent,
+    "rollup": Rollup,
+    "anomaly": Anomaly,
+    "incident": Incident,
+    "throttle-command": Command,
+    "throttle-ack": Ack,
+    "dead-letter": DeadLetter,
+}
+
+
+def schemas() -> dict[str, bytes]:
+    """Give each record's schema (JSON Schema 2020-12), by file name."""
+    return {f"{name}.schema.json": _text(msgspec.json.schema(record)) for name, record in RECORDS.items()}
+
+
+def write(folder: Path) -> None:
+    """Write all schemas into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in schemas().items():
+        (folder / name).write_bytes(text)
+
+
+def _text(schema: dict[str, Any]) -> bytes:
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return msgspec.json.format(msgspec.json.encode({**dialect, **schema}, order="deterministic")) + b"\n"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,211 @@
+"""The commands in force: issued once, renewed while needed, released when not, then forgotten."""
+
+from alerts.alert import Label
+from alerts.throttle.command import Command
+from alerts.throttle.ledger import Change, Ledger
+from alerts.throttle.policy import Policy
+from tests.alerts.build import NOW, TRIAGE, alert
+
+KEY = "tenant=acme/use_case=support/agent=triage"
+POLICY = Policy(
+    kind="burst", scope="agent", action="limit_rate", mode="enforce", params={"requests_per_minute": 30}, expires=900
+)
+
+
+def ledger(*policies: Policy, most: int = 100) -> Ledger:
+    return Ledger(policies or (POLICY,), hold=60, tombstone=300, most=most)
+
+
+def issued(found: Ledger, name: str = "a1", at: float = 0, **labels: str) -> Command:
+    """Submit an alert that leads to a command."""
+    named: dict[Label, str] = {**TRIAGE, **labels}  # type: ignore[dict-item]
+    (change,) = found.submit(alert(name, labels=named), "incident-1", NOW + at)
+    assert change.command is not None
+    return change.command
+
+
+def over(found: Ledger, name: str = "a1", at: float = 1) -> None:
+    assert found.submit(alert(name, "closed", after=at), "incident-1", NOW + at) == []
+
+
+def passed(found: Ledger, at: float) -> list[Change]:
+    return found.tick(NOW + at)
+
+
+def test_an_alert_leads_to_a_command_with_reason_and_expiry() -> None:
+    command = issued(ledger())
+    assert (command.scope.key(), command.generation, command.mode) == (KEY, 1, "enforce")
+    assert (command.action, command.params) == ("limit_rate", {"requests_per_minute": 30})
+    assert (command.issued_at.timestamp(), command.expires_at.timestamp()) == (NOW, NOW + 900)
+    assert (command.reason.incident, command.reason.detector) == ("incident-1", "rate")
+    assert (command.reason.observed, command.reason.expected, command.reason.usd_per_hour) == (120.0, 20.0, "18.20")
+
+
+def test_an_alert_without_a_policy_leads_to_none() -> None:
+    assert ledger().submit(alert(labels={**TRIAGE, "kind": "drift"}), "incident-1", NOW) == []
+    assert Ledger([]).submit(alert(), "incident-1", NOW) == []
+
+
+def test_a_command_is_issued_once_a_scope() -> None:
+    found = ledger()
+    issued(found)
+    assert found.submit(alert(state="updated", after=1), "incident-1", NOW + 1) == []
+    assert found.submit(alert("a2", after=2), "incident-2", NOW + 2) == []
+    assert len(found.live()) == 1
+    issued(found, "a3", agent="writer")
+    assert len(found.live()) == 2
+
+
+def test_a_command_is_renewed_before_it_expires_while_its_cause_goes_on() -> None:
+    found = ledger()
+    first = issued(found)
+    assert passed(found, 894) == []
+    (change,) = passed(found, 895)
+    assert change.command is not None
+    assert (change.key, change.command.generation, change.command.action) == (KEY, 2, "limit_rate")
+    assert (change.command.expires_at.timestamp(), change.command.params) == (NOW + 1795, first.params)
+    assert change.command.id != first.id
+    assert passed(found, 896) == []
+
+
+def test_a_short_command_is_renewed_in_time_too() -> None:
+    found = ledger(Policy(kind="burst", scope="agent", action="pause", expires=4))
+    issued(found)
+    assert [len(passed(found, at)) for at in (2.9, 3.0, 3.1)] == [0, 1, 0]
+
+
+def test_a_command_is_released_after_its_hold_when_its_cause_is_over() -> None:
+    found = ledger()
+    issued(found)
+    over(found, at=10)
+    assert passed(found, 59) == []
+    (change,) = passed(found, 60)
+    assert change.command is not None
+    assert (change.command.action, change.command.params, change.command.generation) == ("release", {}, 2)
+    assert change.command.mode == "enforce"
+    assert (found.live(), passed(found, 61)) == ([], [])
+
+
+def test_a_command_whose_cause_is_over_late_is_released_at_once() -> None:
+    found = ledger()
+    issued(found)
+    assert len(passed(found, 895)) == 1
+    over(found, at=1000)
+    assert [change.command.action for change in passed(found, 1001) if change.command] == ["release"]
+
+
+def test_a_command_is_released_when_it_expires_before_its_hold_ends() -> None:
+    found = ledger(Policy(kind="burst", scope="agent", action="pause", expires=20))
+    issued(found)
+    over(found)
+    assert [len(passed(found, at)) for at in (19, 20)] == [0, 1]
+
+
+def test_a_command_waits_for_its_last_cause() -> None:
+    found = ledger()
+    issued(found)
+    found.submit(alert("a2"), "incident-1", NOW)
+    over(found, "a1")
+    assert passed(found, 60) == []
+    over(found, "a2")
+    assert len(passed(found, 61)) == 1
+
+
+def test_a_cause_that_comes_back_within_the_hold_keeps_the_command() -> None:
+    """So that it does not flap."""
+    found = ledger()
+    issued(found)
+    over(found, at=10)
+    assert found.submit(alert("a2", after=20), "incident-2", NOW + 20) == []
+    assert passed(found, 60) == []
+
+
+def test_a_release_is_followed_by_a_tombstone() -> None:
+    found = ledger()
+    issued(found)
+    over(found)
+    passed(found, 60)
+    assert passed(found, 359) == []
+    assert passed(found, 360) == [Change(KEY, None)]
+    assert passed(found, 9999) == []
+
+
+def test_generations_grow_until_the_tombstone() -> None:
+    found = ledger()
+    assert issued(found).generation == 1
+    over(found)
+    passed(found, 60)
+    assert issued(found, "a2", at=100).generation == 3
+    assert passed(found, 360) == []
+    over(found, "a2", at=361)
+    passed(found, 362)
+    passed(found, 662)
+    assert issued(found, "a3", at=700).generation == 1
+
+
+def test_past_the_most_live_commands_none_is_issued() -> None:
+    found = ledger(most=1)
+    issued(found)
+    assert found.submit(alert("a2", labels={**TRIAGE, "agent": "writer"}), "incident-1", NOW) == []
+    assert (found.refused, len(found.live())) == (1, 1)
+    over(found)
+    passed(found, 60)
+    assert issued(found, "a2", at=61, agent="writer").generation == 1
+
+
+def test_the_end_of_an_unknown_alert_changes_nothing() -> None:
+    found = ledger()
+    over(found, "unknown")
+    issued(found)
+    list(found.changes())
+    over(found, "unknown")
+    assert (list(found.changes()), passed(found, 60)) == ([], [])
+
+
+def test_a_replayed_alert_leads_to_nothing_new() -> None:
+    """Crash replay sends the same record again."""
+    found = ledger()
+    issued(found)
+    assert found.submit(alert(), "incident-1", NOW + 1) == []
+    over(found, at=2)
+    over(found, at=2)
+    assert len(passed(found, 60)) == 1
+
+
+def test_the_incident_of_a_command_is_known_until_the_tombstone() -> None:
+    found = ledger()
+    command = issued(found)
+    assert found.incident_of(command.id) == "incident-1"
+    assert found.incident_of("unknown") is None
+    over(found)
+    (change,) = passed(found, 60)
+    assert change.command is not None
+    assert found.incident_of(change.command.id) == "incident-1"
+    passed(found, 360)
+    assert found.incident_of(change.command.id) is None
+
+
+def test_changes_are_given_once_and_none_for_the_buried() -> None:
+    found = ledger()
+    issued(found)
+    assert [(key, state is not None) for key, state in found.changes()] == [(KEY, True)]
+    assert list(found.changes()) == []
+    over(found)
+    passed(found, 60)
+    passed(found, 360)
+    assert list(found.changes()) == [(KEY, None)]
+
+
+def test_a_restored_ledger_goes_on_where_it_was() -> None:
+    found = ledger()
+    command = issued(found)
+    found.submit(alert("a2"), "incident-1", NOW)
+    issued(found, "a3", agent="writer")
+    over(found, "a3")
+    passed(found, 60)
+    again = ledger()
+    again.restore({key: state for key, state in found.changes() if state})
+    assert list(again.changes()) == []
+    assert again.live() == found.live() == [command]
+    for at in (359, 360, 894, 895, 2000):
+        assert passed(again, at) == passed(found, at)

@@ -1,0 +1,204 @@
+"""What every detector promises, held against each of them: `detectors.contract.Detector`, and calm in all weathers."""
+
+import hashlib
+import math
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import BudgetDetector, Detector, LoopDetector, LoopParams, RateBaseline, RateParams
+
+ROOT = Path(__file__).parents[2]
+
+
+class Subject(NamedTuple):
+    """A detector as the suite sees it: how it is made, and how it is fed one number and answers."""
+
+    name: str
+    make: Callable[[], Any]
+    feed: Callable[[Any, int, float], object]
+
+
+def feed_rate(rate: RateBaseline, _: int, value: float) -> object:
+    answer = (rate.expected(), rate.ceiling(), rate.score_one(value))
+    rate.learn_one(value)
+    return answer
+
+
+def feed_loop(loop: LoopDetector, at: int, value: float) -> object:
+    return loop.observe(f"tool\x00{value % 5:g}", float(at), str(value))
+
+
+def feed_budget(budget: BudgetDetector, at: int, value: float) -> object:
+    return budget.add(Decimal(repr(value)), f"2026-{1 + at // 2000 % 12:02}"), budget.spent
+
+
+SUBJECTS = [
+    Subject("rate", lambda: RateBaseline(RateParams(half_life=20, warm_up=5, excess=10)), feed_rate),
+    Subject("loop", lambda: LoopDetector(LoopParams()), feed_loop),
+    Subject("budget", lambda: BudgetDetector(Decimal(100_000)), feed_budget),
+]
+every = pytest.mark.parametrize("subject", SUBJECTS, ids=[subject.name for subject in SUBJECTS])
+VALUES = st.lists(st.floats(0, 1e9, allow_subnormal=False), max_size=50)
+
+
+def fed(subject: Subject, values: list[float]) -> Any:
+    detector = subject.make()
+    for at, value in enumerate(values):
+        subject.feed(detector, at, value)
+    return detector
+
+
+def noise(count: int) -> list[float]:
+    """The same noise in every process."""
+    rng = random.Random(7)
+    return [rng.lognormvariate(4, 1) for _ in range(count)]
+
+
+@every
+def test_it_keeps_the_contract(subject: Subject) -> None:
+    detector: Detector = subject.make()
+    assert isinstance(detector.snapshot(), bytes)
+
+
+@every
+@settings(max_examples=40, deadline=None)
+@given(values=VALUES)
+def test_a_snapshot_is_restored_to_the_byte(subject: Subject, values: list[float]) -> None:
+    detector = fed(subject, values)
+    again = subject.make()
+    again.restore(detector.snapshot())
+    assert again.snapshot() == detector.snapshot() == fed(subject, values).snapshot()
+
+
+@every
+@settings(max_examples=40, deadline=None)
+@given(before=VALUES, own=VALUES, after=VALUES)
+def test_a_restored_one_drops_its_own_state_and_answers_the_same(
+    subject: Subject, before: list[float], own: list[float], after: list[float]
+) -> None:
+    detector, again = fed(subject, before), fed(subject, own)
+    again.restore(detector.snapshot())
+    for at, value in enumerate(after, start=len(before)):
+        assert subject.feed(again, at, value) == subject.feed(detector, at, value)
+    assert again.snapshot() == detector.snapshot()
+
+
+@every
+def test_a_snapshot_is_not_changed_by_what_comes_later(subject: Subject) -> None:
+    detector = fed(subject, noise(40))
+    snapshot = detector.snapshot()
+    copy = bytes(bytearray(snapshot))
+    subject.feed(detector, 41, 3.0)
+    assert snapshot == copy != detector.snapshot()
+
+
+def digest() -> str:
+    """The bytes of all detectors after the same noise, as one hash."""
+    return hashlib.sha256(b"".join(fed(subject, noise(500)).snapshot() for subject in SUBJECTS)).hexdigest()
+
+
+@pytest.mark.parametrize("seed", ["0", "1234"])
+def test_the_bytes_are_the_same_in_another_process(seed: str) -> None:
+    code = "from tests.detectors.test_contract import digest; print(digest())"
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, check=True)
+    assert run.stdout.decode().strip() == digest()
+
+
+@every
+def test_memory_is_bounded(subject: Subject) -> None:
+    detector, most = subject.make(), 0
+    for at, value in enumerate(noise(10_000)):
+        subject.feed(detector, at, value)
+        if at % 100 == 0:
+            most = max(most, len(detector.snapshot()))
+    assert most <= 4096
+
+
+@every
+@pytest.mark.parametrize(
+    "values",
+    [
+        [5.0] * 300,
+        [0.0] * 300,
+        [1e300] * 300,
+        [0.0, sys.float_info.max] * 100,
+        [sys.float_info.max] * 300,
+        [5e-324] * 300,
+        [100.0] * 50 + [0.0] * 200 + [100.0] * 50,
+    ],
+    ids=["constant", "zero", "huge", "huge and zero", "largest", "smallest", "gap"],
+)
+def test_nothing_that_it_is_fed_breaks_it(subject: Subject, values: list[float]) -> None:
+    fed(subject, values)
+
+
+@every
+def test_times_with_gaps_and_going_back_break_nothing(subject: Subject) -> None:
+    detector = subject.make()
+    for at in (0, 1, 10**9, 5, 10**9, 0):
+        subject.feed(detector, at, 3.0)
+
+
+@every
+@settings(max_examples=40, deadline=None)
+@given(past=VALUES, one=VALUES, other=VALUES)
+def test_an_answer_knows_nothing_of_the_future(
+    subject: Subject, past: list[float], one: list[float], other: list[float]
+) -> None:
+    def answers(future: list[float]) -> list[object]:
+        detector = subject.make()
+        return [subject.feed(detector, at, value) for at, value in enumerate(past + future)][: len(past)]
+
+    assert answers(one) == answers(other)
+
+
+RATES = st.floats(0, sys.float_info.max)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(RATES, max_size=40), RATES)
+def test_a_score_lies_between_0_and_1_and_scoring_learns_nothing(values: list[float], value: float) -> None:
+    rate = fed(SUBJECTS[0], values)
+    before = rate.snapshot()
+    assert 0 <= rate.score_one(value) <= 1
+    assert rate.expected() >= 0
+    assert not math.isnan(rate.ceiling())
+    assert rate.snapshot() == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, RATES, RATES)
+def test_a_higher_value_has_no_lower_score(values: list[float], low: float, high: float) -> None:
+    rate = fed(SUBJECTS[0], values)
+    assert rate.score_one(min(low, high)) <= rate.score_one(max(low, high))
+
+
+@pytest.mark.parametrize("value", [-1.0, -1e-9, math.nan, math.inf, -math.inf])
+def test_a_rate_that_is_none_is_refused_and_changes_nothing(value: float) -> None:
+    rate = fed(SUBJECTS[0], noise(20))
+    before = rate.snapshot()
+    with pytest.raises(ValueError, match="finite number of 0 or more"):
+        rate.learn_one(value)
+    with pytest.raises(ValueError, match="finite number of 0 or more"):
+        rate.score_one(value)
+    assert rate.snapshot() == before
+
+
+@given(st.integers(2, 1000))
+def test_a_loops_score_lies_between_one_half_and_1(repeats: int) -> None:
+    loop = LoopDetector(LoopParams(repeats=2))
+    findings = [loop.observe("a", float(at), "0") for at in range(min(repeats, 40))]
+    scores = [finding.score for finding in findings if finding]
+    assert scores == sorted(scores)
+    assert all(0.5 <= score <= 1 for score in scores)

@@ -1,0 +1,1 @@
+"""Tests that run Tidegate's processes against real brokers over TCP."""

@@ -1,0 +1,145 @@
+"""One deployment of Tidegate on a shared broker: its own topics and group, and the processes that tests start."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamer.demo.broker import free_port
+from streamer.kafka.topics import Topics
+from tests.brokers import Broker
+
+PATIENCE = 60.0
+
+
+class Process:
+    """A running `tidegate` command."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self._process, self._port, self._log = process, port, log
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_until_ready(self) -> None:
+        until(lambda: self._answers("/readyz") == 200 or self._fail_if_dead(), "the process to be ready")
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have the given labels."""
+        text = urllib.request.urlopen(f"{self.url}/metrics").read().decode()
+        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+        return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def terminate(self) -> int:
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=30)
+
+    def _answers(self, path: str) -> int:
+        try:
+            return int(urllib.request.urlopen(self.url + path, timeout=2).status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+        except OSError:
+            return 0
+
+    def _fail_if_dead(self) -> bool:
+        assert self._process.poll() is None, f"the process ended early:\n{self.log[-4000:]}"
+        return False
+
+
+class Deployment:
+    """Topics and a group of its own on `broker`; `settings` are added as TIDEGATE_ variables."""
+
+    def __init__(self, broker: Broker, folder: Path, **settings: str) -> None:
+        name = f"t{uuid.uuid4().hex[:8]}"
+        self.bootstrap, self._folder = broker.bootstrap, folder
+        self.topics = Topics.named(f"{name}.")
+        self._settings = {
+            "KAFKA__BOOTSTRAP": broker.bootstrap,
+            "KAFKA__TOPIC_PREFIX": f"{name}.",
+            "KAFKA__GROUP": name,
+            "KAFKA__IDEMPOTENCE": str(broker.name != "embedded").lower(),
+            "KAFKA__SESSION_TIMEOUT_SECONDS": "6",
+            "KAFKA__REBALANCE_TIMEOUT_SECONDS": "4",
+            "KAFKA__CHECKPOINT_SECONDS": "0.3",
+            "WINDOWS__SIZE_SECONDS": "2",
+            "WINDOWS__LATENESS_SECONDS": "0.5",
+            "WINDOWS__GRACE_SECONDS": "0.5",
+            **settings,
+        }
+
+    @contextmanager
+    def running(self, command: str = "worker", wait: bool = True, **settings: str) -> Iterator[Process]:
+        """Run `tidegate COMMAND`, and end it when the context ends, if the test did not."""
+        port, log = free_port(), self._folder / f"{command}-{uuid.uuid4().hex[:4]}.log"
+        section = "INGEST" if command == "ingest" else "WEB"
+        values = {**self._settings, f"{section}__PORT": str(port), **settings}
+        environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in values.items()}}
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "streamer.cli", command], env=environment, stdout=output, stderr=output
+            )
+        process = Process(popen, port, log)
+        try:
+            if wait:
+                process.wait_until_ready()
+            yield process
+        finally:
+            if popen.poll() is None:
+                process.kill()
+            print(f"--- {log.name}\n{process.log[-8000:]}")  # noqa: T201 - pytest shows it where a test fails
+
+    def produce(
+        self, topic: str, records: Iterable[tuple[str, bytes] | tuple[str, bytes, list[tuple[str, bytes]]]]
+    ) -> None:
+        """Produce records of (key, value) or (key, value, headers), and wait until the broker has them."""
+        asyncio.run(self._produce(topic, list(records)))
+
+    async def _produce(self, topic: str, records: list[Any]) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=16 << 20) as producer:
+            for key, value, *headers in records:
+                await producer.send(topic, value, key.encode(), headers=headers[0] if headers else None)
+
+    def consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], *topics: str) -> dict[str, list[Any]]:
+        """Read `topics` from their start until `enough` of them is there; gives the decoded records by topic."""
+        return asyncio.run(self._consume_until(enough, topics))
+
+    async def _consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], topics: tuple[str, ...]) -> Any:
+        found: dict[str, list[Any]] = {topic: [] for topic in topics}
+        consumer = AIOKafkaConsumer(*topics, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        async with consumer, asyncio.timeout(PATIENCE):
+            while not enough(found):
+                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                    found[tp.topic] += [msgspec.json.decode(r.value) if r.value else None for r in records]
+        return found
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until `holds`, and fail after a minute."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.05)

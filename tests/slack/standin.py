@@ -1,0 +1,241 @@
+"""A strict stand-in of Slack's Web API on loopback, over real HTTP.
+
+It keeps messages as Slack does, refuses what Slack's reference refuses (and fields that it does not know), and
+answers in Slack's way: errors as `{"ok": false, "error": ...}` with status 200, rate limits as 429 with Retry-After.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.slack.limits import MESSAGE_TEXT, problems_of
+
+TOKEN = "xoxb-1234-the-secret-of-tests"
+CHANNEL = "C0FINOPS"
+
+_ARGUMENTS = {
+    "auth.test": frozenset[str](),
+    "chat.postMessage": frozenset(
+        ["channel", "text", "blocks", "thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media", "parse"]
+    ),
+    "chat.update": frozenset(["channel", "ts", "text", "blocks", "parse"]),
+}
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as it arrived, whatever came of it."""
+
+    method: str
+    arguments: Mapping[str, Any]
+    authorization: str
+
+
+@dataclass
+class Message:
+    """One message as a person sees it now."""
+
+    text: str
+    blocks: list[Answer]
+    thread_ts: str | None = None
+    edits: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An answer that is not the method's own. `hang` never answers, `drop` closes the connection."""
+
+    status: int = 200
+    body: str = ""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    hang: bool = False
+    drop: bool = False
+
+
+def refused(error: str) -> Failure:
+    """Slack's own refusal: status 200, `ok` false."""
+    return Failure(body=json.dumps({"ok": False, "error": error}))
+
+
+def rate_limited(retry_after: int | str) -> Failure:
+    """Too many requests: come back in `retry_after` seconds."""
+    return Failure(429, '{"ok": false, "error": "ratelimited"}', headers={"Retry-After": str(retry_after)})
+
+
+def server_error(status: int = 500) -> Failure:
+    """Slack is unwell."""
+    return Failure(status, '{"ok": false, "error": "internal_error"}')
+
+
+def page(status: int, content_type: str = "text/html") -> Failure:
+    """The page of a proxy that stands in between."""
+    return Failure(status, "<html><body><h1>Bad gateway</h1></body></html>", content_type)
+
+
+HANG, DROP = Failure(hang=True), Failure(drop=True)
+
+
+class Refused(Exception):
+    """A call that Slack refuses, by its error code."""
+
+    def __init__(self, error: str, *messages: str) -> None:
+        self.error, self.messages = error, list(messages)
+        super().__init__(error)
+
+
+class SlackStandIn:
+    """A workspace with one app and its channels (id to name). Use as an async context manager.
+
+    `calls` lists what arrived, `messages` holds the present state by (channel id, ts); take one out to let a
+    person delete it. What is put by `fail_next` is answered instead, once each, in order.
+    """
+
+    def __init__(self, token: str = TOKEN, channels: Mapping[str, str] | None = None) -> None:
+        self._token = token
+        self._channels = dict(channels or {CHANNEL: "finops"})
+        self.calls: list[Call] = []
+        self.messages: dict[tuple[str, str], Message] = {}
+        self.base_url = ""
+        self._failures: list[tuple[Failure, str | None]] = []
+        self._closing = asyncio.Event()
+        self._posted = 0
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/api/{method}", self._receive)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}/api/"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        await self._runner.cleanup()
+
+    def fail_next(self, *failures: Failure, method: str | None = None) -> None:
+        """Answer the next calls (of `method`, if given) by these failures, one each."""
+        self._failures += [(failure, method) for failure in failures]
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods called, in order."""
+        return [call.method for call in self.calls]
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        try:
+            arguments = await _arguments(request)
+            self.calls.append(Call(method, arguments, request.headers.get("Authorization", "")))
+            if failure := self._failure(method):
+                return await self._fail(failure, request)
+            return web.json_response({"ok": True, **self._answer(method, arguments, request)})
+        except Refused as why:
+            answer: Answer = {"ok": False, "error": why.error}
+            if why.messages:
+                answer |= {"errors": why.messages, "response_metadata": {"messages": why.messages}}
+            return web.json_response(answer)
+
+    def _failure(self, method: str) -> Failure | None:
+        for index, (failure, only) in enumerate(self._failures):
+            if only in (None, method):
+                del self._failures[index]
+                return failure
+        return None
+
+    async def _fail(self, failure: Failure, request: web.Request) -> web.StreamResponse:
+        if failure.hang:
+            await self._closing.wait()
+        if failure.drop and request.transport:
+            request.transport.close()
+        return web.Response(
+            status=failure.status,
+            text=failure.body,
+            content_type=failure.content_type,
+            charset="utf-8",
+            headers=failure.headers,
+        )
+
+    def _answer(self, method: str, arguments: Answer, request: web.Request) -> Answer:
+        if method not in _ARGUMENTS:
+            raise Refused("unknown_method")
+        self._authenticate(request.headers.get("Authorization", ""))
+        unknown = sorted(arguments.keys() - _ARGUMENTS[method])
+        if unknown or None in arguments.values():
+            raise Refused("invalid_arguments", *(f"[ERROR] no such argument: {name}" for name in unknown))
+        if method == "auth.test":
+            return {"team": "Tidegate", "user": "tidegate", "bot_id": "B0TIDEGATE"}
+        message = _message(arguments)
+        return self._post(arguments, message) if method == "chat.postMessage" else self._update(arguments, message)
+
+    def _authenticate(self, authorization: str) -> None:
+        if not authorization:
+            raise Refused("not_authed")
+        if authorization != f"Bearer {self._token}":
+            raise Refused("invalid_auth")
+
+    def _post(self, arguments: Answer, message: Message) -> Answer:
+        channel = self._channel(arguments)
+        if "thread_ts" in arguments:
+            parent = self.messages.get((channel, arguments["thread_ts"]))
+            if parent is None or parent.thread_ts:
+                raise Refused("cannot_reply_to_message")
+        self._posted += 1
+        ts = f"1795341600.{self._posted:06d}"
+        self.messages[channel, ts] = message
+        return {"channel": channel, "ts": ts, "message": {"type": "message", "ts": ts, "text": message.text}}
+
+    def _update(self, arguments: Answer, message: Message) -> Answer:
+        channel, ts = arguments.get("channel"), arguments.get("ts")
+        if channel not in self._channels:  # unlike chat.postMessage, it takes no name
+            raise Refused("channel_not_found")
+        if not isinstance(ts, str) or (known := self.messages.get((channel, ts))) is None:
+            raise Refused("message_not_found")
+        known.text, known.blocks, known.edits = message.text, message.blocks, known.edits + 1
+        return {"channel": channel, "ts": ts, "text": message.text, "message": {"text": message.text}}
+
+    def _channel(self, arguments: Answer) -> str:
+        wanted = arguments.get("channel")
+        for channel, name in self._channels.items():
+            if wanted in (channel, name, f"#{name}"):
+                return channel
+        raise Refused("channel_not_found")
+
+
+async def _arguments(request: web.Request) -> Answer:
+    if request.content_type == "application/x-www-form-urlencoded":
+        form: Answer = dict(await request.post())
+        return form | {"blocks": _parsed(form["blocks"], "invalid_blocks_format")} if "blocks" in form else form
+    if request.content_type != "application/json":
+        raise Refused("invalid_post_type")
+    found = _parsed(await request.text(), "invalid_json")
+    if not isinstance(found, dict):
+        raise Refused("json_not_object")
+    return found
+
+
+def _parsed(text: str, error: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as why:
+        raise Refused(error) from why
+
+
+def _message(arguments: Answer) -> Message:
+    text, blocks = arguments.get("text", ""), arguments.get("blocks", [])
+    if problems := problems_of(blocks):
+        raise Refused("invalid_blocks", *problems)
+    if not isinstance(text, str):
+        raise Refused("invalid_arguments")
+    if not text.strip() and not blocks:
+        raise Refused("no_text")
+    if len(text) > MESSAGE_TEXT:
+        raise Refused("msg_too_long")
+    return Message(text, blocks, arguments.get("thread_ts"))

@@ -1,0 +1,198 @@
+"""The configuration is read from its file and the environment; every mistake is told at once, with its place."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from streamer.config import Config
+from streamer.errors import ConfigInvalid
+from streamer.settings import load
+
+SECRETS = ("s3cret-password", "s3cret-key", "s3cret-token")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the tester's own environment."""
+    for name in list(os.environ):
+        if name.startswith("TIDEGATE_") or name == "SLACK_BOT_TOKEN":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tidegate.toml"
+
+
+def mistakes(path: Path | None) -> list[str]:
+    with pytest.raises(ConfigInvalid) as caught:
+        load(path)
+    assert str(caught.value) == "\n".join(caught.value.mistakes)
+    return caught.value.mistakes
+
+
+def test_without_a_file_and_variables_the_defaults_hold() -> None:
+    assert load(None).model_dump() == Config().model_dump()
+
+
+def test_a_file_is_read(path: Path) -> None:
+    path.write_text(
+        '[windows]\nsize_seconds = 60\n[[budgets]]\ntenant = "acme"\nlimit = 5.5\n[detect.burst.floors]\nusd = 1'
+    )
+    config = load(path)
+    assert config.windows.size_seconds == 60
+    assert config.budgets[0].limit == Decimal("5.5")
+    assert config.detect.burst.floors.usd == 1
+
+
+def test_the_environment_wins_over_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text('[kafka]\nbootstrap = "file:9092"\ngroup = "file"\n[detect.loop]\nrepeats = 7\nmemory = 64')
+    monkeypatch.setenv("TIDEGATE_KAFKA__BOOTSTRAP", "environment:9092")
+    monkeypatch.setenv("TIDEGATE_DETECT__LOOP__REPEATS", "9")
+    config = load(path)
+    assert (config.kafka.bootstrap, config.kafka.group) == ("environment:9092", "file")
+    assert (config.detect.loop.repeats, config.detect.loop.memory) == (9, 64)
+
+
+def test_lists_can_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_BUDGETS", '[{"tenant": "acme", "limit": "10"}]')
+    assert load(None).budgets[0].tenant == "acme"
+
+
+def test_all_mistakes_are_listed_at_once_with_their_places(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(
+        """
+        [windows]
+        size_seconds = 0
+        siz = 1
+        [[budgets]]
+        tenant = "acme"
+        limit = 1
+        [[budgets]]
+        tenant = "acme"
+        limit = -1
+        [detect.loop]
+        memory = 4
+        [nonsense]
+        """
+    )
+    monkeypatch.setenv("TIDEGATE_WEB__PORT", "many")
+    monkeypatch.setenv("TIDEGATE_KAFKA__BOTSTRAP", "x")
+    monkeypatch.setenv("TIDEGATE_KAFAK__BOOTSTRAP", "x")
+    found = mistakes(path)
+    assert len(found) == 8
+    places = [
+        f"{path}: windows.size_seconds: Input should be greater than 0",
+        f"{path}: windows.siz: Extra inputs are not permitted",
+        f"{path}: budgets[1].limit: Input should be greater than 0",
+        f"{path}: detect.loop: memory is too short for repeats, or for cycle_repeats times longest_cycle",
+        f"{path}: nonsense: Extra inputs are not permitted",
+        "environment TIDEGATE_WEB__PORT: Input should be a valid integer",
+        "environment TIDEGATE_KAFKA__BOTSTRAP: Extra inputs are not permitted",
+        "environment TIDEGATE_KAFAK__BOOTSTRAP: no such section; the sections are alerts, budgets, ",
+    ]
+    for place in places:
+        assert any(mistake.startswith(place) for mistake in found), place
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("TIDEGATE_BUDGETS", "ten dollars", "environment TIDEGATE_BUDGETS: Input should be a valid tuple"),
+        ("TIDEGATE_KAFKA", "here", "environment TIDEGATE_KAFKA: Input should be a valid dictionary"),
+        ("TIDEGATE_ALERTS__ROUTES", "[{", "environment TIDEGATE_ALERTS__ROUTES: Input should be a valid tuple"),
+        (
+            "TIDEGATE_BUDGETS",
+            '[{"tenant": "acme", "limit": 0}]',
+            "environment TIDEGATE_BUDGETS [0].limit: Input should be greater than 0",
+        ),
+    ],
+)
+def test_a_variable_that_holds_a_list_or_section_is_named_too(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    (found,) = mistakes(None)
+    assert found.startswith(message)
+
+
+@pytest.mark.parametrize("name", ["TIDEGATE_TEST_KEEP", "TIDEGATE_CONFIG"])
+def test_variables_of_the_tools_are_no_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    load(None)
+
+
+def test_a_missing_file_is_a_mistake(path: Path) -> None:
+    assert mistakes(path) == [f"{path}: there is no such file"]
+
+
+@pytest.mark.parametrize("content", [b"[kafka", b"\xff\xfe", b"a = 1\na = 2"])
+def test_a_file_that_is_no_toml_is_a_mistake(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    (found,) = mistakes(path)
+    assert found.startswith(f"{path}: not readable as TOML: ")
+
+
+SLACK = '[[alerts.receivers]]\nname = "team"\ntype = "slack"\nchannel = "C1"\n[[alerts.routes]]\nreceiver = "team"\n'
+
+
+def test_slack_needs_a_token(path: Path) -> None:
+    path.write_text(SLACK)
+    assert mistakes(path) == [
+        f"{path}: as a whole: a receiver is of type slack, but slack.token (or SLACK_BOT_TOKEN) is empty"
+    ]
+
+
+def test_the_token_may_come_from_the_variable_of_every_slack_app(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(SLACK)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-common")
+    assert load(path).slack.token.get_secret_value() == "xoxb-common"
+    path.write_text(SLACK + '[slack]\ntoken = "xoxb-file"')
+    assert load(path).slack.token.get_secret_value() == "xoxb-file"
+    monkeypatch.setenv("TIDEGATE_SLACK__TOKEN", "xoxb-own")
+    assert load(path).slack.token.get_secret_value() == "xoxb-own"
+
+
+def test_routes_must_lead_somewhere(path: Path) -> None:
+    path.write_text('[[alerts.routes]]\nreceiver = "nobody"')
+    assert mistakes(path) == [f"{path}: alerts: routes name receivers that do not exist: nobody"]
+
+
+def test_sasl_needs_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_KAFKA__SECURITY_PROTOCOL", "SASL_SSL")
+    (found,) = mistakes(None)
+    assert "sasl_username is empty" in found
+
+
+def secret(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set every secret, one of them in each way."""
+    password, key, token = SECRETS
+    path.write_text(f'[kafka]\nsasl_password = "{password}"\n[events]\nhash_key = "{key}"\n')
+    monkeypatch.setenv("SLACK_BOT_TOKEN", token)
+
+
+def test_secrets_are_never_shown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret(path, monkeypatch)
+    config = load(path)
+    values = (config.kafka.sasl_password, config.events.hash_key, config.slack.token)
+    assert tuple(value.get_secret_value() for value in values) == SECRETS
+    shown = repr(config) + str(config) + str(config.model_dump()) + config.model_dump_json()
+    assert not [word for word in SECRETS if word in shown]
+
+
+def test_mistakes_never_repeat_a_value(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret(path, monkeypatch)
+    path.write_text(
+        path.read_text() + 'default_tenant = 5\nhash_keys = "s3cret-key"\n[slack]\ntoken = ["s3cret-token"]'
+    )
+    monkeypatch.setenv("TIDEGATE_BUDGETS", "s3cret-key")
+    monkeypatch.setenv("TIDEGATE_KAFKA__PARTITIONS", "s3cret-password")
+    found = "\n".join(mistakes(path))
+    assert not [word for word in SECRETS if word in found]
+
+
+def test_nothing_changes_after_the_start() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(None).windows.size_seconds = 5  # type: ignore[misc]
