@@ -1,9 +1,9 @@
 """The configuration's sections and their defaults; `streamer.settings` reads them from a file and the environment."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -13,9 +13,13 @@ AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "bud
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are mistakes, and nothing changes after the start."""
+    """Base of all sections: unknown keys are mistakes, and nothing changes after the start.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    What concerns several keys is checked at the last of them, where the others are good, so that one mistake does not
+    hide another.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class KafkaConfig(Section):
@@ -39,11 +43,12 @@ class KafkaConfig(Section):
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
 
-    @model_validator(mode="after")
-    def _sasl_has_a_user(self) -> Self:
-        if self.security_protocol.startswith("SASL") and not self.sasl_username:
+    @field_validator("sasl_username")
+    @classmethod
+    def _sasl_has_a_user(cls, username: str, others: ValidationInfo) -> str:
+        if others.data.get("security_protocol", "").startswith("SASL") and not username:
             raise ValueError("security_protocol asks for SASL, but sasl_username is empty")
-        return self
+        return username
 
 
 class EventsConfig(Section):
@@ -115,11 +120,13 @@ class LoopConfig(Section):
     quiet_seconds: Positive = 30.0
     max_sessions: Annotated[int, Field(ge=10)] = 5_000
 
-    @model_validator(mode="after")
-    def _cycles_fit_the_memory(self) -> Self:
-        if self.cycle_repeats * self.longest_cycle > self.memory or self.repeats > self.memory:
+    @field_validator("longest_cycle")
+    @classmethod
+    def _cycles_fit_the_memory(cls, longest: int, others: ValidationInfo) -> int:
+        memory = others.data.get("memory", 1024)
+        if others.data.get("cycle_repeats", 0) * longest > memory or others.data.get("repeats", 0) > memory:
             raise ValueError("memory is too short for repeats, or for cycle_repeats times longest_cycle")
-        return self
+        return longest
 
 
 class DetectConfig(Section):
@@ -146,11 +153,12 @@ class ReceiverConfig(Section):
     type: Literal["console", "slack"]
     channel: str = ""
 
-    @model_validator(mode="after")
-    def _slack_needs_a_channel(self) -> Self:
-        if self.type == "slack" and not self.channel:
+    @field_validator("channel")
+    @classmethod
+    def _slack_needs_a_channel(cls, channel: str, others: ValidationInfo) -> str:
+        if others.data.get("type") == "slack" and not channel:
             raise ValueError("a receiver of type slack needs a channel")
-        return self
+        return channel
 
 
 class RouteConfig(Section):
@@ -171,17 +179,25 @@ class AlertsConfig(Section):
     routes: tuple[RouteConfig, ...] = (RouteConfig(receiver="console"),)
     keep_resolved_seconds: Positive = 3600.0
 
-    @model_validator(mode="after")
-    def _routes_lead_somewhere(self) -> Self:
-        names = [receiver.name for receiver in self.receivers]
-        unknown = sorted({route.receiver for route in self.routes} - set(names))
-        if unknown:
-            raise ValueError(f"routes name receivers that do not exist: {', '.join(unknown)}")
+    @field_validator("receivers")
+    @classmethod
+    def _names_are_unique(cls, receivers: tuple[ReceiverConfig, ...]) -> tuple[ReceiverConfig, ...]:
+        names = [receiver.name for receiver in receivers]
         if len(names) != len(set(names)):
             raise ValueError("two receivers have the same name")
-        if not self.routes or self.routes[-1].match:
+        return receivers
+
+    @field_validator("routes")
+    @classmethod
+    def _routes_lead_somewhere(cls, routes: tuple[RouteConfig, ...], others: ValidationInfo) -> tuple[RouteConfig, ...]:
+        if not routes or routes[-1].match:
             raise ValueError("the last route must match everything (no `match`), so that no alert is lost")
-        return self
+        if "receivers" in others.data:
+            known = {receiver.name for receiver in others.data["receivers"]}
+            unknown = sorted({route.receiver for route in routes} - known)
+            if unknown:
+                raise ValueError(f"routes name receivers that do not exist: {', '.join(unknown)}")
+        return routes
 
 
 class SlackConfig(Section):
@@ -251,8 +267,10 @@ class Config(Section):
     ingest: IngestConfig = IngestConfig()
     log: LogConfig = LogConfig()
 
-    @model_validator(mode="after")
-    def _slack_has_a_token(self) -> Self:
-        if any(receiver.type == "slack" for receiver in self.alerts.receivers) and not self.slack.token:
+    @field_validator("slack")
+    @classmethod
+    def _slack_has_a_token(cls, slack: SlackConfig, others: ValidationInfo) -> SlackConfig:
+        alerts = others.data.get("alerts", AlertsConfig())
+        if any(receiver.type == "slack" for receiver in alerts.receivers) and not slack.token:
             raise ValueError("a receiver is of type slack, but slack.token (or SLACK_BOT_TOKEN) is empty")
-        return self
+        return slack

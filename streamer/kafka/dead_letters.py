@@ -33,7 +33,8 @@ def dead_letter(topic: str, record: Record, rejected: Rejected, now: float) -> O
     """Make the dead letter of one rejected item; `now` in epoch seconds."""
     value = record.value or b""
     # Whole records over the bound are not decoded here either: that is what the bound is for.
-    kept = redact(value) if rejected.reason != "too_large" else b""
+    known = rejected.reason != "unknown_format"
+    kept = redact(value, words=known) if rejected.reason != "too_large" else b""
     letter = DeadLetter(
         reason=rejected.reason,
         detail=rejected.detail,

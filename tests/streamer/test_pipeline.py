@@ -115,7 +115,7 @@ def first_of_each_id(events: Iterable[UsageEvent]) -> list[UsageEvent]:
     return list(found.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_rollups_hold_what_was_submitted_to_the_last_unit(seed: int) -> None:
     """Late events and repeated ids among them: on-time and late rollups of a tenant add up to its events."""
@@ -178,7 +178,7 @@ def keep(pipeline: Pipeline, log: dict[str, bytes]) -> None:
             log[key] = part
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(SEEDS, st.floats(0, 1))
 def test_a_pipeline_that_is_restored_anywhere_goes_on_to_the_byte(seed: int, share: float) -> None:
     steps = life(seed)

@@ -87,7 +87,7 @@ def test_all_mistakes_are_listed_at_once_with_their_places(path: Path, monkeypat
         f"{path}: windows.size_seconds: Input should be greater than 0",
         f"{path}: windows.siz: Extra inputs are not permitted",
         f"{path}: budgets[1].limit: Input should be greater than 0",
-        f"{path}: detect.loop: memory is too short for repeats, or for cycle_repeats times longest_cycle",
+        f"{path}: detect.loop.longest_cycle: memory is too short for repeats, or for cycle_repeats times longest_cycle",
         f"{path}: nonsense: Extra inputs are not permitted",
         "environment TIDEGATE_WEB__PORT: Input should be a valid integer",
         "environment TIDEGATE_KAFKA__BOTSTRAP: Extra inputs are not permitted",
@@ -141,7 +141,7 @@ SLACK = '[[alerts.receivers]]\nname = "team"\ntype = "slack"\nchannel = "C1"\n[[
 def test_slack_needs_a_token(path: Path) -> None:
     path.write_text(SLACK)
     assert mistakes(path) == [
-        f"{path}: as a whole: a receiver is of type slack, but slack.token (or SLACK_BOT_TOKEN) is empty"
+        f"{path}: slack: a receiver is of type slack, but slack.token (or SLACK_BOT_TOKEN) is empty"
     ]
 
 
@@ -157,7 +157,7 @@ def test_the_token_may_come_from_the_variable_of_every_slack_app(path: Path, mon
 
 def test_routes_must_lead_somewhere(path: Path) -> None:
     path.write_text('[[alerts.routes]]\nreceiver = "nobody"')
-    assert mistakes(path) == [f"{path}: alerts: routes name receivers that do not exist: nobody"]
+    assert mistakes(path) == [f"{path}: alerts.routes: routes name receivers that do not exist: nobody"]
 
 
 def test_sasl_needs_a_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,21 +33,21 @@ def read(key: str) -> tuple[str, Entity]:
     return parts[0][1], Entity(level, **fields)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.text())
 def test_a_quoted_name_separates_nothing_and_can_be_read_again(name: str) -> None:
     assert not set(quote(name)) & set("/=")
     assert unquoted(quote(name)) == name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(NAMED)
 def test_a_key_can_be_read_again(usage: UsageEvent) -> None:
     for entity in entities_of(usage):
         assert read(entity.key(usage.tenant)) == (usage.tenant, entity)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(NAMED, min_size=2, max_size=6))
 def test_two_entities_never_share_a_key(events: list[UsageEvent]) -> None:
     named = {(usage.tenant, entity) for usage in events for entity in entities_of(usage)}

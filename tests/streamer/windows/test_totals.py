@@ -43,13 +43,13 @@ def total(priced: Priced) -> Totals:
     return totals
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PRICED, st.integers())
 def test_order_makes_no_difference(priced: Priced, seed: int) -> None:
     assert total(priced) == total(Random(seed).sample(priced, len(priced)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PRICED, st.integers(0, 12))
 def test_merging_two_parts_is_adding_all(priced: Priced, cut: int) -> None:
     merged, second = total(priced[:cut]), total(priced[cut:])
@@ -59,7 +59,7 @@ def test_merging_two_parts_is_adding_all(priced: Priced, cut: int) -> None:
     assert msgspec.msgpack.encode(second) == untouched
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PRICED)
 def test_the_six_kinds_add_up_to_the_whole(priced: Priced) -> None:
     totals = total(priced)
@@ -68,7 +68,7 @@ def test_the_six_kinds_add_up_to_the_whole(priced: Priced) -> None:
     assert set(totals.usd_by_kind) <= set(COST_KINDS)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PRICED)
 def test_counts_are_the_events_own(priced: Priced) -> None:
     totals = total(priced)
@@ -81,7 +81,7 @@ def test_counts_are_the_events_own(priced: Priced) -> None:
     assert totals.unpriced == sum(cost.origin == "unpriced" for _, cost in priced)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PRICED)
 def test_what_the_models_see_is_never_negative(priced: Priced) -> None:
     """A window of credits has a negative total of dollars; a rate of spend has not."""
