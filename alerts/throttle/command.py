@@ -36,9 +36,12 @@ class CommandScope(msgspec.Struct, frozen=True, omit_defaults=True):
         return all(mine in ("", theirs) for mine, theirs in pairs)
 
     @property
-    def narrowness(self) -> int:
-        """How many fields are named: the most specific scope wins."""
-        return sum(bool(value) for value in msgspec.structs.astuple(self))
+    def narrowness(self) -> tuple[bool, bool, bool]:
+        """Rank how specific the scope is: one that names a session beats any agent's, and that any use case's.
+
+        Of the scopes that cover one request no two rank the same, so gateways agree in whatever order they have read.
+        """
+        return bool(self.session), bool(self.agent), bool(self.use_case)
 
 
 class CommandReason(msgspec.Struct, frozen=True):

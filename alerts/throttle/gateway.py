@@ -35,10 +35,9 @@ class GatewayState:
 
         A release ends the command of its own scope only; a wider one goes on.
         """
-        binding = [
-            command for command in self._commands.values() if _in_force(command, now) and command.scope.covers(request)
-        ]
-        return max(binding, key=_specificity, default=None)
+        in_force = (command for command in self._commands.values() if _in_force(command, now))
+        binding = [command for command in in_force if command.scope.covers(request)]
+        return max(binding, key=lambda command: command.scope.narrowness, default=None)
 
 
 def _decode(record: bytes) -> Command:
@@ -50,9 +49,3 @@ def _decode(record: bytes) -> Command:
 
 def _in_force(command: Command, now: float) -> bool:
     return command.mode == "enforce" and command.action != "release" and command.expires_at.timestamp() > now
-
-
-def _specificity(command: Command) -> tuple[int, str, str]:
-    # Scopes of the same narrowness that cover one request differ in which fields they name. The narrower field
-    # decides, so that gateways agree whatever order, or compaction of the topic, they have read.
-    return command.scope.narrowness, command.scope.session, command.scope.agent

@@ -9,18 +9,20 @@ from alerts.alert import Alert, Label
 from alerts.throttle.command import Action, CommandScope, Mode
 
 ScopeLevel = Literal["session", "agent", "use_case", "tenant"]
+# From narrow to wide. A session may go through several agents: it is named by itself.
 _PARTS: dict[ScopeLevel, tuple[Label, ...]] = {
-    "session": ("tenant", "use_case", "agent", "session"),
+    "session": ("tenant", "session"),
     "agent": ("tenant", "use_case", "agent"),
     "use_case": ("tenant", "use_case"),
     "tenant": ("tenant",),
 }
+_LEVELS = tuple(_PARTS)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """One rule: alerts of `kind` throttle `scope` by `action`. `expires` is in seconds.
 
-    Where an alert does not name the scope's part (a tenant's burst names no agent), the command binds what it names.
+    Where an alert does not name a session, an agent, ... (a tenant's burst names none), the next wider scope is bound.
     """
 
     kind: str
@@ -32,7 +34,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def scope_of(self, labels: Mapping[Label, str]) -> CommandScope:
         """Give the scope that the command binds."""
-        return CommandScope(**{name: labels.get(name, "") for name in _PARTS[self.scope]})
+        level = next(level for level in _LEVELS[_LEVELS.index(self.scope) :] if level in labels)
+        return CommandScope(**{name: labels.get(name, "") for name in _PARTS[level]})
 
 
 def policy_for(policies: Sequence[Policy], alert: Alert) -> Policy | None:

@@ -133,7 +133,8 @@ def _list(value: Any) -> list[Any]:
 
 
 def _cost(item: Mapping[str, Any], fields: Mapping[str, Any]) -> Decimal | None:
-    given = item.get("response_cost", item.get("cost"))
+    given = item.get("response_cost")
+    given = item.get("cost") if given is None else given
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         return None
     try:

@@ -55,7 +55,8 @@ class LoopJudge:
         """Take in an event of a session; opens or updates a case at the call that proves the loop."""
         if not (self._config.enabled and event.session):
             return
-        name = Entity("session", event.use_case, event.agent, session=event.session)
+        # By the session alone: agents that call each other in a ring share it.
+        name = Entity("session", session=event.session)
         session = self._session(name, at)
         if event.tool and event.tool_args_hash:
             identity = f"{event.tool}\x00{event.tool_args_hash}"

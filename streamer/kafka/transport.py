@@ -29,6 +29,15 @@ class Run(msgspec.Struct, frozen=True):
     records: Sequence[Any]
 
 
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's, with a shorter wait at the broker: the embedded one answers only when that is over."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = round(_FETCH_SECONDS * 1000)
+        return consumer
+
+
 class RunConsumer(driver.Consumer):
     """Owns the positions of source partitions; changelogs go on record by record, as Faust's recovery expects."""
 
@@ -38,6 +47,9 @@ class RunConsumer(driver.Consumer):
         # A fetch and a seek must not interleave: the records of a fetch would be taken to begin where the seek ended.
         self._fetching = asyncio.Lock()
         self.wanted: Callable[[set[TP]], Mapping[TP, int]] = lambda _: {}
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's signature
         """Fetch, and give each source partition's records as one message; overrides Faust's."""

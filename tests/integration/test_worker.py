@@ -150,7 +150,7 @@ def test_a_loop_is_answered_by_a_throttle_command_and_let_go_afterwards(broker: 
         )
     pause, release = [command for command in found[topics.throttle] if command][:2]
     assert (pause["action"], release["action"]) == ("pause", "release")
-    assert pause["scope"] == {"tenant": "acme", "use_case": "support", "agent": "triage", "session": "runaway"}
+    assert pause["scope"] == {"tenant": "acme", "session": "runaway"}
     assert release["generation"] == pause["generation"] + 1
     opened = [anomaly for anomaly in found[topics.anomalies] if anomaly["state"] == "opened"]
     assert [(a["kind"], a["observed"]) for a in opened] == [("loop", 6.0)]

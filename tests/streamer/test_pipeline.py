@@ -347,7 +347,7 @@ def call(number: int, seconds: float, **fields: Any) -> UsageEvent:
     return event(f"call-{number}", seconds, **known, **AGENT, cost_usd=Decimal("0.5"), **fields)
 
 
-LOOP = "tenant=acme/use_case=support/agent=triage/session=s1#loop"
+LOOP = "tenant=acme/session=s1#loop"
 
 
 def test_a_loop_opens_at_the_call_that_proves_it_and_closes_when_the_session_is_quiet() -> None:

@@ -17,7 +17,7 @@ def policy(kind: str = "burst", scope: ScopeLevel = "agent") -> Policy:
         ("tenant", CommandScope("acme")),
         ("use_case", CommandScope("acme", "support")),
         ("agent", CommandScope("acme", "support", "triage")),
-        ("session", CommandScope("acme", "support", "triage", "s1")),
+        ("session", CommandScope("acme", session="s1")),
     ],
 )
 def test_a_command_binds_the_level_of_its_policy(level: ScopeLevel, scope: CommandScope) -> None:
