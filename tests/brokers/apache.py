@@ -18,7 +18,8 @@ from typing import Protocol
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
-from streamer.demo.broker import BrokerFailed, BrokerProcess, answers_within, free_port
+from streamer.demo.broker import BrokerProcess, answers_within, free_port
+from streamer.errors import BrokerFailed
 
 LOG = logging.getLogger(__name__)
 GIVEN = "TIDEGATE_TEST_KAFKA"

@@ -14,7 +14,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streamer.demo.broker import BrokerFailed, BrokerProcess, EmbeddedBroker, free_port
+from streamer.demo.broker import BrokerProcess, EmbeddedBroker, free_port
+from streamer.errors import BrokerFailed
 from tests.brokers import Broker
 from tests.brokers.apache import GIVEN, ApacheKafka, JarsKafka, KafkaUnavailable, apache_kafka
 

@@ -12,7 +12,8 @@ from genai_prices import Usage, calc_price
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.demo.traffic import PROFILES, Admit, Event, TenantProfile, Traffic, draw, rfc3339
+from streamer.demo.profiles import PROFILES, TenantProfile
+from streamer.demo.traffic import Admit, Event, Traffic, draw, rfc3339
 
 SEEDS = st.integers(min_value=0, max_value=2**32)
 NOON = 1_790_000_000.0
