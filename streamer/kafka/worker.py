@@ -227,6 +227,9 @@ class _App(faust.App):
         app.before_consuming = before_consuming
         return app
 
+    def _create_directories(self) -> None:
+        """Make none: all state is in Kafka, and the worker may run where nothing can be written."""
+
     async def on_start(self) -> None:
         """Start Faust's own parts after ours."""
         await self.before_consuming()
