@@ -32,6 +32,7 @@ class KafkaConfig(Section):
     replication: Annotated[int, Field(ge=1)] = 1
     create_topics: bool = True
     idempotence: bool = True
+    connect_seconds: Positive = 30.0
     checkpoint_seconds: Positive = 1.0
     session_timeout_seconds: Positive = 30.0
     rebalance_timeout_seconds: Positive = 30.0

@@ -17,7 +17,7 @@ from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
 from streamer.kafka.connection import producer_of
-from streamer.kafka.topics import Topics
+from streamer.kafka.topics import Topics, ensure
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
 from streamer.wiring import decoder_of
@@ -95,7 +95,8 @@ async def _serve(config: Config) -> None:
 
 
 def start(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; gives the exit status."""
+    """Make sure of the topics, then serve until SIGTERM or SIGINT; gives the exit status."""
+    asyncio.run(ensure(config.kafka, Topics.named(config.kafka.topic_prefix), {}))
     asyncio.run(_serve(config))
     return 0
 

@@ -40,28 +40,49 @@ class Notifier:
             await asyncio.wait(self._in_flight.values(), timeout=5.0)
 
     async def _deliver(self, dispatcher: Dispatcher, notification: Notification) -> None:
-        incident, receiver = notification.incident.id, notification.receiver
+        incident = notification.incident.id
         try:
-            ref = await self._receivers[receiver].send(notification)
-        except DeliveryFailed as error:
-            await self._failed(dispatcher, notification, error)
+            ref = await self._sent(notification)
+        except Exception as error:
+            self._put_off(notification, error)
         else:
             self._pauses.pop(incident, None)
-            self._metrics.notifications.labels(receiver, "delivered").inc()
             dispatcher.delivered(notification, ref, wall())
         finally:
             del self._in_flight[incident]
 
-    async def _failed(self, dispatcher: Dispatcher, notification: Notification, error: DeliveryFailed) -> None:
+    async def _sent(self, notification: Notification) -> str:
+        """Send, what the receiver refuses for good to the fallback; gives the reference of what people see."""
         incident, receiver = notification.incident.id, notification.receiver
-        log.error(
-            "notification failed", receiver=receiver, incident=incident, why=str(error), permanent=error.permanent
-        )
-        if error.permanent:
+        try:
+            ref = await self._receiver(receiver).send(notification)
+        except DeliveryFailed as error:
+            if not error.permanent:
+                raise
+            log.error("notification refused", receiver=receiver, incident=incident, why=str(error))
             self._metrics.notifications.labels(receiver, "refused").inc()
             await self._fallback.send(notification)
-            dispatcher.delivered(notification, notification.previous or "", wall())
-            return
+            return notification.previous or ""
+        self._metrics.notifications.labels(receiver, "delivered").inc()
+        return ref
+
+    def _receiver(self, name: str) -> Receiver:
+        """Find a receiver; an incident may be older than the configuration."""
+        if name not in self._receivers:
+            raise DeliveryFailed(f"the configuration knows no receiver {name}", permanent=True)
+        return self._receivers[name]
+
+    def _put_off(self, notification: Notification, error: Exception) -> None:
+        """Let a pause pass before the next try, also after an error that nobody foresaw."""
+        incident, receiver = notification.incident.id, notification.receiver
+        foreseen = isinstance(error, DeliveryFailed)
+        log.error(
+            "notification failed",
+            receiver=receiver,
+            incident=incident,
+            why=str(error) if foreseen else type(error).__name__,
+            exc_info=None if foreseen else error,
+        )
         self._metrics.notifications.labels(receiver, "failed").inc()
         _, pause = self._pauses.get(incident, (0.0, _FIRST_PAUSE / 2))
         pause = min(pause * 2, _LONGEST_PAUSE)

@@ -23,7 +23,7 @@ _STALLED_TICKS = 20
 
 
 class StaleOwner(Exception):
-    """The consumer group has given the partition to somebody else: what is not saved is to be dropped."""
+    """What is not saved is to be dropped: the partition is somebody else's by now, or a checkpoint failed half-way."""
 
 
 class Runner:
@@ -57,6 +57,7 @@ class Runner:
         self._committed: dict[TP, int] = {}
         self._saving, self._sending = asyncio.Lock(), asyncio.Lock()
         self._stalled: dict[TP, int] = {}
+        self._torn = False
 
     def restore(self, stored: Mapping[bytes, bytes]) -> None:
         """Take up the last whole checkpoint from what the changelog holds."""
@@ -90,8 +91,13 @@ class Runner:
             await self._drain()
 
     async def checkpoint(self) -> None:
-        """Write what changed and commit; raises StaleOwner if the partition belongs to somebody else by now."""
+        """Write what changed and commit; raises StaleOwner if the partition belongs to somebody else by now.
+
+        After one that failed there is no other: the changes that it took from the stage would be missing in it.
+        """
         async with self._saving:
+            if self._torn:
+                raise StaleOwner("an earlier checkpoint failed half-way")
             await self._fence()
             await self._drain()
             # No await between these: state, positions and what was produced must be of one moment.
@@ -99,8 +105,10 @@ class Runner:
             parts = self._checkpoints.parts(self.stage.changes()) if self._changelog else []
             pending, self._pending = self._pending, []
             if parts or pending or positions != self._committed:
+                self._torn = True
                 with self._metrics.checkpoints.time():
                     await self._save(positions, parts, pending)
+                self._torn = False
 
     async def _save(self, positions: dict[TP, int], parts: list[Stored], pending: list[Future]) -> None:
         await asyncio.gather(*pending)
@@ -118,18 +126,19 @@ class Runner:
 
     async def _commit(self, positions: dict[TP, int]) -> None:
         if positions and not await self._consumer.commit_positions(positions):
-            raise StaleOwner
+            raise StaleOwner("the partition belongs to another worker")
 
     async def _store(self, topic: str, key: bytes, value: bytes | None) -> Future:
         sent: Future = await self._producer.send(topic, value, key, partition=self._partition)
         return sent
 
     async def _drain(self) -> None:
-        """Hand what came of the records to the producer, in order."""
+        """Hand what came of the records to the producer, in order; what it did not take stays for the next time."""
         async with self._sending:
             while self._outbox:
-                out = self._outbox.popleft()
+                out = self._outbox[0]
                 self._pending.append(await self._producer.send(out.topic, out.value, out.key.encode()))
+                self._outbox.popleft()
 
     def _applied(self, record: Record, now: float) -> list[Out]:
         """Apply one record; one that breaks the stage is put aside, or it would come again for ever."""

@@ -105,7 +105,7 @@ class AlertStage:
         """Take in an anomaly, or a gateway's word on a command."""
         try:
             yield from self._taken(record, now)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             rejected = rejected_by(error)
             self._metrics.rejected.labels(rejected.reason).inc()
             yield dead_letter(self._topics.dead_letters, record, rejected, now)

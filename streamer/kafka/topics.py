@@ -10,6 +10,8 @@ from streamer.config import KafkaConfig
 from streamer.errors import KafkaUnreachable
 from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
 
+# Between two tries to reach a broker that is still starting.
+_PAUSE = 0.5
 _COMPACT = {"cleanup.policy": "compact"}
 _LARGE = {"max.message.bytes": str(MOST_REQUEST_BYTES)}
 
@@ -44,17 +46,23 @@ async def ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> 
 
     `tables` gives each table's partition count, 0 for as many as the usage topic has. Raises KafkaUnreachable.
     """
+    last: Exception | None = None
     try:
-        async with asyncio.timeout(30):
-            return await _ensure(kafka, topics, tables)
-    except (KafkaError, TimeoutError) as error:
-        raise KafkaUnreachable(f"no Kafka broker answers at {kafka.bootstrap}: {error or 'timed out'}") from error
+        async with asyncio.timeout(kafka.connect_seconds):
+            while True:
+                try:
+                    return await _ensure(kafka, topics, tables)
+                except KafkaError as error:
+                    last = error
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        raise KafkaUnreachable(f"no Kafka broker answers at {kafka.bootstrap}: {last or 'timed out'}") from last
 
 
 async def _ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> dict[str, int]:
     admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
-    await admin.start()
     try:
+        await admin.start()
         found = await _partitions(admin)
         usage = found.get(topics.usage, kafka.partitions)
         missing = [topic for topic in _wanted(kafka, topics, tables, usage) if topic.name not in found]

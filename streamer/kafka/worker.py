@@ -122,8 +122,8 @@ class Worker:
         for runner in set(self._runners.values()):
             try:
                 await runner.checkpoint()
-            except StaleOwner:
-                log.warning("the partition belongs to another worker: dropping what was not saved")
+            except StaleOwner as why:
+                log.warning("dropping what was not saved", why=str(why))
                 self._drop(runner)
 
     def _restored(self, assigned: set[TP]) -> Mapping[TP, int]:

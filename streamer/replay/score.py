@@ -12,7 +12,7 @@ from streamer.errors import SourceUnreadable
 def write_scores(series: Path, out: Path) -> int:
     """Score every row of `series` (`timestamp,value`) into `out` (`timestamp,score`); gives the number of rows."""
     with series.open(newline="", encoding="utf-8") as lines, out.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.writer(target, lineterminator="\\n")
+        writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["timestamp", "score"])
         rows = 0
         for timestamp, value in _scores(series, csv.DictReader(lines)):

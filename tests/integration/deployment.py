@@ -56,6 +56,9 @@ class Process:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout=30)
 
+    def wait_for_end(self) -> int:
+        return self._process.wait(timeout=PATIENCE)
+
     def _answers(self, path: str) -> int:
         try:
             return int(urllib.request.urlopen(self.url + path, timeout=2).status)

@@ -169,11 +169,11 @@ def test_secrets_are_never_logged(broker: Broker, tmp_path: Path) -> None:
         assert "secret" not in worker.log
 
 
-def test_a_worker_without_a_broker_says_so_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["worker", "ingest"])
+def test_a_process_without_a_broker_says_so_in_one_line(command: str, tmp_path: Path) -> None:
     """And exits with 1."""
-    deployment = Deployment(Broker("embedded", "127.0.0.1:1"), tmp_path)
-    with deployment.running(wait=False) as worker:
-        until(lambda: worker._process.poll() is not None, "the worker to give up")
-        assert worker._process.returncode == 1
-        assert "no Kafka broker answers at 127.0.0.1:1" in worker.log
-        assert "Traceback" not in worker.log
+    deployment = Deployment(Broker("embedded", "127.0.0.1:1"), tmp_path, KAFKA__CONNECT_SECONDS="1")
+    with deployment.running(command, wait=False) as process:
+        assert process.wait_for_end() == 1
+        assert "no Kafka broker answers at 127.0.0.1:1" in process.log
+        assert "Traceback" not in process.log
