@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-fast check format lock schemas clean
+.PHONY: install demo test test-fast check bench format lock schemas clean
 
 install: $(STAMP)
 
@@ -30,6 +30,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m benchmarks.pipeline
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -115,11 +115,11 @@ def _configured(path: Path | None) -> Config:
 
 
 def main() -> None:
-    """Run the command line; errors that Tidegate knows of are said in a line and exit with 1."""
+    """Run the command line; errors that Tidegate knows of, or the system's, are said in a line and exit with 1."""
     try:
         cli.main(standalone_mode=True)
-    except TidegateError as error:
-        click.echo(f"tidegate: {error}", err=True)
+    except (TidegateError, OSError) as error:
+        click.echo(f"tidegate: {str(error) or repr(error)}", err=True)
         sys.exit(1)
 
 

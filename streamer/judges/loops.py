@@ -21,17 +21,18 @@ class LoopSnapshot(msgspec.Struct, array_like=True):
     tool: str
     spent: Decimal
     last_proof: float
+    over: float
     series: str
     calls: bytes
 
 
 class _Session:
-    __slots__ = ("detector", "last_proof", "series", "spent", "tool")
+    __slots__ = ("detector", "last_proof", "over", "series", "spent", "tool")
 
     def __init__(self, params: LoopParams) -> None:
         self.detector = LoopDetector(params)
         self.spent = ZERO
-        self.last_proof = float("-inf")
+        self.last_proof = self.over = float("-inf")
         self.series = ""
         self.tool = ""
 
@@ -73,13 +74,14 @@ class LoopJudge:
         quiet = sorted(n for n, s in self._looping.items() if at - s.last_proof >= self._config.quiet_seconds)
         for name in quiet:
             session = self._looping.pop(name)
-            self._cases.close(session.series, session.last_proof + self._config.quiet_seconds)
+            session.over = session.last_proof + self._config.quiet_seconds
+            self._cases.close(session.series, session.over)
             session.series = ""
 
     def snapshot(self) -> list[LoopSnapshot]:
         """Write all sessions down, the least recently used first."""
         return [
-            LoopSnapshot(name, s.tool, s.spent, s.last_proof, s.series, s.detector.snapshot())
+            LoopSnapshot(name, s.tool, s.spent, s.last_proof, s.over, s.series, s.detector.snapshot())
             for name, s in self._sessions.items()
         ]
 
@@ -92,7 +94,7 @@ class LoopJudge:
                 snapshot.spent,
                 snapshot.last_proof,
             )
-            session.series = snapshot.series
+            session.over, session.series = snapshot.over, snapshot.series
             session.detector.restore(snapshot.calls)
             if session.series:
                 self._looping[snapshot.session] = session
@@ -112,6 +114,9 @@ class LoopJudge:
             self._cases.close(session.series, at)
 
     def _prove(self, name: Entity, session: _Session, event: UsageEvent, finding: LoopFinding, at: float) -> None:
+        # What comes late of a loop that was said to be over is no new one.
+        if at < session.over:
+            return
         session.last_proof = max(session.last_proof, at)
         reading = self._reading(event, session, finding, at)
         if session.series:

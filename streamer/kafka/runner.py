@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streamer.events.rejected import Rejected
@@ -98,7 +99,8 @@ class Runner:
         async with self._saving:
             if self._torn:
                 raise StaleOwner("an earlier checkpoint failed half-way")
-            await self._fence()
+            if not await self._fence():
+                return
             await self._drain()
             # No await between these: state, positions and what was produced must be of one moment.
             positions = {tp: offset for tp, offset in self.positions.items() if offset is not None}
@@ -116,17 +118,26 @@ class Runner:
             await asyncio.gather(*[await self._store(self._changelog, *part) for part in parts])
             head = self._checkpoints.head({tp.topic: offset for tp, offset in positions.items()})
             await (await self._store(self._changelog, *head))
-        await self._commit(positions)
-        self._committed = positions
+        # Nothing is lost where the group does not answer: the head says where to go on, the offsets only follow.
+        if await self._commit(positions):
+            self._committed = positions
 
-    async def _fence(self) -> None:
-        """Commit again what is committed: a worker that was frozen while others took over is found out here."""
-        if self._committed:
-            await self._commit(self._committed)
+    async def _fence(self) -> bool:
+        """Commit again what is committed: a worker that was frozen while others took over is found out here.
 
-    async def _commit(self, positions: dict[TP, int]) -> None:
-        if positions and not await self._consumer.commit_positions(positions):
-            raise StaleOwner("the partition belongs to another worker")
+        False where the group does not answer, so that it is not known: then the checkpoint has to wait.
+        """
+        return await self._commit(self._committed)
+
+    async def _commit(self, positions: dict[TP, int]) -> bool:
+        """Commit; False where the group does not answer; raises StaleOwner where it refuses."""
+        try:
+            if positions and not await self._consumer.commit_positions(positions):
+                raise StaleOwner("the partition belongs to another worker")
+        except KafkaError as error:
+            log.warning("the group does not take the offsets now", error=repr(error))
+            return False
+        return True
 
     async def _store(self, topic: str, key: bytes, value: bytes | None) -> Future:
         sent: Future = await self._producer.send(topic, value, key, partition=self._partition)

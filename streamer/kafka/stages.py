@@ -106,7 +106,8 @@ class AlertStage:
         try:
             yield from self._taken(record, now)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            rejected = rejected_by(error)
+            broken = isinstance(error, UnicodeDecodeError)
+            rejected = Rejected("undecodable", "not UTF-8") if broken else rejected_by(error)
             self._metrics.rejected.labels(rejected.reason).inc()
             yield dead_letter(self._topics.dead_letters, record, rejected, now)
 

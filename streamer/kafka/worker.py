@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
@@ -11,18 +11,18 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP
-from yarl import URL
 
 from alerts.console import ConsoleReceiver
 from streamer.clock import wall
-from streamer.config import Config, KafkaConfig
-from streamer.kafka.connection import faust_credentials, producer_of
+from streamer.config import Config
+from streamer.kafka.app import App
+from streamer.kafka.connection import producer_of
 from streamer.kafka.notifier import Notifier
 from streamer.kafka.runner import Runner, StaleOwner
 from streamer.kafka.stage import Stage
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
 from streamer.kafka.topics import Topics, changelog, ensure
-from streamer.kafka.transport import Run, RunConsumer, RunTransport
+from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
@@ -38,7 +38,7 @@ class Worker:
 
     def __init__(self, config: Config, partitions: Mapping[str, int]) -> None:
         self.config, self.topics, self.metrics = config, Topics.named(config.kafka.topic_prefix), Metrics()
-        self.app = _App.of(config.kafka, self._start)
+        self.app = App.of(config.kafka, self._start)
         self._runners: dict[TP, Runner] = {}
         self._ready = False
         self._producer: AIOKafkaProducer | None = None
@@ -193,47 +193,6 @@ class Worker:
 def _of_partition(table: Any, partition: int) -> dict[bytes, bytes]:
     prefix = f"{partition}:".encode()
     return {key: value for key, value in table.items() if key.startswith(prefix) and value is not None}
-
-
-class _App(faust.App):
-    """Faust's app, with a step of ours before it begins to consume."""
-
-    before_consuming: Callable[[], Awaitable[None]]
-
-    @classmethod
-    def of(cls, kafka: KafkaConfig, before_consuming: Callable[[], Awaitable[None]]) -> "_App":
-        brokers = [URL(f"kafka://{address.strip()}") for address in kafka.bootstrap.split(",")]
-        app = cls(
-            kafka.group,
-            broker=brokers,
-            broker_credentials=faust_credentials(kafka),
-            broker_session_timeout=kafka.session_timeout_seconds,
-            broker_heartbeat_interval=kafka.session_timeout_seconds / 10,
-            broker_rebalance_timeout=kafka.rebalance_timeout_seconds,
-            broker_request_timeout=max(90.0, kafka.session_timeout_seconds + 10),
-            broker_max_poll_records=2000,
-            consumer_auto_offset_reset="earliest",
-            stream_buffer_maxsize=16,
-            stream_recovery_delay=0.1,
-            stream_wait_empty=False,
-            store="memory://",
-            table_standby_replicas=0,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            web_enabled=False,
-            autodiscover=False,
-        )
-        app.transport = RunTransport(brokers, app)
-        app.before_consuming = before_consuming
-        return app
-
-    def _create_directories(self) -> None:
-        """Make none: all state is in Kafka, and the worker may run where nothing can be written."""
-
-    async def on_start(self) -> None:
-        """Start Faust's own parts after ours."""
-        await self.before_consuming()
-        await super().on_start()
 
 
 def start(config: Config) -> int:

@@ -42,6 +42,7 @@ class Replay:
     def __init__(self, config: Config, begin: datetime | None = None, end: datetime | None = None) -> None:
         self._pipeline, self._desk = Pipeline(config), desk_of(config)
         self._begin, self._end = begin, end
+        self._longest_wait = max(route.group_wait_seconds for route in config.alerts.routes)
         self._clock = float("-inf")
         self._ticked = float("-inf")
         self.anomalies: dict[str, Anomaly] = {}
@@ -54,6 +55,7 @@ class Replay:
         for item in items:
             yield from self._take(item)
         yield self._follow(self._pipeline.flush())
+        yield from self._tell_the_rest()
 
     def counts(self) -> Mapping[str, int]:
         """Count events by what became of them."""
@@ -63,7 +65,8 @@ class Replay:
         event = item.decoded
         if isinstance(event, Rejected):
             self.rejected[event.reason] += 1
-            self.mistakes.append(f"{item.source}, row {item.row}: {event.reason}: {event.detail}")
+            place = f"row {item.row}" + (f", item {event.item + 1}" if event.item else "")
+            self.mistakes.append(f"{item.source}, {place}: {event.reason}: {event.detail}")
             return
         if (self._begin and event.time < self._begin) or (self._end and event.time >= self._end):
             return
@@ -78,6 +81,14 @@ class Replay:
             self._ticked = moment
             self._clock = max(self._clock, moment)
             yield self._follow(self._pipeline.tick(self._clock))
+
+    def _tell_the_rest(self) -> Iterator[Step]:
+        """Let the incidents that wait for company be told after all."""
+        if self._desk.dispatcher.open_incidents():
+            until = self._clock + self._longest_wait
+            for moment in (*_moments(self._clock, until), until):
+                self._clock = moment
+                yield self._follow(Output())
 
     def _follow(self, output: Output) -> Step:
         """Let the alert side do with the anomalies what it would have done live."""

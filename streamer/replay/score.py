@@ -10,7 +10,17 @@ from streamer.errors import SourceUnreadable
 
 
 def write_scores(series: Path, out: Path) -> int:
-    """Score every row of `series` (`timestamp,value`) into `out` (`timestamp,score`); gives the number of rows."""
+    """Score every row of `series` (`timestamp,value`) into `out` (`timestamp,score`); gives the number of rows.
+
+    Raises SourceUnreadable where the series is none.
+    """
+    try:
+        return _write(series, out)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SourceUnreadable(f"{series}: not readable as CSV: {error}") from error
+
+
+def _write(series: Path, out: Path) -> int:
     with series.open(newline="", encoding="utf-8") as lines, out.open("w", newline="", encoding="utf-8") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["timestamp", "score"])
@@ -28,6 +38,8 @@ def _scores(series: Path, rows: "csv.DictReader[str]") -> Iterator[tuple[str, fl
             timestamp, value = row["timestamp"], float(row["value"])
         except (KeyError, TypeError, ValueError) as error:
             raise SourceUnreadable(f"{series}, row {number}: needs a timestamp and a number: {error!r}") from error
+        if not math.isfinite(value):
+            raise SourceUnreadable(f"{series}, row {number}: {value} is no number that can be scored")
         # A rate has no negative values; a benchmark's series may: then its distance from its lowest value is scored.
         lowest = min(lowest, value, 0.0)
         yield timestamp, baseline.score_one(value - lowest)

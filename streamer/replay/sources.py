@@ -4,27 +4,31 @@ import csv
 import gzip
 import io
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import orjson
-import zstandard
+import pyarrow as pa
 from pyarrow import parquet
 
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import Decoded, Decoder
+from streamer.events.rejected import Rejected
 from streamer.replay.topic import topic_records
 
 # A replay has no present against which an event could lie in the future.
 NO_PRESENT = math.inf
 _COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
 _WHOLE = frozenset(_COUNTS.split())
+# What a file that is missing or damaged leads to, in the words of whoever reads it.
+_DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 
 
 class Item(NamedTuple):
-    """One decoded event or rejection, and where it stands: file or topic, and row or offset (from 1)."""
+    """One decoded event or rejection, and where it stands: file or topic, and row of the file or topic (from 1)."""
 
     decoded: Decoded
     source: str
@@ -40,8 +44,11 @@ def read(source: str, decoder: Decoder, config: Config) -> Iterator[Item]:
     path = Path(source)
     try:
         for row, record in enumerate(_records(path), 1):
-            yield from _items(decoder.decode(record, NO_PRESENT), source, row)
-    except (OSError, EOFError, ValueError, zstandard.ZstdError) as error:
+            if isinstance(record, Rejected):
+                yield Item(record, source, row)
+            elif not record.isspace():
+                yield from _items(decoder.decode(record, NO_PRESENT), source, row)
+    except _DAMAGES as error:
         raise SourceUnreadable(f"{source}: {error}") from error
 
 
@@ -50,33 +57,47 @@ def _items(decoded: list[Decoded], source: str, row: int) -> Iterator[Item]:
         yield Item(item, source, row)
 
 
-def _records(path: Path) -> Iterator[bytes]:
+def _records(path: Path) -> Iterator[bytes | Rejected]:
     kind = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     if kind == "parquet":
-        yield from (_row(fields) for batch in parquet.ParquetFile(path).iter_batches() for fields in batch.to_pylist())
+        yield from _of_parquet(path)
         return
     if kind not in ("jsonl", "ndjson", "json", "csv"):
         raise ValueError("not a .jsonl, .ndjson, .json, .csv or .parquet file (.gz and .zst are fine)")
     with _opened(path) as stream:
         if kind == "csv":
-            lines = csv.DictReader(io.TextIOWrapper(stream, "utf-8", newline=""))
+            # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
+            lines = csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
             yield from (_row(fields) for fields in lines)
         elif kind == "json":
             yield stream.read()
         else:
-            yield from (line for line in stream if line.strip())
+            yield from stream
+
+
+def _of_parquet(path: Path) -> Iterator[bytes | Rejected]:
+    source = path
+    if path.suffix != ".parquet":
+        with _opened(path) as stream:
+            source = pa.BufferReader(stream.read())
+    with parquet.ParquetFile(source) as file:
+        for batch in file.iter_batches():
+            yield from (_row(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
 
 
 def _opened(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
         return cast(IO[bytes], gzip.open(path))
     if path.suffix == ".zst":
-        return cast(IO[bytes], io.BufferedReader(zstandard.open(path)))
+        # Arrow's reader goes on to the next frame, and notices where the file breaks off.
+        return cast(IO[bytes], io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
     return path.open("rb")
 
 
-def _row(fields: Mapping[str, Any]) -> bytes:
+def _row(fields: Mapping[str, Any]) -> bytes | Rejected:
     """Spell a row of a table as the JSON of its format: empty cells are absent, counts are numbers."""
+    if None in fields:
+        return Rejected("wrong_type", "the row has more cells than the head has names")
     return orjson.dumps({name: _cell(name, value) for name, value in fields.items() if value not in (None, "")}, str)
 
 

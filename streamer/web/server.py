@@ -49,11 +49,12 @@ async def serving(
 
 
 async def _bind(runner: web.AppRunner, host: str, port: int) -> int:
-    for candidate in range(port, port + _NEXT_PORTS):
+    candidates = range(port, min(port + _NEXT_PORTS, 1 << 16))
+    for candidate in candidates:
         try:
             await web.TCPSite(runner, host, candidate, reuse_address=True).start()
         except OSError:
-            if port == 0 or candidate == port + _NEXT_PORTS - 1:
+            if port == 0 or candidate == candidates[-1]:
                 raise
         else:
             break

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamer.config import (
@@ -238,6 +238,7 @@ def test_another_tenants_events_change_nothing(seed: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS)
+@example(seed=6347)
 def test_a_case_is_opened_once_and_closed_once_and_no_moment_goes_back(seed: int) -> None:
     events = stream(seed)
     pipeline = Pipeline(NERVOUS)

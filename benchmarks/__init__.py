@@ -1,0 +1,1 @@
+"""Benchmarks: numbers from commands, as ratios against something in the same run."""

@@ -1,0 +1,122 @@
+"""Stand-ins of Kafka in memory: records, a consumer that knows positions, a producer that keeps what it is given."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from faust.types import TP
+
+from streamer.kafka.runner import Runner
+from streamer.kafka.stage import Stage
+from streamer.kafka.topics import Topics
+from streamer.kafka.transport import Run
+from streamer.web.metrics import Metrics
+
+TOPICS = Topics.named("t.")
+USAGE = TP(TOPICS.usage, 0)
+LOG = "t-meter-changelog"
+
+
+@dataclass(frozen=True)
+class Fake:
+    """A consumed record."""
+
+    value: bytes | None
+    topic: str = TOPICS.usage
+    offset: int = 0
+    partition: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def run(values: Sequence[bytes], base: int = 0, tp: TP = USAGE) -> Run:
+    """The values as a run that begins at offset `base`."""
+    records = [Fake(value, tp.topic, base + place, tp.partition) for place, value in enumerate(values)]
+    return Run(tp, base, base + len(values), records)
+
+
+def sample(metrics: Metrics, name: str, **labels: str) -> float:
+    """The value of one metric, 0 where it was never set."""
+    return metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@dataclass
+class FakeConsumer:
+    """What a runner asks of the consumer; every call is written into `journal`."""
+
+    journal: list[str] = field(default_factory=list)
+    accepts: bool = True
+    committed: dict[TP, int] = field(default_factory=dict)
+    rewinds: list[tuple[TP, int]] = field(default_factory=list)
+    ends: dict[TP, int] = field(default_factory=dict)
+    handed: dict[TP, int] = field(default_factory=dict)
+
+    async def commit_positions(self, positions: Mapping[TP, int]) -> bool:
+        self.journal.append("commit" if self.accepts else "refused")
+        if self.accepts:
+            self.committed.update(positions)
+        return self.accepts
+
+    async def rewind(self, tp: TP, offset: int) -> None:
+        self.rewinds.append((tp, offset))
+
+    def end_of(self, tp: TP) -> int | None:
+        return self.ends.get(tp)
+
+    def handed_over(self, tp: TP) -> int | None:
+        return self.handed.get(tp)
+
+
+class FakeProducer:
+    """Keeps what it is sent, by topic; `answer` may refuse a record, or give a future that is not done."""
+
+    def __init__(self, journal: list[str] | None = None) -> None:
+        self.journal = [] if journal is None else journal
+        self.sent: list[tuple[str, bytes | None, bytes]] = []
+        self.partitions: set[int | None] = set()
+        self.answer: Callable[[str, bytes], asyncio.Future[object] | None] = lambda _, __: None
+
+    async def send(
+        self, topic: str, value: bytes | None, key: bytes, partition: int | None = None
+    ) -> asyncio.Future[object]:
+        future = self.answer(topic, key)
+        if future is None:
+            future = asyncio.get_running_loop().create_future()
+            future.set_result(None)
+        self.partitions.add(partition)
+        self.sent.append((topic, value, key))
+        self.journal.append(f"{topic} {key.decode()}")
+        return future
+
+    def values(self, topic: str) -> list[bytes | None]:
+        """The values sent to a topic, in order."""
+        return [value for name, value, _ in self.sent if name == topic]
+
+    def log(self, topic: str = LOG) -> dict[bytes, bytes]:
+        """What a compacted topic keeps."""
+        kept: dict[bytes, bytes] = {}
+        for name, value, key in self.sent:
+            if name == topic:
+                kept.pop(key, None) if value is None else kept.update({key: value})
+        return kept
+
+
+def runner_of(
+    stage: Stage,
+    consumer: FakeConsumer,
+    producer: FakeProducer,
+    *,
+    sources: Iterable[TP] = (USAGE,),
+    changelog: str | None = LOG,
+    metrics: Metrics | None = None,
+) -> Runner:
+    """A runner on the stand-ins."""
+    return Runner(
+        stage,
+        sources,
+        changelog,
+        consumer=cast(Any, consumer),
+        producer=cast(Any, producer),
+        metrics=metrics or Metrics(),
+        dead_letters=TOPICS.dead_letters,
+    )

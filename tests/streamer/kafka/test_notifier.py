@@ -1,0 +1,224 @@
+"""Notifications: one delivery an incident at a time, pauses after failures, and nothing that ends the worker."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from alerts.dispatcher import Dispatcher, Notification
+from alerts.receiver import DeliveryFailed
+from alerts.routes import Route
+from streamer.kafka import notifier as module
+from streamer.kafka.notifier import Notifier
+from streamer.web.metrics import Metrics
+from tests.alerts.build import NOW, TRIAGE, alert
+from tests.streamer.kafka.fakes import sample
+
+
+class Clock:
+    """The wall clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeReceiver:
+    """Keeps what it is sent, or fails with the next of `errors`; waits while `gate` is closed."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.tried: list[Notification] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.under_way = self.most_under_way = 0
+
+    async def send(self, notification: Notification) -> str:
+        self.tried.append(notification)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self.gate.wait()
+        finally:
+            self.under_way -= 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return f"ref-{len(self.tried)}"
+
+
+class Bench:
+    """A dispatcher with one incident that is due, and a notifier that is to send it."""
+
+    def __init__(self, receiver: FakeReceiver, clock: Clock, *, configured: bool = True) -> None:
+        self.clock, self.receiver, self.fallback = clock, receiver, FakeReceiver()
+        self.metrics = Metrics()
+        self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=0)])
+        receivers = {"team": receiver} if configured else {}
+        self.notifier = Notifier(receivers, self.fallback, self.metrics)
+        self.dispatcher.submit(alert(), NOW)
+
+    async def at(self, seconds: float) -> None:
+        """Let the worker send what is due, `seconds` after NOW, and all that is under way come to its end."""
+        self.clock.now = NOW + seconds
+        self.notifier.send_due(self.dispatcher, self.clock.now)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    def pending(self) -> list[Notification]:
+        return list(self.dispatcher.pending(self.clock.now))
+
+    def count(self, result: str) -> float:
+        return sample(self.metrics, "tidegate_notifications_total", receiver="team", result=result)
+
+
+Make = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Make:
+    clock = Clock()
+    monkeypatch.setattr(module, "wall", clock)
+
+    def make(*errors: Exception, **options: Any) -> Bench:
+        return Bench(FakeReceiver(*errors), clock, **options)
+
+    return make
+
+
+def passing() -> DeliveryFailed:
+    return DeliveryFailed("ratelimited", permanent=False)
+
+
+async def test_what_is_due_is_sent_and_marked_delivered(bench: Make) -> None:
+    known = bench()
+    await known.at(0)
+    assert [sent.because for sent in known.receiver.tried] == ["new"]
+    assert known.pending() == []
+    assert known.count("delivered") == 1
+    known.dispatcher.submit(alert("a2", labels={**TRIAGE, "agent": "other"}), NOW + 1)
+    await known.at(1)
+    assert known.receiver.tried[1].previous == "ref-1"
+
+
+async def test_an_incident_has_never_two_deliveries_at_once(bench: Make) -> None:
+    known = bench()
+    known.receiver.gate.clear()
+    for second in range(5):
+        await known.at(second)
+    assert len(known.receiver.tried) == 1
+    known.receiver.gate.set()
+    await known.at(5)
+    assert known.receiver.most_under_way == 1
+    assert known.pending() == []
+
+
+async def test_two_incidents_are_sent_side_by_side(bench: Make) -> None:
+    known = bench()
+    known.dispatcher.submit(alert("a2", labels={**TRIAGE, "tenant": "beta"}), NOW)
+    known.receiver.gate.clear()
+    await known.at(0)
+    assert known.receiver.most_under_way == 2
+    known.receiver.gate.set()
+    await known.at(1)
+
+
+async def test_a_failure_that_may_pass_is_tried_again_after_growing_pauses(bench: Make) -> None:
+    known = bench(passing(), passing(), passing())
+    tried = []
+    for quarter in range(40):
+        await known.at(quarter / 4)
+        tried.append(len(known.receiver.tried))
+    first = [tried.index(count) / 4 for count in (1, 2, 3, 4)]
+    assert first == [0, 1, 3, 7]
+    assert tried[-1] == 4
+    assert known.pending() == []
+    assert (known.count("failed"), known.count("delivered")) == (3, 1)
+    assert known.fallback.tried == []
+
+
+async def test_a_pause_is_never_longer_than_a_minute(bench: Make) -> None:
+    known = bench(*[passing() for _ in range(12)])
+    for second in range(600):
+        await known.at(second)
+    assert len(known.receiver.tried) == 13
+    assert known.pending() == []
+
+
+async def test_after_a_delivery_the_pauses_begin_anew(bench: Make) -> None:
+    known = bench(passing())
+    await known.at(0)
+    await known.at(1)
+    known.receiver.errors.append(passing())
+    known.dispatcher.submit(alert("a2", labels={**TRIAGE, "agent": "other"}), NOW + 1)
+    await known.at(2)
+    await known.at(3)
+    assert len(known.receiver.tried) == 4
+    assert known.pending() == []
+
+
+async def test_what_is_refused_for_good_goes_to_the_fallback_and_is_done(bench: Make) -> None:
+    known = bench(DeliveryFailed("channel_not_found", permanent=True))
+    for second in range(5):
+        await known.at(second)
+    assert len(known.receiver.tried) == len(known.fallback.tried) == 1
+    assert known.pending() == []
+    assert (known.count("refused"), known.count("failed")) == (1, 0)
+
+
+async def test_a_message_that_was_sent_before_is_still_the_one_to_edit_after_a_refusal(bench: Make) -> None:
+    known = bench()
+    await known.at(0)
+    known.receiver.errors.append(DeliveryFailed("msg_too_long", permanent=True))
+    known.dispatcher.submit(alert("a2", labels={**TRIAGE, "agent": "other"}), NOW + 1)
+    await known.at(1)
+    known.dispatcher.submit(alert("a3", labels={**TRIAGE, "agent": "third"}), NOW + 2)
+    await known.at(2)
+    assert known.receiver.tried[-1].previous == "ref-1"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyError("ts"), OSError("no route")])
+async def test_an_error_that_nobody_foresaw_is_tried_again_in_no_haste(error: Exception, bench: Make) -> None:
+    known = bench(error)
+    for quarter in range(4):
+        await known.at(quarter / 4)
+    assert len(known.receiver.tried) == 1
+    assert known.count("failed") == 1
+    await known.at(1)
+    assert known.pending() == []
+
+
+async def test_a_fallback_that_fails_ends_nothing(bench: Make) -> None:
+    known = bench(*[DeliveryFailed("channel_not_found", permanent=True) for _ in range(2)])
+    known.fallback.errors.append(ValueError("I/O operation on closed file"))
+    await known.at(0)
+    await known.at(0.5)
+    assert len(known.fallback.tried) == 1
+    await known.at(1)
+    assert len(known.fallback.tried) == 2
+    assert known.pending() == []
+
+
+async def test_an_incident_whose_receiver_is_no_longer_configured_goes_to_the_fallback(bench: Make) -> None:
+    known = bench(configured=False)
+    await known.at(0)
+    assert len(known.fallback.tried) == 1
+    assert known.pending() == []
+
+
+async def test_closing_waits_for_what_is_under_way(bench: Make) -> None:
+    known = bench()
+    known.receiver.gate.clear()
+    await known.at(0)
+    closing = asyncio.create_task(known.notifier.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    known.receiver.gate.set()
+    await closing
+    assert known.pending() == []
+
+
+async def test_closing_with_nothing_under_way_is_immediate(bench: Make) -> None:
+    await bench().notifier.close()

@@ -1,0 +1,356 @@
+"""A runner applies each record once, in order, and a crash at any moment of a checkpoint changes no total."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NoReturn
+
+import msgspec
+import pytest
+from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.kafka.runner import Runner, StaleOwner
+from streamer.kafka.stage import Out, Record
+from streamer.web.metrics import Metrics
+from tests.streamer.kafka.fakes import LOG, TOPICS, USAGE, FakeConsumer, FakeProducer, run, runner_of, sample
+
+ACKS = TP(TOPICS.acks, 0)
+NOW = 1_000.0
+
+
+class Counting:
+    """A stage that counts each value, and says so; `bad` breaks it."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.ticks: list[float] = []
+        self._dirty: set[str] = set()
+
+    def apply(self, record: Record, now: float) -> Iterable[Out]:
+        name = (record.value or b"").decode()
+        if name == "bad":
+            raise RuntimeError(name)
+        self.counts[name] += 1
+        self._dirty.add(name)
+        return [Out("out", name, record.value)]
+
+    def tick(self, now: float) -> Iterable[Out]:
+        self.ticks.append(now)
+        return [Out("ticks", "tick", b"")]
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        for name in sorted(self._dirty):
+            yield name, str(self.counts[name]).encode()
+        self._dirty.clear()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        self.counts = Counter({name: int(count) for name, count in parts.items()})
+
+
+class Bench:
+    """A runner over a counting stage, with all that it talks to."""
+
+    def __init__(self, *, sources: Iterable[TP] = (USAGE,), changelog: str | None = LOG) -> None:
+        self.journal: list[str] = []
+        self.stage, self.metrics = Counting(), Metrics()
+        self.consumer, self.producer = FakeConsumer(self.journal), FakeProducer(self.journal)
+        self.runner = runner_of(
+            self.stage, self.consumer, self.producer, sources=sources, changelog=changelog, metrics=self.metrics
+        )
+
+    async def take(self, *values: bytes, base: int = 0, tp: TP = USAGE) -> None:
+        await self.runner.take(run(values, base, tp), NOW)
+
+
+def restored(log: Mapping[bytes, bytes]) -> tuple[Counting, Runner]:
+    stage = Counting()
+    again = runner_of(stage, FakeConsumer(), FakeProducer())
+    again.restore(log)
+    return stage, again
+
+
+async def test_runs_that_join_are_applied_in_order() -> None:
+    bench = Bench()
+    await bench.take(b"a", b"b")
+    await bench.take(b"c", base=2)
+    assert bench.producer.values("out") == [b"a", b"b", b"c"]
+    assert bench.runner.positions == {USAGE: 3}
+
+
+async def test_the_first_run_may_begin_anywhere() -> None:
+    bench = Bench()
+    await bench.take(b"a", base=70)
+    assert bench.runner.positions == {USAGE: 71}
+
+
+async def test_of_an_overlapping_run_only_what_is_new_is_applied() -> None:
+    bench = Bench()
+    await bench.take(b"a", b"b")
+    await bench.take(b"b", b"c", base=1)
+    assert bench.stage.counts == Counter("abc")
+    assert bench.runner.positions == {USAGE: 3}
+
+
+async def test_a_run_that_is_known_already_changes_nothing() -> None:
+    bench = Bench()
+    await bench.take(b"a", b"b", b"c")
+    await bench.take(b"a")
+    assert bench.stage.counts == Counter("abc")
+    assert bench.runner.positions == {USAGE: 3}
+
+
+async def test_a_gap_is_fetched_again_and_nothing_behind_it_is_applied() -> None:
+    bench = Bench()
+    await bench.take(b"a")
+    await bench.take(b"c", base=2)
+    assert bench.stage.counts == Counter("a")
+    assert bench.consumer.rewinds == [(USAGE, 1)]
+    assert sample(bench.metrics, "tidegate_rewinds_total") == 1
+    await bench.take(b"b", b"c", base=1)
+    assert bench.stage.counts == Counter("abc")
+
+
+async def test_a_checkpoint_writes_outputs_then_parts_then_the_head_then_commits() -> None:
+    bench = Bench()
+    await bench.take(b"a", b"b")
+    await bench.runner.checkpoint()
+    assert bench.journal == ["out a", "out b", f"{LOG} 0:0:a", f"{LOG} 0:0:b", f"{LOG} 0:head", "commit"]
+    assert bench.consumer.committed == {USAGE: 2}
+    assert bench.producer.partitions == {None, 0}
+
+
+async def test_nothing_is_stored_before_the_outputs_are_acknowledged() -> None:
+    bench = Bench()
+    slow: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    bench.producer.answer = lambda topic, _: slow if topic == "out" else None
+    await bench.take(b"a")
+    checkpoint = asyncio.create_task(bench.runner.checkpoint())
+    await asyncio.sleep(0)
+    assert bench.journal == ["out a"]
+    slow.set_result(None)
+    await checkpoint
+    assert bench.journal == ["out a", f"{LOG} 0:0:a", f"{LOG} 0:head", "commit"]
+
+
+async def test_the_head_waits_for_every_part() -> None:
+    bench = Bench()
+    slow: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    bench.producer.answer = lambda _, key: slow if key.endswith(b":a") else None
+    await bench.take(b"a", b"b")
+    checkpoint = asyncio.create_task(bench.runner.checkpoint())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert f"{LOG} 0:head" not in bench.journal
+    slow.set_result(None)
+    await checkpoint
+    assert bench.journal[-2:] == [f"{LOG} 0:head", "commit"]
+
+
+async def test_records_that_arrive_during_a_checkpoint_belong_to_the_next() -> None:
+    bench = Bench()
+    slow: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    bench.producer.answer = lambda _, key: slow if key.endswith(b":a") else None
+    await bench.take(b"a")
+    checkpoint = asyncio.create_task(bench.runner.checkpoint())
+    await asyncio.sleep(0)
+    await bench.take(b"b", base=1)
+    slow.set_result(None)
+    await checkpoint
+    stage, again = restored(bench.producer.log())
+    assert (stage.counts, again.positions) == (Counter("a"), {USAGE: 1})
+    await bench.runner.checkpoint()
+    stage, again = restored(bench.producer.log())
+    assert (stage.counts, again.positions) == (Counter("ab"), {USAGE: 2})
+
+
+async def test_without_news_a_checkpoint_only_makes_sure_of_its_ownership() -> None:
+    bench = Bench()
+    await bench.take(b"a")
+    await bench.runner.checkpoint()
+    written = len(bench.journal)
+    await bench.runner.checkpoint()
+    assert bench.journal[written:] == ["commit"]
+
+
+async def test_before_the_first_record_there_is_nothing_to_write() -> None:
+    bench = Bench()
+    await bench.runner.checkpoint()
+    assert bench.journal == []
+
+
+async def test_without_a_changelog_only_offsets_are_kept() -> None:
+    bench = Bench(changelog=None)
+    await bench.take(b"a")
+    await bench.runner.checkpoint()
+    assert bench.journal == ["out a", "commit"]
+
+
+async def test_whom_the_group_refuses_writes_nothing_behind_the_fence() -> None:
+    bench = Bench()
+    await bench.take(b"a")
+    await bench.runner.checkpoint()
+    bench.consumer.accepts = False
+    await bench.take(b"b", base=1)
+    written = len(bench.journal)
+    with pytest.raises(StaleOwner):
+        await bench.runner.checkpoint()
+    assert bench.journal[written:] == ["refused"]
+    assert restored(bench.producer.log())[0].counts == Counter("a")
+
+
+async def test_a_record_that_breaks_the_stage_is_put_aside_and_the_rest_goes_on() -> None:
+    bench = Bench()
+    await bench.take(b"a", b"bad", b"c")
+    assert bench.stage.counts == Counter("ac")
+    (letter,) = bench.producer.values(TOPICS.dead_letters)
+    found = msgspec.json.decode(letter or b"")
+    assert (found["reason"], found["detail"], found["offset"]) == ("failed", "RuntimeError", 1)
+    assert sample(bench.metrics, "tidegate_rejected_total", reason="failed") == 1
+    assert bench.runner.positions == {USAGE: 3}
+
+
+def _refuse(_: str, __: bytes) -> NoReturn:
+    raise ConnectionError("the buffer is full")
+
+
+async def test_an_output_that_the_producer_does_not_take_is_sent_later() -> None:
+    bench = Bench()
+    bench.producer.answer = _refuse
+    with pytest.raises(ConnectionError):
+        await bench.take(b"a", b"b")
+    bench.producer.answer = lambda _, __: None
+    await bench.runner.checkpoint()
+    assert bench.producer.values("out") == [b"a", b"b"]
+    assert restored(bench.producer.log())[0].counts == Counter("ab")
+
+
+async def test_after_a_checkpoint_that_failed_no_other_pretends_to_be_whole() -> None:
+    """A worker that crashes over it is shut down in order, and that writes a last checkpoint."""
+    bench = Bench()
+    await bench.take(b"a")
+    await bench.runner.checkpoint()
+    before = bench.producer.log()
+    failed: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    failed.set_exception(ConnectionError("no broker"))
+    bench.producer.answer = lambda topic, _: failed if topic == "out" else None
+    await bench.take(b"b", base=1)
+    with pytest.raises(ConnectionError):
+        await bench.runner.checkpoint()
+    bench.producer.answer = lambda _, __: None
+    await bench.take(b"c", base=2)
+    with pytest.raises(StaleOwner):
+        await bench.runner.checkpoint()
+    assert bench.producer.log() == before
+    assert bench.consumer.committed == {USAGE: 1}
+
+
+async def test_time_passes_only_when_all_that_has_arrived_is_applied() -> None:
+    bench = Bench(sources=(USAGE, ACKS))
+    bench.consumer.ends = {USAGE: 2}
+    await bench.take(b"a")
+    await bench.runner.tick(NOW)
+    bench.consumer.ends = {USAGE: 2, ACKS: 0}
+    await bench.runner.tick(NOW + 1)
+    assert bench.stage.ticks == []
+    assert sample(bench.metrics, "tidegate_lag_records", topic=TOPICS.usage, partition="0") == 1
+    await bench.take(b"b", base=1)
+    await bench.runner.tick(NOW + 2)
+    assert bench.stage.ticks == [NOW + 2]
+    assert bench.producer.values("ticks") == [b""]
+
+
+async def test_what_was_handed_over_and_never_came_is_fetched_again_after_a_while() -> None:
+    bench = Bench()
+    await bench.take(b"a")
+    bench.consumer.handed = {USAGE: 3}
+    for _ in range(19):
+        await bench.runner.tick(NOW)
+    assert bench.consumer.rewinds == []
+    await bench.runner.tick(NOW)
+    assert bench.consumer.rewinds == [(USAGE, 1)]
+    await bench.runner.tick(NOW)
+    assert len(bench.consumer.rewinds) == 1
+
+
+async def test_a_run_that_arrives_late_is_no_stall() -> None:
+    bench = Bench()
+    await bench.take(b"a")
+    bench.consumer.handed = {USAGE: 3}
+    for _ in range(19):
+        await bench.runner.tick(NOW)
+    await bench.take(b"b", base=1)
+    for _ in range(19):
+        await bench.runner.tick(NOW)
+    assert bench.consumer.rewinds == []
+
+
+class CrashError(Exception):
+    """The process is gone."""
+
+
+class Life:
+    """One life of a worker on a log that outlives it; it ends when `left` records of the changelog are stored."""
+
+    def __init__(self, log: dict[bytes, bytes], left: int) -> None:
+        self.stage, self.producer = Counting(), FakeProducer()
+        self._left = left
+        self.producer.answer = self._count_down
+        self.runner = runner_of(self.stage, FakeConsumer(), self.producer)
+        self.runner.restore(log)
+        self.log = log
+
+    def _count_down(self, topic: str, key: bytes) -> None:
+        if topic == LOG:
+            if not self._left:
+                raise CrashError
+            self._left -= 1
+
+    def stored(self) -> dict[bytes, bytes]:
+        """The changelog after this life."""
+        kept = dict(self.log)
+        for topic, value, key in self.producer.sent:
+            if topic == LOG:
+                kept.pop(key, None) if value is None else kept.update({key: value})
+        return kept
+
+
+RECORDS = [b"%d" % (number % 17) for number in range(60)]
+# Of each life: how many changelog records it stores before it ends, and its runs: length, and whether saved after it.
+LIVES = st.lists(
+    st.tuples(st.integers(0, 25), st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=8)), max_size=6
+)
+
+
+async def _live(life: Life, steps: Iterable[tuple[int, bool]]) -> None:
+    position = life.runner.positions[USAGE] or 0
+    for length, saved in steps:
+        # The last record of each run comes again with the next.
+        base = max(0, position - 1)
+        await life.runner.take(run(RECORDS[base : position + length], base), NOW)
+        position = min(position + length, len(RECORDS))
+        if saved:
+            await life.runner.checkpoint()
+
+
+@settings(max_examples=150, deadline=None)
+@given(LIVES)
+def test_after_any_crashes_every_record_is_counted_exactly_once(
+    lives: list[tuple[int, list[tuple[int, bool]]]],
+) -> None:
+    async def all_lives() -> tuple[Counter[str], set[bytes | None]]:
+        log: dict[bytes, bytes] = {}
+        out: set[bytes | None] = set()
+        for left, steps in [*lives, (1000, [(len(RECORDS), True)])]:
+            life = Life(log, left)
+            with contextlib.suppress(CrashError):
+                await _live(life, steps)
+            log = life.stored()
+            out.update(life.producer.values("out"))
+        return restored(log)[0].counts, out
+
+    counts, out = asyncio.run(all_lives())
+    assert counts == Counter(value.decode() for value in RECORDS)
+    assert out == set(RECORDS)

@@ -1,0 +1,207 @@
+"""A replay says the same of the same data each time, in the files and fields that CONTRACTS.md names."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+from pyarrow import parquet
+
+from streamer.config import Config
+from streamer.errors import SourceUnreadable
+from streamer.pricing.money import COST_KINDS
+from tests.streamer.replay.data import FORMATS, Row, day, lines, replayed, summary, write
+from tests.streamer.samples import NOON
+
+# CONTRACTS.md: the lines of anomalies.jsonl.
+FIELDS = {
+    *("id", "kind", "tenant", "scope", "series", "detector", "opened_at", "closed_at", "severity"),
+    *("observed", "expected", "score", "usd_excess", "usd_per_hour", "reason"),
+}
+FILES = ["anomalies.jsonl", "commands.jsonl", "incidents.jsonl", "report.html", "rollups.parquet", "summary.json"]
+SUMMED = ("events", "input_tokens", "output_tokens", "steps", "requests", "tool_calls", "unpriced")
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return day()
+
+
+@pytest.fixture(scope="module")
+def out(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The day, replayed."""
+    folder = tmp_path_factory.mktemp("replay")
+    replayed(folder / "out", write(folder, "day.jsonl", rows))
+    return folder / "out"
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_all_files_are_written(out: Path) -> None:
+    assert sorted(path.name for path in out.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("name", ["day.json", "day.csv.zst", "day.parquet"])
+def test_every_format_gives_the_same_summary(name: str, rows: list[Row], out: Path, tmp_path: Path) -> None:
+    assert name in FORMATS
+    replayed(tmp_path / "out", write(tmp_path, name, rows))
+    assert summary(tmp_path / "out") == summary(out)
+
+
+def test_the_same_data_give_the_same_bytes(rows: list[Row], out: Path, tmp_path: Path) -> None:
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows))
+    for name in ("anomalies.jsonl", "incidents.jsonl", "commands.jsonl", "report.html"):
+        assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes()
+    again, before = (parquet.read_table(folder / "rollups.parquet") for folder in (tmp_path / "out", out))
+    assert again.equals(before)
+
+
+def test_a_file_in_parts_is_the_file(rows: list[Row], out: Path, tmp_path: Path) -> None:
+    parts = [write(tmp_path, "day.jsonl", rows[:100]), write(tmp_path, "day.csv.gz", rows[100:])]
+    replayed(tmp_path / "out", *parts)
+    assert summary(tmp_path / "out") == summary(out)
+    assert (tmp_path / "out" / "anomalies.jsonl").read_bytes() == (out / "anomalies.jsonl").read_bytes()
+
+
+def test_the_summary_counts_what_was_read(rows: list[Row], out: Path) -> None:
+    found = summary(out)
+    assert found["events"]["counted"] == len(rows)
+    assert found["anomalies"] == {"loop": 1}
+    assert found["rejected"] == {}
+    assert set(found["usd_by_kind"]) == set(COST_KINDS)
+    assert Decimal(found["usd_by_kind"]["tool"]) == 20 * Decimal("0.002")
+
+
+def test_anomalies_have_exactly_the_fields_of_the_contract(out: Path) -> None:
+    (anomaly,) = lines(out / "anomalies.jsonl")
+    assert set(anomaly) == FIELDS
+    assert (anomaly["kind"], anomaly["tenant"], anomaly["scope"]["session"]) == ("loop", "acme", "runaway")
+
+
+def test_an_anomaly_is_not_known_before_the_call_that_proves_it(out: Path) -> None:
+    (anomaly,) = lines(out / "anomalies.jsonl")
+    assert moment(anomaly["opened_at"]) == NOON + timedelta(seconds=180 + 5 * 1.5)
+    assert moment(anomaly["closed_at"]) == NOON + timedelta(seconds=180 + 19 * 1.5 + 30)
+
+
+def test_the_rollups_add_up_to_the_summary_to_the_last_digit(rows: list[Row], out: Path) -> None:
+    rollups = [row for row in parquet.read_table(out / "rollups.parquet").to_pylist() if row["level"] == "tenant"]
+    spent: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for rollup in rollups:
+        assert rollup["usd"] == sum(rollup[f"usd_{kind}"] for kind in COST_KINDS)
+        for kind in COST_KINDS:
+            spent[rollup["tenant"]][kind] += rollup[f"usd_{kind}"]
+    found = summary(out)
+    said = {
+        tenant: {kind: Decimal(usd) for kind, usd in split.items()} for tenant, split in found["usd_by_tenant"].items()
+    }
+    assert {tenant: {kind: usd for kind, usd in split.items() if usd} for tenant, split in spent.items()} == said
+    assert sum(rollup["usd"] for rollup in rollups) == Decimal(found["usd"])
+    given = [Decimal(row["cost_usd"]) for row in rows if row.get("cost_usd")]
+    assert sum(given) == len(given) * Decimal("0.000123456789")
+    for name in SUMMED:
+        expected = found["events"]["unpriced"] if name == "unpriced" else sum(row.get(name, 0) for row in rows)
+        assert sum(rollup[name] for rollup in rollups) == (len(rows) if name == "events" else expected)
+
+
+def test_a_looping_session_is_answered_by_a_command_and_told(out: Path) -> None:
+    (anomaly,) = lines(out / "anomalies.jsonl")
+    commands = lines(out / "commands.jsonl")
+    assert [command["action"] for command in commands] == ["pause", "release"]
+    assert commands[0]["scope"] == {"tenant": "acme", "session": "runaway"}
+    assert commands[0]["issued_at"] == anomaly["opened_at"]
+    assert moment(commands[1]["issued_at"]) >= moment(anomaly["closed_at"])
+    told = lines(out / "incidents.jsonl")
+    assert [incident["because"] for incident in told] == ["new", "resolved"]
+    for incident in told:
+        assert moment(incident["at"]) >= moment(incident["opened_at"]) == moment(anomaly["opened_at"])
+        assert list(incident["alerts"]) == [anomaly["id"]]
+        assert not {"noted_at", "sent"} & set(incident)
+
+
+def test_without_a_policy_there_is_no_command(rows: list[Row], tmp_path: Path) -> None:
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows), config=Config())
+    assert lines(tmp_path / "out" / "commands.jsonl") == []
+    assert len(lines(tmp_path / "out" / "anomalies.jsonl")) == 1
+
+
+def test_what_is_found_at_the_very_end_of_the_data_is_told_all_the_same(rows: list[Row], tmp_path: Path) -> None:
+    """The incident still waits for company when the data end."""
+    proof = next(place for place, row in enumerate(rows) if row["id"] == "loop-5")
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows[: proof + 1]))
+    (anomaly,) = lines(tmp_path / "out" / "anomalies.jsonl")
+    (told,) = lines(tmp_path / "out" / "incidents.jsonl")
+    assert moment(told["at"]) - moment(anomaly["opened_at"]) == timedelta(seconds=2)
+
+
+def test_from_and_to_bound_the_events(rows: list[Row], tmp_path: Path) -> None:
+    path = write(tmp_path, "day.jsonl", rows)
+    begin, end = NOON + timedelta(seconds=60), NOON + timedelta(seconds=120)
+    replayed(tmp_path / "out", path, begin=begin, end=end)
+    inside = [row for row in rows if begin <= moment(row["time"]) < end]
+    assert summary(tmp_path / "out")["events"]["counted"] == len(inside)
+    rollups = parquet.read_table(tmp_path / "out" / "rollups.parquet").to_pylist()
+    assert min(rollup["start"] for rollup in rollups) == begin
+    assert max(rollup["end"] for rollup in rollups) == end
+
+
+def test_a_bad_row_is_named_and_the_rest_goes_on(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    good = [orjson.dumps(row) for row in rows[:3]]
+    path.write_bytes(b"\n".join([good[0], b"nonsense", good[1], b"[%s, 7]" % good[2]]))
+    said = replayed(tmp_path / "out", path)
+    assert said[0].startswith(f"{path}, row 2: undecodable: ")
+    assert said[1].startswith(f"{path}, row 4, item 2: wrong_type: ")
+    found = summary(tmp_path / "out")
+    assert (found["events"]["counted"], found["rejected"]) == (3, {"undecodable": 1, "wrong_type": 1})
+
+
+def test_of_many_bad_rows_the_first_ten_are_named(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"nonsense\n" * 25 + orjson.dumps(rows[0]))
+    said = replayed(tmp_path / "out", path)
+    assert len([line for line in said if "undecodable" in line]) == 10
+    assert "and 15 more rows rejected" in said
+
+
+def test_no_events_give_empty_files(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_bytes(b"")
+    said = replayed(tmp_path / "out", tmp_path / "none.jsonl")
+    assert said[0] == "0 events, $0, 0 anomalies"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+    assert parquet.read_table(tmp_path / "out" / "rollups.parquet").num_rows == 0
+
+
+def test_events_in_disorder_and_twice_count_once(rows: list[Row], tmp_path: Path) -> None:
+    swapped = [row for pair in zip(rows[1::2], rows[::2], strict=True) for row in pair]
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [*swapped, *rows[-5:]]))
+    found = summary(tmp_path / "out")["events"]
+    assert (found["counted"], found["duplicate"]) == (len(rows), 5)
+
+
+def test_a_long_silence_is_no_long_replay(rows: list[Row], tmp_path: Path) -> None:
+    """Years between two events, and the loop before them is over."""
+    late = {**rows[0], "id": "years-on", "time": datetime(2036, 1, 1, tzinfo=UTC).isoformat()}
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [*rows[:150], late]))
+    (anomaly,) = lines(tmp_path / "out" / "anomalies.jsonl")
+    assert moment(anomaly["closed_at"]) < NOON + timedelta(minutes=10)
+    assert [told["because"] for told in lines(tmp_path / "out" / "incidents.jsonl")] == ["new", "resolved"]
+
+
+def test_the_report_escapes_names(rows: list[Row], tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>{}"
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [{**row, "tenant": evil, "tool": "<b>"} for row in rows]))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;{}" in page
+    assert "http" not in page
+
+
+def test_a_source_that_cannot_be_read_ends_the_replay(rows: list[Row], tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable):
+        replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows), tmp_path / "missing.jsonl")

@@ -1,0 +1,136 @@
+"""Every format that replay reads gives the same events, and what cannot be read says so with its place."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from streamer.config import Config
+from streamer.errors import SourceUnreadable
+from streamer.events.decoder import Decoder
+from streamer.events.rejected import Rejected
+from streamer.events.usage import UsageEvent
+from streamer.replay.sources import read
+from tests.streamer.replay.data import FORMATS, Row, as_csv, as_jsonl, day, write, zst
+
+
+def items(path: Path) -> list[tuple[UsageEvent | Rejected, int]]:
+    return [(item.decoded, item.row) for item in read(str(path), Decoder(), Config())]
+
+
+def rejections(path: Path) -> list[tuple[str, int]]:
+    return [(decoded.reason, row) for decoded, row in items(path) if isinstance(decoded, Rejected)]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return day()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_same_events(name: str, rows: list[Row], tmp_path: Path) -> None:
+    expected = [event for event, _ in items(write(tmp_path, "day.jsonl", rows))]
+    assert all(isinstance(event, UsageEvent) for event in expected)
+    assert len(expected) == len(rows)
+    assert [event for event, _ in items(write(tmp_path, name, rows))] == expected
+
+
+@pytest.mark.parametrize("name", ["day.jsonl.gz", "day.jsonl.zst", "day.csv.zst", "day.parquet", "day.parquet.gz"])
+def test_a_file_that_breaks_off_is_unreadable(name: str, rows: list[Row], tmp_path: Path) -> None:
+    path = write(tmp_path, name, rows)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(SourceUnreadable, match=name):
+        items(path)
+
+
+@pytest.mark.parametrize("name", ["day.jsonl.gz", "day.jsonl.zst", "day.parquet"])
+def test_a_damaged_file_is_unreadable(name: str, rows: list[Row], tmp_path: Path) -> None:
+    path = write(tmp_path, name, rows)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(255 - byte for byte in content[len(content) // 2 :])
+    path.write_bytes(content)
+    with pytest.raises(SourceUnreadable, match=name):
+        items(path)
+
+
+def test_what_came_before_the_damage_is_given(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl.gz"
+    path.write_bytes(gzip.compress(as_jsonl(rows * 20))[:-100])
+    found = read(str(path), Decoder(), Config())
+    assert next(found).row == 1
+    with pytest.raises(SourceUnreadable):
+        list(found)
+
+
+@pytest.mark.parametrize("name", ["day.txt", "day", "day.gz", "day.xlsx.gz"])
+def test_an_unknown_ending_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(SourceUnreadable, match=r"not a .*parquet file"):
+        items(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["day.jsonl", "day.csv.gz", "day.json.zst", "day.parquet"])
+def test_a_missing_file_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match=name):
+        items(tmp_path / name)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "day.jsonl").mkdir()
+    with pytest.raises(SourceUnreadable):
+        items(tmp_path / "day.jsonl")
+
+
+def test_a_topic_needs_a_broker_and_a_name() -> None:
+    for source in ("kafka://broker:9092", "kafka:///topic"):
+        with pytest.raises(SourceUnreadable, match="kafka://host:port/topic"):
+            list(read(source, Decoder(), Config()))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'{"id":"1"}\nnot JSON\n\n{"id":"2"}\n', [("unknown_format", 1), ("undecodable", 2), ("unknown_format", 4)]),
+        (b"\xff\xfe\n", [("undecodable", 1)]),
+    ],
+)
+def test_a_bad_line_is_named_by_its_number(content: bytes, expected: list[tuple[str, int]], tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_bytes(content)
+    assert rejections(tmp_path / "bad.jsonl") == expected
+
+
+def test_bad_rows_of_a_table_are_named_and_the_rest_is_read(rows: list[Row], tmp_path: Path) -> None:
+    path = write(tmp_path, "day.csv", [rows[0], {**rows[1], "steps": "many"}, {**rows[2], "tenant": ""}, rows[3]])
+    assert rejections(path) == [("wrong_type", 2), ("missing_tenant", 3)]
+    assert len(items(path)) == 4
+
+
+def test_a_row_with_more_cells_than_the_head_is_rejected(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "shifted.csv"
+    table = as_csv(rows[:3]).splitlines()
+    path.write_bytes(b"\n".join([*table[:2], table[2] + b",one too many", table[3]]))
+    assert rejections(path) == [("wrong_type", 2)]
+    assert len(items(path)) == 3
+
+
+def test_a_cell_that_no_reader_takes_makes_the_file_unreadable(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_bytes(as_csv([{**rows[0], "user": "x" * 200_000}]))
+    with pytest.raises(SourceUnreadable, match="field"):
+        items(path)
+
+
+def test_a_table_without_events_has_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(as_csv(day()[:1]).splitlines()[0])
+    assert items(tmp_path / "a.csv") == []
+
+
+def test_an_empty_file_has_no_events(tmp_path: Path) -> None:
+    for name, content in (
+        ("a.jsonl", b""),
+        ("a.csv", b""),
+        ("a.jsonl.gz", gzip.compress(b"")),
+        ("a.jsonl.zst", zst(b"")),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert items(tmp_path / name) == []
