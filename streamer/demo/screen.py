@@ -75,7 +75,7 @@ def bars(rates: list[float]) -> str:
     '▁▄█'
     """
     top = max([*rates, 1e-9])
-    return "".join(_BARS[min(int(rate / top * 7.999), 7)] for rate in rates)
+    return "".join(_BARS[max(0, min(int(rate / top * 7.999), 7))] for rate in rates)
 
 
 def _rates(story: Story) -> Table:

@@ -66,6 +66,11 @@ class Runner:
         for tp in self.positions:
             self.positions[tp] = self._checkpoints.positions.get(tp.topic)
 
+    def begin(self, tp: TP, offset: int) -> None:
+        """Go on with `tp` at `offset`, if the state does not say where."""
+        if self.positions[tp] is None:
+            self.positions[tp] = offset
+
     async def take(self, run: Run, now: float) -> None:
         """Apply a run; one that does not join what was applied is fetched again."""
         position = self.positions[run.tp]

@@ -43,10 +43,11 @@ class RunConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._bases: dict[TP, int | None] = {}
+        self._bases: dict[TP, int] = {}
         # A fetch and a seek must not interleave: the records of a fetch would be taken to begin where the seek ended.
         self._fetching = asyncio.Lock()
         self.wanted: Callable[[set[TP]], Mapping[TP, int]] = lambda _: {}
+        self.settled: Callable[[Mapping[TP, int]], None] = lambda _: None
 
     def _new_consumer_thread(self) -> _ConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -66,17 +67,27 @@ class RunConsumer(driver.Consumer):
             yield tp, message
 
     async def perform_seek(self) -> None:
-        """Seek every source partition to where its state stands, else to what is committed; overrides Faust's."""
+        """Seek each source partition to where its state stands, else to what is committed, else to its beginning.
+
+        `wanted` is asked for the first, `settled` is told the outcome. Overrides Faust's.
+        """
         async with self._fetching:
             self._bases.clear()
             committed = await self.seek_to_committed()
             sources = {TP(*tp) for tp in self.assignment() if not self._is_changelog_tp(tp)}
-            wanted = self.wanted(sources)
-            if wanted:
-                await self.seek_wait(wanted)
             known = {TP(*tp): offset for tp, offset in committed.items() if offset is not None and offset >= 0}
-            self._bases = {tp: wanted.get(tp, known.get(tp)) for tp in sources}
+            wanted = self.wanted(sources)
+            begin = {tp: wanted.get(tp, known.get(tp)) for tp in sources}
+            unknown = [tp for tp, offset in begin.items() if offset is None]
+            # An explicit offset, so that a first run that is lost on the way is missed.
+            found = await self.earliest_offsets(*unknown) if unknown else {}
+            earliest = {TP(*tp): offset for tp, offset in found.items()}
+            bases = {tp: earliest[tp] if offset is None else offset for tp, offset in begin.items()}
+            if bases:
+                await self.seek_wait(bases)
+            self._bases = bases
             self._read_offset.update(dict.fromkeys(sources))
+            self.settled(bases)
 
     async def rewind(self, tp: TP, offset: int) -> None:
         """Hand over the records of `tp` again from `offset` on."""
@@ -120,10 +131,9 @@ class RunConsumer(driver.Consumer):
         if tp not in self._bases or not batch:
             return []
         base, last = self._bases[tp], batch[-1]
-        end = last.offset + 1
-        self._bases[tp] = end
+        end = self._bases[tp] = last.offset + 1
         message = self._to_message(tp, last)
-        run = Run(tp, batch[0].offset if base is None else base, end, batch)
+        run = Run(tp, base, end, batch)
         message.key, message.value = None, cast(Any, run)  # Faust passes the value on as it is
         return [(tp, message)]
 

@@ -99,7 +99,7 @@ class Worker:
         await self._edges.enter_async_context(serving(operations(self.metrics, self.why_not_ready), web.host, web.port))
         self._producer = producer_of(self.config.kafka)
         await self._producer.start()
-        self._consumer.wanted = self._restored
+        self._consumer.wanted, self._consumer.settled = self._restored, self._settled
 
     async def _run(self) -> None:
         """The background task: tick, send notifications, write checkpoints."""
@@ -135,11 +135,16 @@ class Worker:
             alerting = (self.topics.anomalies, self.topics.acks)
             own = [tp for tp in assigned if tp.topic in alerting and tp.partition == partition]
             self._adopt(self._alerting(), own, ALERTS)
+        positions = {tp: runner.positions[tp] for tp, runner in self._runners.items()}
+        return {tp: offset for tp, offset in positions.items() if offset is not None}
+
+    def _settled(self, positions: Mapping[TP, int]) -> None:
+        """Take up where each partition goes on; from here on there is something to apply."""
+        for tp, runner in self._runners.items():
+            runner.begin(tp, positions[tp])
         self._ready = True
         self.metrics.ready.set(1)
         log.info("ready", partitions=sorted(f"{tp.topic}[{tp.partition}]" for tp in self._runners))
-        positions = {tp: runner.positions[tp] for tp, runner in self._runners.items()}
-        return {tp: offset for tp, offset in positions.items() if offset is not None}
 
     def _adopt(self, stage: Stage, sources: list[TP], table: str | None) -> None:
         if not sources:

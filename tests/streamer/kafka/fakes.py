@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from streamer.kafka.runner import Runner
@@ -18,7 +19,7 @@ USAGE = TP(TOPICS.usage, 0)
 LOG = "t-meter-changelog"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fake:
     """A consumed record."""
 
@@ -46,12 +47,16 @@ class FakeConsumer:
 
     journal: list[str] = field(default_factory=list)
     accepts: bool = True
+    answers: bool = True
     committed: dict[TP, int] = field(default_factory=dict)
     rewinds: list[tuple[TP, int]] = field(default_factory=list)
     ends: dict[TP, int] = field(default_factory=dict)
     handed: dict[TP, int] = field(default_factory=dict)
 
     async def commit_positions(self, positions: Mapping[TP, int]) -> bool:
+        if not self.answers:
+            self.journal.append("no answer")
+            raise KafkaTimeoutError
         self.journal.append("commit" if self.accepts else "refused")
         if self.accepts:
             self.committed.update(positions)

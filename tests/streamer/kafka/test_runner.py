@@ -201,6 +201,34 @@ async def test_whom_the_group_refuses_writes_nothing_behind_the_fence() -> None:
     assert restored(bench.producer.log())[0].counts == Counter("a")
 
 
+async def test_where_the_group_does_not_answer_a_checkpoint_waits() -> None:
+    """Nobody knows then whose the partition is."""
+    bench = Bench()
+    await bench.take(b"a")
+    await bench.runner.checkpoint()
+    bench.consumer.answers = False
+    await bench.take(b"b", base=1)
+    written = len(bench.journal)
+    await bench.runner.checkpoint()
+    assert bench.journal[written:] == ["no answer"]
+    bench.consumer.answers = True
+    await bench.runner.checkpoint()
+    assert restored(bench.producer.log())[0].counts == Counter("ab")
+    assert bench.consumer.committed == {USAGE: 2}
+
+
+async def test_offsets_that_the_group_did_not_take_follow_with_the_next_checkpoint() -> None:
+    bench = Bench()
+    bench.consumer.answers = False
+    await bench.take(b"a")
+    await bench.runner.checkpoint()
+    assert restored(bench.producer.log())[1].positions == {USAGE: 1}
+    assert bench.consumer.committed == {}
+    bench.consumer.answers = True
+    await bench.runner.checkpoint()
+    assert bench.consumer.committed == {USAGE: 1}
+
+
 async def test_a_record_that_breaks_the_stage_is_put_aside_and_the_rest_goes_on() -> None:
     bench = Bench()
     await bench.take(b"a", b"bad", b"c")

@@ -1,0 +1,220 @@
+"""The command line: an example with every command, 0 for success, 1 for a failure in one line, 2 for wrong usage."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import orjson
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import RateBaseline, RateParams
+from streamer import cli, logs
+from streamer.replay.score import write_scores
+from tests.streamer.replay.data import day, write
+
+# CONTRACTS.md: the commands that exist so far.
+COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo"}
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the tester's environment, and logs left as they are: they would keep this test's standard error."""
+    for name in list(os.environ):
+        if name.startswith("TIDEGATE_") or name == "SLACK_BOT_TOKEN":
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(logs, "set_up", lambda _: None)
+
+
+def status(*arguments: object) -> int:
+    """Run the command as the shell does; gives the exit status."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["tidegate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    return int(end.value.code or 0)
+
+
+def test_the_commands_are_those_of_the_contract() -> None:
+    assert set(cli.cli.commands) == COMMANDS
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_shows_an_example_that_would_run(command: str) -> None:
+    shown = CliRunner().invoke(cli.cli, [command, "--help"])
+    assert shown.exit_code == 0
+    (example,) = [line for line in shown.output.splitlines() if line.strip().startswith("Example: ")]
+    name, *arguments = example.partition("Example: ")[2].removeprefix("tidegate ").split()
+    assert name == command
+    known = cli.cli.commands[command]
+    named = {option for parameter in known.params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= named
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    for command in cli.cli.commands.values():
+        assert command.help
+        for parameter in command.params:
+            said = parameter.help if isinstance(parameter, click.Option) else parameter.name
+            assert said or parameter.name == "out"
+
+
+def test_the_installed_command_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "streamer.cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert "0." in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("replay",),
+        ("replay", "a.jsonl", "--from", "yesterday"),
+        ("replay", "a.jsonl", "--nonsense"),
+        ("score", "missing.csv", "--out", "x.csv"),
+        ("score",),
+        ("check-config",),
+        ("worker", "more"),
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(*arguments) == 2
+    assert "Usage:" in capsys.readouterr().err
+
+
+def test_a_good_configuration_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "good.toml"
+    path.write_text("[windows]\nsize_seconds = 60\n")
+    assert status("check-config", path) == 0
+    assert capsys.readouterr().out == f"{path}: good\n"
+
+
+def test_a_bad_configuration_ends_with_1_and_a_line_for_each_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("[windows]\nsize_seconds = 0\nsiz = 1\n")
+    monkeypatch.setenv("TIDEGATE_WEB__PORT", "many")
+    assert status("check-config", path) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    mistakes = shown.err.splitlines()
+    assert len(mistakes) == 3
+    assert all(any(place in line for line in mistakes) for place in ("size_seconds", "siz:", "TIDEGATE_WEB__PORT"))
+
+
+@pytest.mark.parametrize("command", ["worker", "ingest", "replay"])
+def test_no_command_starts_with_a_bad_configuration(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing.toml"
+    sources = ["day.jsonl"] if command == "replay" else []
+    assert status(command, *sources, "--config", missing) == 1
+    assert capsys.readouterr().err == f"tidegate: {missing}: there is no such file\n"
+
+
+def test_a_replay_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path, "day.jsonl", day())
+    assert status("replay", source, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("320 events, $")
+    assert shown[0].endswith(", 1 anomalies")
+    assert shown[-1].endswith(f"written to {tmp_path / 'out'}")
+
+
+def test_the_bounds_of_a_replay_are_utc_where_they_name_no_zone(tmp_path: Path) -> None:
+    source = write(tmp_path, "day.jsonl", day())
+    counted = []
+    for begin in ("2026-11-22T12:05:00", "2026-11-22T12:05:00Z", "2026-11-22T13:05:00+01:00"):
+        assert status("replay", source, "--out", tmp_path / "out", "--from", begin) == 0
+        counted.append(orjson.loads((tmp_path / "out" / "summary.json").read_bytes())["events"]["counted"])
+    assert counted == [150, 150, 150]
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "day.txt"])
+def test_a_source_that_cannot_be_read_is_a_line_and_1(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status("replay", tmp_path / name, "--out", tmp_path / "out") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tidegate: {tmp_path / name}: ")
+
+
+def test_a_folder_that_cannot_be_written_is_a_line_and_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path, "day.jsonl", day())
+    assert status("replay", source, "--out", source / "out") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tidegate: ")
+
+
+def series(path: Path, values: list[float]) -> Path:
+    with path.open("w", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["timestamp", "value"])
+        table.writerows((f"2026-11-22 12:{number:02}:00", value) for number, value in enumerate(values))
+    return path
+
+
+def scores(folder: Path, values: list[float]) -> list[str]:
+    assert write_scores(series(folder / "series.csv", values), folder / "scores.csv") == len(values)
+    with (folder / "scores.csv").open(newline="") as lines:
+        return [row["score"] for row in csv.DictReader(lines)]
+
+
+def test_score_writes_a_row_for_each_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = series(tmp_path / "series.csv", [1.0] * 60 + [500.0])
+    assert status("score", path, "--out", tmp_path / "scores.csv") == 0
+    assert capsys.readouterr().out == "61 rows scored\n"
+    head, *rows = (tmp_path / "scores.csv").read_text().splitlines()
+    assert head == "timestamp,score"
+    assert [row.split(",")[0] for row in rows] == [row.split(",")[0] for row in path.read_text().splitlines()[1:]]
+    found = [float(row.split(",")[1]) for row in rows]
+    assert max(found) == found[-1] > 0.5
+
+
+def test_a_value_is_scored_before_it_is_learned(tmp_path: Path) -> None:
+    baseline = RateBaseline(RateParams(half_life=200, warm_up=50))
+    for _ in range(60):
+        baseline.learn_one(1.0)
+    assert scores(tmp_path, [1.0] * 60 + [5.0])[-1] == f"{baseline.score_one(5.0):.6f}"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=90),
+    st.lists(st.floats(-1e6, 1e6), max_size=30),
+)
+def test_each_score_depends_on_the_past_alone(
+    tmp_path_factory: pytest.TempPathFactory, past: list[float], future: list[float]
+) -> None:
+    folder = tmp_path_factory.mktemp("score", numbered=True)
+    assert scores(folder, past + future)[: len(past)] == scores(folder, past)
+
+
+@pytest.mark.parametrize("value", ["", "many", "nan", "inf"])
+def test_a_value_that_is_no_number_is_named_by_its_row(
+    value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text(f"timestamp,value\n1,1\n2,{value}\n")
+    assert status("score", path, "--out", tmp_path / "scores.csv") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tidegate: {path}, row 3: ")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"time,value\n1,1\n", b"timestamp,value\n" + b"1" * 200_000])
+def test_a_file_that_is_no_series_is_a_line_and_1(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "series.csv"
+    path.write_bytes(content)
+    assert status("score", path, "--out", tmp_path / "scores.csv") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tidegate: {path}")
