@@ -6,10 +6,17 @@ from contextlib import ExitStack
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from streamer.demo.broker import EmbeddedBroker
 from tests.brokers import Broker
 from tests.brokers.apache import ApacheKafka, KafkaUnavailable, apache_kafka
+
+# CI judges a change by the same examples each time; whoever runs the tests elsewhere looks for new ones. Machines are
+# shared, so that neither says anything by being slow.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def _ping() -> bool:
         with closing(DockerClient(timeout=3).client) as client:
             return bool(client.ping())
     except Exception as why:  # no socket, no permission, a context that leads nowhere
-        LOG.info("no Docker engine: %s", why)
+        LOG.info("no Docker engine: %s", str(why))
         return False
 
 
