@@ -119,7 +119,8 @@ def main() -> None:
     try:
         cli.main(standalone_mode=True)
     except (TidegateError, OSError) as error:
-        click.echo(f"tidegate: {str(error) or repr(error)}", err=True)
+        for line in (str(error) or repr(error)).splitlines():
+            click.echo(f"tidegate: {line}", err=True)
         sys.exit(1)
 
 
