@@ -62,7 +62,7 @@ class Ledger:
             return []
         scope = policy.scope_of(alert.labels)
         live = self._live.get(scope.key())
-        if live and live.released_at is None:
+        if live and live.released_at is None and not _outranks(policy, live.command):
             live.causes.add(alert.id)
             self._dirty.add(scope.key())
             return []
@@ -94,11 +94,12 @@ class Ledger:
         self._live = {key: msgspec.msgpack.decode(state, type=Live) for key, state in sorted(entries.items())}
 
     def _issue(self, scope: CommandScope, policy: Policy, alert: Alert, incident: str, now: float) -> list[Change]:
-        if len(self.live()) >= self._most:
-            self.refused += 1
-            return []
         key = scope.key()
         before = self._live.get(key)
+        in_force = before is not None and before.released_at is None
+        if len(self.live()) - in_force >= self._most:
+            self.refused += 1
+            return []
         generation = before.command.generation + 1 if before else 1
         expires_at = now + policy.expires
         command = Command(
@@ -112,7 +113,8 @@ class Ledger:
             expires_at=moment(expires_at),
             generation=generation,
         )
-        return [self._put(key, Live(command, policy, {alert.id}, now, expires_at))]
+        causes = {alert.id, *(before.causes if before and in_force else ())}
+        return [self._put(key, Live(command, policy, causes, now, expires_at))]
 
     def _over(self, alert: str) -> None:
         for key, live in self._live.items():
@@ -157,6 +159,11 @@ class Ledger:
         del self._live[key]
         self._dirty.add(key)
         return Change(key, None)
+
+
+def _outranks(policy: Policy, command: Command) -> bool:
+    """Tell whether a policy enforces where so far something is only suggested."""
+    return policy.mode == "enforce" and command.mode == "suggest"
 
 
 def _reason(alert: Alert, incident: str) -> CommandReason:

@@ -56,6 +56,20 @@ def test_a_command_is_issued_once_a_scope() -> None:
     assert len(found.live()) == 2
 
 
+def test_what_is_to_be_enforced_takes_the_place_of_a_suggestion() -> None:
+    """And it stays until the causes of both are over."""
+    suggestion = Policy(kind="loop", scope="agent", action="pause", mode="suggest")
+    found = ledger(suggestion, POLICY, most=1)
+    assert issued(found, "a1", kind="loop").mode == "suggest"
+    command = issued(found, "a2", at=1)
+    assert (command.mode, command.action, command.generation) == ("enforce", "limit_rate", 2)
+    assert len(found.live()) == 1
+    over(found, "a2", at=2)
+    assert passed(found, 100) == []
+    over(found, "a1", at=101)
+    assert [change.command.action for change in passed(found, 102) if change.command] == ["release"]
+
+
 def test_a_command_is_renewed_before_it_expires_while_its_cause_goes_on() -> None:
     found = ledger()
     first = issued(found)
