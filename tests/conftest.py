@@ -1,8 +1,9 @@
-"""The brokers as fixtures. Apache Kafka is used wherever it can be had: CI fails without it, others skip."""
+"""What tests need from outside, as fixtures: brokers and real data. CI fails without any of it, others skip."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from streamer.demo.broker import EmbeddedBroker
 from tests.brokers import Broker
 from tests.brokers.apache import ApacheKafka, KafkaUnavailable, apache_kafka
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # CI judges a change by the same examples each time; whoever runs the tests elsewhere looks for new ones. Machines are
 # shared, so that neither says anything by being slow.
@@ -33,14 +36,22 @@ def apache_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKa
         try:
             kafka = stack.enter_context(apache_kafka(tmp_path_factory.mktemp("apache")))
         except KafkaUnavailable as why:
-            _go_without(str(why))
+            _go_without("Apache Kafka", str(why))
         yield kafka
 
 
-def _go_without(reason: str) -> NoReturn:
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real traces and payloads, which is no part of the repository."""
+    if not SHARED_DATA.is_dir():
+        _go_without("real traces and payloads", f"nothing is in {SHARED_DATA}")
+    return SHARED_DATA
+
+
+def _go_without(what: str, reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
-        pytest.fail(f"CI needs Apache Kafka: {reason}")
-    pytest.skip(f"no Apache Kafka: {reason}")
+        pytest.fail(f"CI needs {what}: {reason}")
+    pytest.skip(f"no {what}: {reason}")
 
 
 @pytest.fixture(params=["embedded", "apache"])

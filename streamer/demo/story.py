@@ -24,7 +24,6 @@ class Chapter:
     seen: dict[str, float] = field(default_factory=dict)
     incident: str = ""
     peak: float = 0.0
-    rate: float = 0.0
 
     STEPS = ("planted", "anomaly", "told", "command", "obeyed", "rate down", "release", "closing notice")
 
@@ -64,7 +63,7 @@ class Story:
         self._mark(self.chapters[kind], "planted", text)
 
     def on_rollup(self, rollup: Rollup) -> None:
-        """Follow the spend rate of each tenant, and of the looping session, in dollars an hour."""
+        """Follow the spend rate of each tenant, in dollars an hour."""
         seconds = (rollup.end - rollup.start).total_seconds()
         rate = float(rollup.usd) * 3600 / seconds
         if rollup.level == "tenant":
@@ -108,7 +107,7 @@ class Story:
     def _follow(self, chapter: Chapter, tenant: str, rate: float) -> None:
         if tenant != chapter.tenant:
             return
-        chapter.peak, chapter.rate = max(chapter.peak, rate), rate
+        chapter.peak = max(chapter.peak, rate)
         if "obeyed" in chapter.seen and rate < chapter.peak * _DOWN:
             who = "the looping session" if chapter.kind == "loop" else tenant
             self._mark(chapter, "rate down", f"{who} is down to {rate / chapter.peak:.0%} of its peak")

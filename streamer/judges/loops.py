@@ -18,7 +18,6 @@ class LoopSnapshot(msgspec.Struct, array_like=True):
     """What is written down of one session."""
 
     session: Entity
-    tool: str
     spent: Decimal
     last_proof: float
     over: float
@@ -27,14 +26,13 @@ class LoopSnapshot(msgspec.Struct, array_like=True):
 
 
 class _Session:
-    __slots__ = ("detector", "last_proof", "over", "series", "spent", "tool")
+    __slots__ = ("detector", "last_proof", "over", "series", "spent")
 
     def __init__(self, params: LoopParams) -> None:
         self.detector = LoopDetector(params)
         self.spent = ZERO
         self.last_proof = self.over = float("-inf")
         self.series = ""
-        self.tool = ""
 
 
 class LoopJudge:
@@ -81,7 +79,7 @@ class LoopJudge:
     def snapshot(self) -> list[LoopSnapshot]:
         """Write all sessions down, the least recently used first."""
         return [
-            LoopSnapshot(name, s.tool, s.spent, s.last_proof, s.over, s.series, s.detector.snapshot())
+            LoopSnapshot(name, s.spent, s.last_proof, s.over, s.series, s.detector.snapshot())
             for name, s in self._sessions.items()
         ]
 
@@ -89,11 +87,7 @@ class LoopJudge:
         """Take up what `snapshot` wrote."""
         for snapshot in snapshots:
             session = self._sessions[snapshot.session] = _Session(self._params)
-            session.tool, session.spent, session.last_proof = (
-                snapshot.tool,
-                snapshot.spent,
-                snapshot.last_proof,
-            )
+            session.spent, session.last_proof = snapshot.spent, snapshot.last_proof
             session.over, session.series = snapshot.over, snapshot.series
             session.detector.restore(snapshot.calls)
             if session.series:
@@ -122,7 +116,7 @@ class LoopJudge:
         if session.series:
             self._cases.update(session.series, at, reading)
             return
-        session.series, session.tool = f"{name.key(self._tenant)}#loop", event.tool
+        session.series = f"{name.key(self._tenant)}#loop"
         self._looping[name] = session
         scope = Scope(use_case=event.use_case, agent=event.agent, session=event.session, tool=event.tool)
         self._cases.open("loop", session.series, scope, at, reading)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from detectors import LoopDetector, LoopFinding, LoopParams
 
 ROOT = Path(__file__).parents[2]
-EPISODES = ROOT.parent / "shared" / "data" / "traces" / "taubench_airline_gpt4o.jsonl"
 
 
 def found(calls: str | list[str], params: LoopParams | None = None, gap: float = 1.0) -> list[LoopFinding | None]:
@@ -83,12 +82,10 @@ def test_so_many_calls_within_the_memory_are_always_found(calls: list[str], repe
             assert answer is not None
 
 
-def test_real_agents_at_work_are_in_no_loop() -> None:
-    if not EPISODES.is_file():
-        pytest.skip(f"the traces are not in {EPISODES.parent}")
+def test_real_agents_at_work_are_in_no_loop(shared_data: Path) -> None:
     events_of = runpy.run_path(str(ROOT / "examples" / "trace_events.py"))["events_of"]
     sessions: dict[str, list[str]] = defaultdict(list)
-    for event in events_of(EPISODES):
+    for event in events_of(shared_data / "traces" / "taubench_airline_gpt4o.jsonl"):
         calls = sessions[event["session"]]
         if event["kind"] == "tool":
             calls.append(f"{event['tool']}\x00{event['tool_args_hash']}")

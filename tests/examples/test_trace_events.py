@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 
 from streamer.demo import figures
+from tests.conftest import SHARED_DATA
 
 ROOT = Path(__file__).parents[2]
-TRACES = ROOT.parent / "shared" / "data" / "traces"
+TRACES = SHARED_DATA / "traces"
 EXAMPLES = ROOT / "examples"
 
-needs_traces = pytest.mark.skipif(not TRACES.is_dir(), reason="the traces are not in ../shared/data/traces")
+needs_traces = pytest.mark.usefixtures("shared_data")
 events_of: Callable[[Path], Iterator[dict[str, Any]]]
 events_of = runpy.run_path(str(EXAMPLES / "trace_events.py"))["events_of"]
 

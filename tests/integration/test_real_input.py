@@ -1,6 +1,5 @@
 """Real input: whole traces, and what real clients send, through the worker."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,28 +17,17 @@ from tests.integration.deployment import Deployment
 
 pytestmark = pytest.mark.integration
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-@pytest.fixture
-def data() -> Path:
-    if not DATA.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs the real traces and payloads")
-        pytest.skip("the real traces and payloads are not beside this checkout")
-    return DATA
-
 
 def rollups_of(found: dict[str, list[Any]], topic: str) -> Iterator[dict[str, Any]]:
     return (rollup for rollup in found[topic] if rollup["level"] == "tenant")
 
 
-def test_a_whole_trace_is_metered_live_as_it_is_by_replay(broker: Broker, data: Path, tmp_path: Path) -> None:
+def test_a_whole_trace_is_metered_live_as_it_is_by_replay(broker: Broker, shared_data: Path, tmp_path: Path) -> None:
     """All 8,819 requests of the Azure trace at full speed: live's totals are the trace's, and replay's to the cent.
 
     Windows that are closed by the events themselves are the same; the last ones are closed by silence or by the end.
     """
-    events = list(events_of(data / "traces" / "azure_llm_2023_code.csv"))
+    events = list(events_of(shared_data / "traces" / "azure_llm_2023_code.csv"))
     deployment = Deployment(broker, tmp_path, WINDOWS__SIZE_SECONDS="10", WINDOWS__LATENESS_SECONDS="5")
     topic = deployment.topics.rollups
     tokens = sum(event["input_tokens"] + event["output_tokens"] for event in events)
@@ -58,9 +46,11 @@ def test_a_whole_trace_is_metered_live_as_it_is_by_replay(broker: Broker, data: 
     assert not any(r["late"] for r in live)
 
 
-def test_what_litellm_really_sends_is_normalised_priced_and_metered(broker: Broker, data: Path, tmp_path: Path) -> None:
+def test_what_litellm_really_sends_is_normalised_priced_and_metered(
+    broker: Broker, shared_data: Path, tmp_path: Path
+) -> None:
     """The proxy's batch of 36 events, as one record on the raw topic; no prompt of it is on any topic."""
-    batch = (data / "payloads" / "litellm" / "1.109.1" / "json_array_36events.json").read_bytes()
+    batch = (shared_data / "payloads" / "litellm" / "1.109.1" / "json_array_36events.json").read_bytes()
     payloads = orjson.loads(batch)
     deployment = Deployment(broker, tmp_path, EVENTS__MAX_FUTURE_SECONDS="864000000")
     topics = deployment.topics
@@ -82,9 +72,9 @@ def test_what_litellm_really_sends_is_normalised_priced_and_metered(broker: Brok
     assert not any(word in everything for word in words if isinstance(word, str) and len(word) > 8)
 
 
-def test_a_cloud_event_in_binary_mode_is_metered(broker: Broker, data: Path, tmp_path: Path) -> None:
+def test_a_cloud_event_in_binary_mode_is_metered(broker: Broker, shared_data: Path, tmp_path: Path) -> None:
     """Headers carry the attributes, as the SDK's Kafka binding writes them; the tenant is the configured one."""
-    sample = orjson.loads((data / "payloads" / "cloudevents" / "kafka-binary.json").read_bytes())
+    sample = orjson.loads((shared_data / "payloads" / "cloudevents" / "kafka-binary.json").read_bytes())
     deployment = Deployment(broker, tmp_path, EVENTS__DEFAULT_TENANT="platform", EVENTS__MAX_FUTURE_SECONDS="864000000")
     headers = [(name, value.encode()) for name, value in sample["headers"].items()]
     with deployment.running():

@@ -1,15 +1,13 @@
-"""What the streamer's tests share: a moment, a plain event, and where the real payloads are."""
+"""What the streamer's tests share: a moment and a plain event."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from streamer.events.usage import UsageEvent
 from streamer.pipeline import Output, Pipeline
 from streamer.records import Anomaly
 
-PAYLOADS = Path(__file__).parents[3] / "shared" / "data" / "payloads"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 # After everything that the payloads tell of.
 NOW = NOON.timestamp()
