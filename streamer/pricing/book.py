@@ -1,26 +1,23 @@
 """The price book: what one usage event costs, and whether that was given, computed, or is not known."""
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from streamer.events.usage import UsageEvent
 from streamer.pricing.models import TokenPrice, price_of
-from streamer.pricing.money import ZERO, dollars
+from streamer.pricing.money import femtodollars
 
 # Past so many names without a price a warning for each helps nobody; the metric still counts them.
 _MOST_NAMES = 1000
 
 Origin = Literal["given", "computed", "unpriced", "free"]
-
-
-class Cost(NamedTuple):
-    """The dollars of one event, and where the figure is from. Unpriced counts as 0 and is reported as unpriced."""
-
-    usd: Decimal
-    origin: Origin
+# Femtodollars of one event, and where the figure is from. Unpriced counts as 0 and is reported as unpriced.
+Cost = tuple[int, Origin]
+_TOKEN_KINDS = frozenset(("llm", "evaluation"))
+_FREE: Cost = (0, "free")
+_UNPRICED: Cost = (0, "unpriced")
 
 
 class PriceBook:
@@ -33,20 +30,23 @@ class PriceBook:
     def __init__(self, unit_prices: Mapping[str, Decimal] | None = None) -> None:
         self._units = dict(unit_prices or {})
         # Bounded: a tenant that invents model names must not fill the memory.
-        self._models = lru_cache(maxsize=4096)(price_of)
+        self._model = lru_cache(maxsize=4096)(price_of)
         self._unpriced: dict[str, bool] = {}
 
     def cost(self, event: UsageEvent) -> Cost:
         """Price one event, rounded once to the femtodollar."""
         if event.cost_usd is not None:
-            return Cost(dollars(event.cost_usd), "given")
-        if event.kind == "outcome":
-            return Cost(ZERO, "free")
-        if event.model and (event.kind in ("llm", "evaluation")):
-            return self._tokens(event)
-        if event.kind in self._units:
-            amount = event.quantity or event.tool_calls or 1
-            return Cost(dollars(self._units[event.kind] * amount), "computed")
+            return femtodollars(event.cost_usd), "given"
+        kind = event.kind
+        if kind == "outcome":
+            return _FREE
+        if event.model and kind in _TOKEN_KINDS:
+            if not event.input_tokens and not event.output_tokens:
+                return _FREE
+            price: TokenPrice | None = self._model(event.provider, event.model, event.time.date())
+            return (price.cost(event), "computed") if price else self._unknown(event)
+        if kind in self._units:
+            return femtodollars(self._units[kind] * (event.quantity or event.tool_calls or 1)), "computed"
         return self._unknown(event)
 
     def news(self) -> list[str]:
@@ -55,17 +55,8 @@ class PriceBook:
         self._unpriced.update(dict.fromkeys(news, True))
         return news
 
-    def _tokens(self, event: UsageEvent) -> Cost:
-        if not event.input_tokens and not event.output_tokens:
-            return Cost(ZERO, "free")
-        price = self._model(event.provider, event.model, event.time.date())
-        return Cost(dollars(price.cost(event)), "computed") if price else self._unknown(event)
-
     def _unknown(self, event: UsageEvent) -> Cost:
         name = f"model {event.provider}/{event.model}" if event.model else f"kind {event.kind}"
-        if len(self._unpriced) < _MOST_NAMES:
-            self._unpriced.setdefault(name, False)
-        return Cost(ZERO, "unpriced")
-
-    def _model(self, provider: str, model: str, day: date) -> TokenPrice | None:
-        return self._models(provider, model, day)
+        if name not in self._unpriced and len(self._unpriced) < _MOST_NAMES:
+            self._unpriced[name] = False
+        return _UNPRICED

@@ -1,57 +1,76 @@
 """Prices of language models, from the genai-prices data that are installed with it (nothing is fetched)."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from genai_prices import Usage, calc_price
-from genai_prices.types import ModelPrice
+from genai_prices.types import ModelPrice, TieredPrices
 
 from streamer.events.usage import UsageEvent
+from streamer.pricing.money import FEMTODOLLARS, femtodollars
 
-_MILLION = Decimal(1_000_000)
+# Prices are given for a million tokens.
+_SCALE = FEMTODOLLARS // 1_000_000
+_RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+_Price = Decimal | TieredPrices | None
 
 
 class TokenPrice(Protocol):
     """The price of one model on one day."""
 
-    def cost(self, event: UsageEvent) -> Decimal:
-        """Give the dollars of the event's tokens."""
+    def cost(self, event: UsageEvent) -> int:
+        """Give the femtodollars of the event's tokens."""
 
 
-class FlatPrice:
-    """A price without tiers, as four rates in dollars a token."""
+class _Rates(NamedTuple):
+    """Femtodollars a token, each a whole number."""
 
-    def __init__(self, price: ModelPrice) -> None:
-        self._input = _rate(price, "input_mtok")
-        self._output = _rate(price, "output_mtok")
-        # A provider without a price of its own for cached tokens bills them like any other input.
-        self._read = _rate(price, "cache_read_mtok", self._input)
-        self._write = _rate(price, "cache_write_mtok", self._input)
+    input: int
+    output: int
+    read: int
+    write: int
 
-    def cost(self, event: UsageEvent) -> Decimal:
-        """Give the dollars of the event's tokens; cached ones are part of the input tokens."""
+
+class LinearPrice:
+    """Rates a token that depend on nothing, or on the length of the input: past a tier's start all tokens pay its rate.
+
+    `bands` gives the input tokens above which rates hold, the longest first and 0 or less last.
+    """
+
+    def __init__(self, bands: Sequence[tuple[int, _Rates]]) -> None:
+        self._tiers, (_, self._base) = bands[:-1], bands[-1]
+
+    def cost(self, event: UsageEvent) -> int:
+        """Give the femtodollars of the event's tokens; cached ones are part of the input tokens."""
+        tokens, rates = event.input_tokens, self._base
+        for start, above in self._tiers:
+            if tokens > start:
+                rates = above
+                break
+        femto = tokens * rates.input + event.output_tokens * rates.output
         read, write = event.cache_read_tokens, event.cache_write_tokens
-        fresh = event.input_tokens - read - write
-        cached = read * self._read + write * self._write if read or write else 0
-        return fresh * self._input + event.output_tokens * self._output + cached
+        if read or write:
+            femto += read * (rates.read - rates.input) + write * (rates.write - rates.input)
+        return femto
 
 
-class TieredPrice:
-    """A price whose rates depend on the length of the request; the library itself computes it."""
+class OtherPrice:
+    """A price that is not by tokens alone, or finer than a femtodollar a token; the library itself computes it."""
 
     def __init__(self, price: ModelPrice) -> None:
         self._price = price
 
-    def cost(self, event: UsageEvent) -> Decimal:
-        """Give the dollars of the event's tokens."""
+    def cost(self, event: UsageEvent) -> int:
+        """Give the femtodollars of the event's tokens."""
         usage = Usage(
             input_tokens=event.input_tokens,
             output_tokens=event.output_tokens,
             cache_read_tokens=event.cache_read_tokens,
             cache_write_tokens=event.cache_write_tokens,
         )
-        return self._price.calc_price(usage)["total_price"]
+        return femtodollars(self._price.calc_price(usage)["total_price"])
 
 
 def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
@@ -65,17 +84,39 @@ def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
             price = calc_price(Usage(), model, provider_id=provider_id, genai_request_timestamp=noon).model_price
         except (LookupError, ValueError):
             continue
-        return FlatPrice(price) if _is_flat(price) else TieredPrice(price)
+        return LinearPrice(_bands(price)) if _is_linear(price) else OtherPrice(price)
     return None
 
 
-def _is_flat(price: ModelPrice) -> bool:
-    return all(
-        isinstance(getattr(price, name, None), Decimal | None)
-        for name in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
-    ) and not getattr(price, "requests_kcount", None)
+def _is_linear(price: ModelPrice) -> bool:
+    amounts = [amount for name in _RATES for amount in _amounts(getattr(price, name, None))]
+    return all(amount * _SCALE == int(amount * _SCALE) for amount in amounts) and not getattr(
+        price, "requests_kcount", None
+    )
 
 
-def _rate(price: ModelPrice, name: str, otherwise: Decimal = Decimal(0)) -> Decimal:
-    amount = getattr(price, name, None)
-    return otherwise if amount is None else amount / _MILLION
+def _amounts(price: _Price) -> list[Decimal]:
+    if isinstance(price, TieredPrices):
+        return [price.base, *(tier.price for tier in price.tiers)]
+    return [] if price is None else [price]
+
+
+def _bands(price: ModelPrice) -> list[tuple[int, _Rates]]:
+    prices: list[_Price] = [getattr(price, name, None) for name in _RATES]
+    starts = {tier.start for found in prices if isinstance(found, TieredPrices) for tier in found.tiers}
+    return [(start, _rates(prices, start + 1)) for start in (*sorted(starts, reverse=True), -1)]
+
+
+def _rates(prices: Sequence[_Price], tokens: int) -> _Rates:
+    fresh = _rate(prices[0], tokens, 0)
+    # A provider without a price of its own for cached tokens bills them like any other input.
+    return _Rates(fresh, _rate(prices[1], tokens, 0), _rate(prices[2], tokens, fresh), _rate(prices[3], tokens, fresh))
+
+
+def _rate(price: _Price, tokens: int, otherwise: int) -> int:
+    """Give the rate of an input of so many tokens."""
+    if price is None:
+        return otherwise
+    if isinstance(price, TieredPrices):
+        return int(next((tier.price for tier in reversed(price.tiers) if tokens > tier.start), price.base) * _SCALE)
+    return int(price * _SCALE)

@@ -1,4 +1,7 @@
-"""Money is decimal, in US dollars, and every sum of it is exact."""
+"""Money is decimal, in US dollars, and every sum of it is exact.
+
+Inside, amounts are whole numbers of femtodollars (1e-15 dollars): the same decimals, and quicker to add.
+"""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -9,18 +12,29 @@ COST_KINDS: tuple[CostKind, ...] = ("llm", "tool", "vector", "evaluation", "huma
 Split = Mapping[CostKind, Decimal]
 
 ZERO = Decimal(0)
-# One femtodollar. Sums of amounts with 15 decimals stay exact in Python's 28 digits up to 9 trillion dollars.
-_UNIT = Decimal("1e-15")
-_ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN)
+FEMTODOLLARS = 10**15
+_UNIT, _UNITS = Decimal("1e-15"), Decimal("1e15")
+# Wide enough for any amount that the front door lets in.
+_ROUNDING = Context(prec=80, rounding=ROUND_HALF_EVEN)
 
 
-def dollars(amount: Decimal) -> Decimal:
-    """Round an amount, once and at the door, to the femtodollar.
+def femtodollars(amount: Decimal) -> int:
+    """Turn dollars into femtodollars, rounded once and at the door, halves to the even one.
 
-    >>> dollars(Decimal("0.00022000000000000003"))
-    Decimal('0.000220000000000')
+    >>> femtodollars(Decimal("0.00022000000000000003"))
+    220000000000
     """
-    return amount.quantize(_UNIT, context=_ROUNDING)
+    return int(_ROUNDING.to_integral_value(_ROUNDING.multiply(amount, _UNITS)))
+
+
+def dollars(femto: int) -> Decimal:
+    """Give femtodollars as dollars, without idle zeros and without an exponent.
+
+    >>> dollars(100_500_000_000_000_000), dollars(100 * FEMTODOLLARS), dollars(0)
+    (Decimal('100.5'), Decimal('100'), Decimal('0'))
+    """
+    whole, rest = divmod(femto, FEMTODOLLARS)
+    return _ROUNDING.multiply(Decimal(femto), _UNIT).normalize(_ROUNDING) if rest else Decimal(whole)
 
 
 def plain(amount: Decimal) -> Decimal:

@@ -1,0 +1,115 @@
+"""The price of a model's tokens is what genai-prices says, for every model of its data and on both sides of a tier."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+from genai_prices import Usage, calc_price
+from genai_prices.data import providers
+from genai_prices.types import ConditionalPrice, ModelPrice, TieredPrices
+
+from streamer.events.usage import UsageEvent
+from streamer.pricing.models import LinearPrice, OtherPrice, TokenPrice, price_of
+from streamer.pricing.money import femtodollars
+from tests.streamer.samples import NOON, event
+
+RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+
+
+class Offer(NamedTuple):
+    """One price of a model: ours, and the library's own."""
+
+    name: str
+    ours: TokenPrice
+    theirs: ModelPrice
+
+
+def days(prices: Any) -> set[date]:
+    """The days on which a model's prices change, the days before them, and a day of this year."""
+    found = {NOON.date()}
+    for price in prices if isinstance(prices, list) else []:
+        start = getattr(price.constraint, "start_date", None) if isinstance(price, ConditionalPrice) else None
+        found |= {start, start - timedelta(days=1)} if start else set()
+    return found
+
+
+def found(provider: str, model: str, day: date) -> ModelPrice | None:
+    """The library's price at noon; None where it does not find a model by the name that it has itself for it."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    try:
+        return calc_price(Usage(), model, provider_id=provider, genai_request_timestamp=noon).model_price
+    except LookupError:
+        return None
+
+
+def offers() -> Iterator[Offer]:
+    """Every different price in the data, on every day that makes a difference."""
+    seen: set[str] = set()
+    for provider in providers:
+        for model in provider.models:
+            for day in days(model.prices):
+                theirs = found(provider.id, model.id, day)
+                if theirs and repr(theirs) not in seen:
+                    seen.add(repr(theirs))
+                    ours = price_of(provider.id, model.id, day)
+                    assert ours
+                    yield Offer(f"{provider.id}/{model.id} on {day}", ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def all_offers() -> list[Offer]:
+    return list(offers())
+
+
+def starts(price: ModelPrice) -> set[int]:
+    """The input tokens at which the tiers of a price start."""
+    found = (getattr(price, name, None) for name in RATES)
+    return {tier.start for rate in found if isinstance(rate, TieredPrices) for tier in rate.tiers}
+
+
+def calls(price: ModelPrice) -> Iterator[UsageEvent]:
+    """Calls with no, some and only cached tokens, just below, at and just above every start of a tier."""
+    for start in (1, 1_000_003, *starts(price)):
+        for tokens in {max(1, start - 1), start, start + 1}:
+            for read, written in ((0, 0), (tokens // 3, tokens // 7), (tokens, 0), (0, tokens)):
+                yield event(input_tokens=tokens, output_tokens=777, cache_read_tokens=read, cache_write_tokens=written)
+    yield event(output_tokens=1)
+
+
+def in_the_library(price: ModelPrice, call: UsageEvent) -> Decimal:
+    usage = Usage(
+        input_tokens=call.input_tokens,
+        output_tokens=call.output_tokens,
+        cache_read_tokens=call.cache_read_tokens,
+        cache_write_tokens=call.cache_write_tokens,
+    )
+    return price.calc_price(usage)["total_price"]
+
+
+def test_every_price_of_the_data_is_computed_as_the_library_computes_it(all_offers: list[Offer]) -> None:
+    wrong = [
+        (name, call, ours.cost(call), in_the_library(theirs, call))
+        for name, ours, theirs in all_offers
+        for call in calls(theirs)
+        if ours.cost(call) != femtodollars(in_the_library(theirs, call))
+    ]
+    assert wrong == []
+
+
+def is_finer(price: ModelPrice) -> bool:
+    """Whether a million tokens cost no whole number of billionths of a dollar."""
+    rates = [rate for name in RATES if isinstance(rate := getattr(price, name, None), Decimal)]
+    return any(rate % Decimal("1e-9") for rate in rates)
+
+
+def test_flat_and_tiered_prices_need_no_library(all_offers: list[Offer]) -> None:
+    """Only what asks for something a request, or is finer than a femtodollar a token, is left to it."""
+    tiered = [offer for offer in all_offers if starts(offer.theirs)]
+    flat = [offer for offer in all_offers if not starts(offer.theirs)]
+    assert len(tiered) > 10
+    assert len(flat) > 100
+    assert all(isinstance(offer.ours, LinearPrice) for offer in tiered)
+    others = [offer for offer in all_offers if isinstance(offer.ours, OtherPrice)]
+    assert all(getattr(offer.theirs, "requests_kcount", None) or is_finer(offer.theirs) for offer in others)
