@@ -20,12 +20,12 @@ class LoopParams(msgspec.Struct, frozen=True):
     span: float = 900.0
 
 
-class Call(msgspec.Struct, frozen=True, array_like=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One tool call: its identity, its time (epoch seconds), and what the session had spent before it."""
 
-    identity: str
+    identity: int
     at: float
-    spent: str
+    spent: int
 
 
 class LoopFinding(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class LoopFinding(msgspec.Struct, frozen=True):
 
     repeats: int
     since: float
-    spent_before: str
+    spent_before: int
     cycle: int
 
     @property
@@ -45,43 +45,68 @@ class LoopFinding(msgspec.Struct, frozen=True):
 class LoopDetector:
     """The last calls of one session; `observe` answers at once whether the newest one proves a loop.
 
+    A call's identity is any number that equal calls share; spend is a whole number of the caller's unit.
+
     >>> detector = LoopDetector(LoopParams(repeats=3))
-    >>> [detector.observe(call, at, "0") is not None for at, call in enumerate("abaa")]
+    >>> [detector.observe(ord(call), at, 0) is not None for at, call in enumerate("abaa")]
     [False, False, False, True]
     """
 
+    __slots__ = ("_calls", "_counts", "params")
+
     def __init__(self, params: LoopParams) -> None:
         self.params = params
-        self._calls: deque[Call] = deque(maxlen=params.memory)
+        self._calls: deque[Call] = deque()
+        self._counts: dict[int, int] = {}
 
-    def observe(self, identity: str, at: float, spent: str) -> LoopFinding | None:
-        """Take in a call of `identity` at `at` (epoch seconds); `spent` is the session's spend before it, a decimal."""
-        calls = self._calls
-        calls.append(Call(identity, at, spent))
-        while calls[0].at < at - self.params.span:
-            calls.popleft()
-        return self._repeated(identity) or self._cycled()
+    def observe(self, identity: int, at: float, spent: int) -> LoopFinding | None:
+        """Take in a call of `identity` at `at` (epoch seconds); `spent` is the session's spend before it."""
+        calls, oldest = self._calls, at - self.params.span
+        self._add(Call(identity, at, spent))
+        while len(calls) > self.params.memory or calls[0].at < oldest:
+            self._forget()
+        if self._counts[identity] >= self.params.repeats:
+            return self._repeated(identity)
+        return self._cycled()
 
     def snapshot(self) -> bytes:
         """Write the whole state down."""
-        return msgspec.msgpack.encode(list(self._calls))
+        # Spend as text: what is packed as a number ends at 64 bits.
+        return msgspec.msgpack.encode([(call.identity, call.at, str(call.spent)) for call in self._calls])
 
     def restore(self, snapshot: bytes) -> None:
         """Take up the state that `snapshot` wrote."""
         self._calls.clear()
-        self._calls.extend(msgspec.msgpack.decode(snapshot, type=list[Call]))
+        self._counts.clear()
+        for identity, at, spent in msgspec.msgpack.decode(snapshot, type=list[tuple[int, float, str]]):
+            self._add(Call(identity, at, int(spent)))
 
-    def _repeated(self, identity: str) -> LoopFinding | None:
+    def _add(self, call: Call) -> None:
+        self._calls.append(call)
+        self._counts[call.identity] = self._counts.get(call.identity, 0) + 1
+
+    def _forget(self) -> None:
+        identity = self._calls.popleft().identity
+        left = self._counts[identity] - 1
+        if left:
+            self._counts[identity] = left
+        else:
+            del self._counts[identity]
+
+    def _repeated(self, identity: int) -> LoopFinding:
         same = [call for call in self._calls if call.identity == identity]
-        if len(same) < self.params.repeats:
-            return None
         return LoopFinding(len(same), same[0].at, same[0].spent, 1)
 
     def _cycled(self) -> LoopFinding | None:
-        names = [call.identity for call in self._calls]
+        calls, last = self._calls, self._calls[-1].identity
         for cycle in range(2, self.params.longest_cycle + 1):
-            length = cycle * self.params.cycle_repeats
-            if len(names) >= length and names[-length:] == names[-cycle:] * self.params.cycle_repeats:
-                first = self._calls[-length]
+            # A glance at one call a round ago spares most of the comparisons.
+            if len(calls) > cycle and calls[-1 - cycle].identity == last and self._goes_round(cycle):
+                first = calls[-cycle * self.params.cycle_repeats]
                 return LoopFinding(self.params.cycle_repeats, first.at, first.spent, cycle)
         return None
+
+    def _goes_round(self, cycle: int) -> bool:
+        names, rounds = [call.identity for call in self._calls], self.params.cycle_repeats
+        length = cycle * rounds
+        return len(names) >= length and names[-length:] == names[-cycle:] * rounds

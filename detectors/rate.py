@@ -35,28 +35,22 @@ class RateBaseline:
     >>> rate = RateBaseline(RateParams(warm_up=3))
     >>> for value in (100, 110, 90, 105):
     ...     rate.learn_one(value)
-    >>> rate.ceiling() > 400, rate.score_one(100) < 0.5 < rate.score_one(5000)
+    >>> rate.ceiling > 400, rate.score_one(100) < 0.5 < rate.score_one(5000)
     (True, True)
     """
+
+    __slots__ = ("_mean", "_variance", "ceiling", "expected", "params", "seen")
 
     def __init__(self, params: RateParams) -> None:
         self.params = params
         self.seen = 0
+        #: The value that the next window is expected to have (the centre of the baseline).
+        self.expected = 0.0
+        #: The value above which an open window is already abnormal; infinite while warming up.
+        self.ceiling = math.inf
         fading = 1 - 0.5 ** (1 / params.half_life)
         self._mean = stats.EWMean(fading)
         self._variance = stats.EWVar(fading)
-
-    def expected(self) -> float:
-        """Give the value that the next window is expected to have (the centre of the baseline)."""
-        return max(0.0, math.expm1(self._mean.get())) if self.seen else 0.0
-
-    def ceiling(self) -> float:
-        """Give the value above which an open window is already abnormal; infinite while warming up."""
-        if self.seen < self.params.warm_up:
-            return math.inf
-        expected = self.expected()
-        spread = math.expm1(min(self._mean.get() + self.params.deviations * self._deviation(), 700.0))
-        return max(spread, expected * self.params.ratio, expected + self.params.excess)
 
     def score_one(self, value: float) -> float:
         """Score `value` from 0 to 1 without learning it; 0.5 lies `params.deviations` above the baseline."""
@@ -69,10 +63,11 @@ class RateBaseline:
     def learn_one(self, value: float) -> None:
         """Learn one closed window; what lies above the ceiling is learned as the ceiling."""
         _refuse(value)
-        level = math.log1p(min(value, self.ceiling()))
+        level = math.log1p(min(value, self.ceiling))
         self._mean.update(level)
         self._variance.update(level)
         self.seen += 1
+        self._aim()
 
     def snapshot(self) -> bytes:
         """Write the whole state down."""
@@ -84,6 +79,16 @@ class RateBaseline:
         self.seen, mean, variance = _HEAD.unpack_from(snapshot)
         self._mean._ewmean.__setstate__(snapshot[_HEAD.size : _HEAD.size + mean])
         self._variance._ewvar.__setstate__(snapshot[_HEAD.size + mean : _HEAD.size + mean + variance])
+        self.expected, self.ceiling = 0.0, math.inf
+        if self.seen:
+            self._aim()
+
+    def _aim(self) -> None:
+        mean, params = self._mean.get(), self.params
+        expected = self.expected = max(0.0, math.expm1(mean))
+        if self.seen >= params.warm_up:
+            spread = math.expm1(min(mean + params.deviations * self._deviation(), 700.0))
+            self.ceiling = max(spread, expected * params.ratio, expected + params.excess)
 
     def _deviation(self) -> float:
         # Rounding can leave a variance a hair below zero when all values are equal.

@@ -58,6 +58,7 @@ class EventsConfig(Section):
     max_record_bytes: Annotated[int, Field(gt=0)] = 8 << 20
     max_future_seconds: NotNegative = 300.0
     duplicate_span_seconds: Positive = 3600.0
+    max_ids: Annotated[int, Field(ge=4096)] = 1_000_000
     default_tenant: str = ""
     hash_key: SecretStr = SecretStr("")
 

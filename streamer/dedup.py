@@ -1,19 +1,21 @@
 """Remembers the events already counted, so that a producer's repeats change nothing."""
 
-import struct
 from array import array
-from collections.abc import Iterator
-from hashlib import blake2b
+from collections.abc import Iterator, Mapping
 
-_ID = struct.Struct("<Q")
+from xxhash import xxh3_64_intdigest
+
+# Which stretch of event time, and which chunk of it.
+Place = tuple[int, int]
 
 
 class SeenIds:
     """The ids (source and id together) of one tenant's events, kept for `span` seconds of event time.
 
-    Ids are kept as 64-bit hashes in `PARTS` buckets of event time, so that what is forgotten is forgotten a bucket
-    at a time, and only buckets that changed are written down. One id in 2**64 / (ids kept) is taken for a repeat
-    that is none: with a million ids, one event in 18 million million.
+    Ids are kept as 64-bit hashes (XXH3) in `PARTS` stretches of event time, so that a stretch is forgotten as a whole,
+    and each stretch in chunks of `CHUNK`, so that little is written again where one id was added. One id in
+    2**64 / (ids kept) is taken for a repeat that is none: with a million ids, one event in 18 million million. Beyond
+    `most` ids the oldest chunk is forgotten early.
 
     >>> seen = SeenIds(3600)
     >>> seen.add("gateway", "1", 1000.0), seen.add("gateway", "1", 1001.0), seen.add("other", "1", 1001.0)
@@ -21,39 +23,86 @@ class SeenIds:
     """
 
     PARTS = 8
+    CHUNK = 1024
 
-    def __init__(self, span: float) -> None:
-        self._size = span / self.PARTS
-        self._buckets: dict[int, set[int]] = {}
-        self._changed: set[int] = set()
+    def __init__(self, span: float, most: int = 1_000_000) -> None:
+        self._size, self._most = span / self.PARTS, most
+        self._known: set[int] = set()
+        # By stretch, and by chunk in the order in which they were filled; only the last of a stretch may have room.
+        self._stretches: dict[int, dict[int, array[int]]] = {}
+        self._newest = -(2**62)
+        self._changed: set[Place] = set()
+        # Where the last id went, for the next one will nearly always go there too.
+        self._stretch, self._room, self._chunk = self._newest, 0, array("Q")
+        self._squeezed = 0
 
     def add(self, source: str, event_id: str, at: float) -> bool:
         """Remember an event of time `at` (epoch seconds); False if it was there already."""
-        (name,) = _ID.unpack(blake2b(f"{source}\x00{event_id}".encode(), digest_size=8).digest())
-        if any(name in bucket for bucket in self._buckets.values()):
+        name = xxh3_64_intdigest(f"{source}\x00{event_id}".encode())
+        if name in self._known:
             return False
+        self._known.add(name)
         number = int(at // self._size)
-        self._buckets.setdefault(number, set()).add(name)
-        self._changed.add(number)
+        if number != self._stretch or not self._room:
+            self._turn_to(number)
+        self._chunk.append(name)
+        self._room -= 1
         return True
 
-    def forget(self, before: float) -> None:
-        """Drop the buckets that lie wholly more than the span before `before` (epoch seconds)."""
-        oldest = int(before // self._size) - self.PARTS
-        for number in [number for number in self._buckets if number < oldest]:
-            del self._buckets[number]
-            self._changed.add(number)
-
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return len(self._known)
 
-    def changes(self) -> Iterator[tuple[int, bytes | None]]:
-        """Give the buckets that changed since the last call, None for dropped ones."""
-        for number in sorted(self._changed):
-            bucket = self._buckets.get(number)
-            yield number, None if bucket is None else array("Q", sorted(bucket)).tobytes()
+    def squeezed(self) -> int:
+        """Give how many ids were forgotten early since the last call."""
+        squeezed, self._squeezed = self._squeezed, 0
+        return squeezed
+
+    def changes(self) -> Iterator[tuple[Place, bytes | None]]:
+        """Give the chunks that changed since the last call, None for dropped ones."""
+        for number, chunk in sorted(self._changed):
+            names = self._stretches.get(number, {}).get(chunk)
+            yield (number, chunk), None if names is None else names.tobytes()
         self._changed.clear()
+        self._room = 0  # so that the next id marks its chunk as changed
 
-    def restore(self, number: int, bucket: bytes) -> None:
-        """Take up one bucket that `changes` gave."""
-        self._buckets[number] = set(array("Q", bucket))
+    def restore(self, chunks: Mapping[Place, bytes]) -> None:
+        """Take up the chunks that `changes` gave."""
+        for (number, chunk), names in sorted(chunks.items()):
+            self._stretches.setdefault(number, {})[chunk] = array("Q", names)
+            self._known.update(self._stretches[number][chunk])
+            self._newest = max(self._newest, number)
+
+    def _turn_to(self, number: int) -> None:
+        """Find the chunk that ids of a stretch go to now."""
+        if number > self._newest:
+            self._newest = number
+            self._forget(number - self.PARTS)
+        self._make_room()
+        # Not further back, or whoever sends times of all ages makes as many stretches.
+        place = max(number, self._newest - self.PARTS)
+        chunks = self._stretches.setdefault(place, {})
+        last = next(reversed(chunks), 0)
+        if last in chunks and len(chunks[last]) >= self.CHUNK:
+            last += 1
+        self._chunk = chunks.setdefault(last, array("Q"))
+        self._stretch, self._room = number, self.CHUNK - len(self._chunk)
+        self._changed.add((place, last))
+
+    def _forget(self, before: int) -> None:
+        """Drop the stretches that lie wholly more than the span back."""
+        for number in [number for number in self._stretches if number < before]:
+            for chunk in list(self._stretches[number]):
+                self._drop(number, chunk)
+
+    def _make_room(self) -> None:
+        while len(self._known) > self._most:
+            number = min(self._stretches)
+            chunk = next(iter(self._stretches[number]))
+            self._squeezed += len(self._stretches[number][chunk])
+            self._drop(number, chunk)
+
+    def _drop(self, number: int, chunk: int) -> None:
+        self._known.difference_update(self._stretches[number].pop(chunk))
+        self._changed.add((number, chunk))
+        if not self._stretches[number]:
+            del self._stretches[number]

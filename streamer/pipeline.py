@@ -1,23 +1,26 @@
 """The one Pipeline: usage events in, anomalies and closed windows out. The worker, replay and tests drive it alike."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
 from streamer.config import Config
-from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
 from streamer.pricing.book import PriceBook
 from streamer.records import Anomaly, Rollup
-from streamer.tenant import Count, TenantMeter
+from streamer.tenant import CORE, Tally, TenantMeter
 
 
 class Output(msgspec.Struct):
-    """What came of some events or of passing time, in the order in which it was known."""
+    """What came of some events or of passing time, in the order in which it was known.
+
+    `failed` are events that an error of ours kept from being counted whole: they stop no others.
+    """
 
     anomalies: list[Anomaly] = []
     rollups: list[Rollup] = []
+    failed: list[tuple[UsageEvent, Exception]] = []
 
 
 class Pipeline:
@@ -36,43 +39,71 @@ class Pipeline:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._prices = PriceBook(config.pricing.units())
+        self._tally = Tally()
         self._meters: dict[str, TenantMeter] = {}
-        self._seen: dict[str, SeenIds] = {}
+        self._awake: set[str] = set()
+        self._ticked: float | None = None
         self._dirty: set[str] = set()
 
     def submit(self, events: Iterable[UsageEvent], now: float) -> Output:
         """Take in events, in their order; repeats of an id that is still remembered change nothing."""
-        output = Output()
+        output, meters, awake = Output(), self._meters, self._awake
+        touched: set[str] = set()
         for event in events:
-            meter = self._meter(event.tenant)
-            at = event.time.timestamp()
-            if not self._seen[event.tenant].add(event.source, event.id, at):
-                meter.counts["duplicate"] += 1
+            tenant = event.tenant
+            meter = meters.get(tenant) or self._admit(tenant)
+            touched.add(tenant)
+            if tenant not in awake:
+                self._wake(tenant, meter)
+            try:
+                rollups = meter.submit(event, now)
+            except Exception as error:
+                output.failed.append((event, error))
                 continue
-            self._dirty.add(event.tenant)
-            self._seen[event.tenant].forget(at)
-            output.rollups += meter.submit(event, now)
-            output.anomalies += meter.changes()
+            if rollups:
+                output.rollups += rollups
+            if meter.cases.changes:
+                output.anomalies += meter.cases.taken()
+        self._dirty |= touched
         return output
 
     def tick(self, now: float) -> Output:
-        """Let time pass for every tenant, so that those who fell silent have their windows closed too."""
-        return self._of_all(lambda meter: meter.tick(now))
+        """Let time pass, so that the windows of tenants who fell silent are closed too.
+
+        Where that can bring nothing out, a tenant sleeps; it is told how late it is when it wakes.
+        """
+        self._ticked = now
+        self._awake = {tenant for tenant in self._awake if self._meters[tenant].awake}
+        return self._of_all(sorted(self._awake), lambda meter: meter.tick(now))
 
     def flush(self) -> Output:
         """Close all windows of all tenants: the source has ended."""
-        return self._of_all(TenantMeter.flush)
+        return self._of_all(sorted(self._meters), TenantMeter.flush)
 
-    def counts(self) -> Counter[Count]:
-        """Count events by what became of them, over all tenants, since this Pipeline was made."""
-        total: Counter[Count] = Counter()
-        for meter in self._meters.values():
-            total.update(meter.counts)
-        return total
+    def counts(self) -> Counter[str]:
+        """Count events by what became of them, over all tenants, since this Pipeline was made.
+
+        counted, duplicate, late, unpriced; folded: sessions counted as `other`; forgotten: ids beyond the bound.
+        """
+        tally = self._tally
+        return +Counter(
+            {
+                "counted": tally.counted,
+                "duplicate": tally.duplicate,
+                "late": tally.late,
+                "unpriced": tally.unpriced,
+                "folded": tally.folded,
+                "forgotten": tally.forgotten,
+            }
+        )
 
     def unpriced(self) -> list[str]:
         """Name the models and kinds that were found to have no price since the last call, each once."""
         return self._prices.news()
+
+    def crowded(self) -> list[str]:
+        """Name the tenants that went beyond a bound (sessions a window, ids) since the last call, each once."""
+        return self._tally.crowded()
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give the parts of the state that changed since the last call, by key; None for dropped parts.
@@ -81,36 +112,44 @@ class Pipeline:
         a `tick` after `restore` makes up for it.
         """
         for tenant in sorted(self._dirty):
-            yield f"tenant/{tenant}", self._meters[tenant].snapshot()
-            for number, bucket in self._seen[tenant].changes():
-                yield f"seen/{number}/{tenant}", bucket
+            yield from self._meters[tenant].changes()
         self._dirty.clear()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the parts that `changes` gave."""
-        for key in sorted(parts):
-            section, _, name = key.partition("/")
-            if section == "tenant":
-                self._meter(name).restore(parts[key])
-            else:
-                number, _, tenant = name.partition("/")
-                self._meter(tenant)
-                self._seen[tenant].restore(int(number), parts[key])
+        found: dict[str, dict[str, dict[str, bytes]]] = defaultdict(lambda: defaultdict(dict))
+        for key, part in parts.items():
+            kind, _, rest = key.partition("/")
+            tenant, name = (rest, "") if kind == CORE else _split(rest)
+            found[tenant][kind][name] = part
+        for tenant in sorted(found):
+            meter = self._admit(tenant)
+            meter.restore(found[tenant])
+            if meter.awake:
+                self._awake.add(tenant)
 
-    def _meter(self, tenant: str) -> TenantMeter:
-        meter = self._meters.get(tenant)
-        if meter is None:
-            meter = self._meters[tenant] = TenantMeter(tenant, self._config, self._prices)
-            self._seen[tenant] = SeenIds(self._config.events.duplicate_span_seconds)
+    def _wake(self, tenant: str, meter: TenantMeter) -> None:
+        self._awake.add(tenant)
+        if self._ticked is not None:
+            meter.tick(self._ticked)
+
+    def _admit(self, tenant: str) -> TenantMeter:
+        meter = self._meters[tenant] = TenantMeter(tenant, self._config, self._prices, self._tally)
         return meter
 
-    def _of_all(self, step: Callable[[TenantMeter], Iterable[Rollup]]) -> Output:
+    def _of_all(self, tenants: Iterable[str], step: Callable[[TenantMeter], Iterable[Rollup]]) -> Output:
+        """Take a step with each tenant; in order, so that a Pipeline that was restored gives the same."""
         output = Output()
-        # Sorted, so that a Pipeline that was restored gives the same order.
-        for tenant, meter in sorted(self._meters.items()):
-            rollups, anomalies = list(step(meter)), meter.changes()
+        for tenant in tenants:
+            meter = self._meters[tenant]
+            rollups, anomalies = list(step(meter)), meter.cases.taken()
             if rollups or anomalies:
                 self._dirty.add(tenant)
             output.rollups += rollups
             output.anomalies += anomalies
         return output
+
+
+def _split(rest: str) -> tuple[str, str]:
+    length, _, named = rest.partition("/")
+    return named[: int(length)], named[int(length) + 1 :]

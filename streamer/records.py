@@ -51,7 +51,7 @@ class Anomaly(msgspec.Struct, kw_only=True):
     reason: str
 
 
-class Rollup(msgspec.Struct, kw_only=True):
+class Rollup(msgspec.Struct, gc=False):
     """One entity's totals in one closed window.
 
     Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed. `part` is 0
@@ -65,8 +65,8 @@ class Rollup(msgspec.Struct, kw_only=True):
     scope: Scope
     start: datetime
     end: datetime
-    late: bool = False
-    part: int = 0
+    late: bool
+    part: int
     events: int
     errors: int
     requests: int

@@ -1,36 +1,59 @@
 """One tenant's meter: deduplicates, prices and totals its events in windows, and has them judged."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from streamer.clock import utc
 from streamer.config import Config
+from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
 from streamer.judges.budgets import BudgetJudge, BudgetSnapshot
 from streamer.judges.cases import Cases
-from streamer.judges.loops import LoopJudge, LoopSnapshot
-from streamer.judges.rates import RateJudge, RatesSnapshot, Window
-from streamer.pricing.book import Cost, PriceBook
-from streamer.records import Anomaly, Rollup, Scope
-from streamer.windows.entity import Entity, entities_of
-from streamer.windows.totals import Totals
+from streamer.judges.loops import LoopJudge
+from streamer.judges.rates import RateJudge, Window
+from streamer.pricing.book import PriceBook
+from streamer.records import Anomaly, Rollup
+from streamer.windows.entity import Entity
+from streamer.windows.open import OpenWindow, WrittenWindow
+from streamer.windows.rollup import Rollups
 from streamer.windows.window import TumblingWindow, Watermark
 
-OTHER = "other"
-Count = Literal["counted", "duplicate", "late", "unpriced", "folded"]
+_NEVER = float("-inf")
+# The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
+CORE, RATES, LOOPS, SEEN = "tenant", "rates", "loops", "seen"
+Parts = Mapping[str, Mapping[str, bytes]]
 
 
-class _Snapshot(msgspec.Struct):
+class Tally:
+    """What became of events, over the tenants that share it; see `Pipeline.counts`."""
+
+    __slots__ = ("_crowded", "counted", "duplicate", "folded", "forgotten", "late", "unpriced")
+
+    def __init__(self) -> None:
+        self.counted = self.duplicate = self.late = self.unpriced = self.folded = self.forgotten = 0
+        self._crowded: dict[str, bool] = {}
+
+    def squeeze(self, tenant: str, folded: int, forgotten: int) -> None:
+        """Count what went beyond a tenant's bounds."""
+        self.folded += folded
+        self.forgotten += forgotten
+        if folded or forgotten:
+            self._crowded.setdefault(tenant, False)
+
+    def crowded(self) -> list[str]:
+        """Name the tenants that went beyond a bound for the first time since the last call, for a warning."""
+        news = [tenant for tenant, told in self._crowded.items() if not told]
+        self._crowded.update(dict.fromkeys(news, True))
+        return news
+
+
+class _Core(msgspec.Struct):
     watermark: Watermark
     closed: float
     late_parts: int
-    windows: list[tuple[float, list[tuple[Entity, Totals]]]]
+    windows: list[WrittenWindow]
     cases: list[Anomaly]
-    rates: list[RatesSnapshot]
-    loops: list[LoopSnapshot]
     budgets: list[BudgetSnapshot]
 
 
@@ -40,148 +63,155 @@ class TenantMeter:
     Events older than the last closed window are late: they count, in rollups marked so, but are not judged.
     """
 
-    def __init__(self, tenant: str, config: Config, prices: PriceBook) -> None:
-        self._tenant, self._prices = tenant, prices
-        self._window = TumblingWindow(config.windows.size_seconds)
-        self._max_entities = config.windows.max_entities
+    def __init__(self, tenant: str, config: Config, prices: PriceBook, tally: Tally) -> None:
+        self._tenant, self._prices, self._tally = tenant, prices, tally
+        self._window, self._size = TumblingWindow(config.windows.size_seconds), config.windows.size_seconds
+        self._most_cells = config.windows.max_entities
         self._watermark = Watermark(config.windows.lateness_seconds, config.windows.grace_seconds)
-        self._closed = float("-inf")
+        self._seen = SeenIds(config.events.duplicate_span_seconds, config.events.max_ids)
+        # Up to where windows are closed, and the watermark at which the next one is due.
+        self._closed = self._due = _NEVER
         self._late_parts = 0
-        self._windows: dict[float, dict[Entity, Totals]] = {}
-        self.counts: Counter[Count] = Counter()
+        self._windows: dict[float, OpenWindow] = {}
         self._judges(config)
 
     def _judges(self, config: Config, cases: Iterable[Anomaly] = ()) -> None:
-        self._cases = Cases(self._tenant, cases)
-        self._rates = RateJudge(self._tenant, config.detect.burst, self._window.size, self._cases)
-        self._loops = LoopJudge(self._tenant, config.detect.loop, self._cases)
-        self._budgets = BudgetJudge(self._tenant, config.budgets, self._cases)
+        self.cases = Cases(self._tenant, cases)
+        self._rates = RateJudge(self._tenant, config.detect.burst, self._size, self.cases)
+        self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
+        self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
         self._config = config
 
-    def submit(self, event: UsageEvent, now: float) -> Iterator[Rollup]:
-        """Count one event that was not seen before; gives the rollups of the windows that it closes."""
-        at = event.time.timestamp()
+    def submit(self, event: UsageEvent, now: float) -> Iterable[Rollup]:
+        """Take in one event; gives the rollups of the windows that it closes. A repeat changes nothing."""
+        at, tally = event.time.timestamp(), self._tally
+        if not self._seen.add(event.source, event.id, at):
+            tally.duplicate += 1
+            return ()
+        tally.counted += 1
         cost = self._prices.cost(event)
-        self.counts["counted"] += 1
-        self.counts["unpriced"] += cost.origin == "unpriced"
-        late = self._add(event, cost, at)
-        self._budgets.on_event(event, cost.usd, at)
-        if late:
-            self.counts["late"] += 1
-        else:
-            self._loops.on_event(event, cost.usd, at)
-        self._watermark.observe(at, now)
-        yield from self._close_windows()
+        if cost[1] == "unpriced":
+            tally.unpriced += 1
+        size = self._size
+        window = self._windows.get(at // size * size) or self._open(at)
+        passed = window.add(event, cost)
+        if passed:
+            self._rates.on_passed(passed, at)
+        if self._budgets.accounts:
+            self._budgets.on_event(event, cost[0], at)
+        if window.end <= self._closed:
+            tally.late += 1
+        elif event.session:
+            self._loops.on_event(event, cost[0], at)
+        watermark = self._watermark
+        if at > watermark.newest:
+            watermark.observe(at, now)
+        return self._close_due() if watermark.value >= self._due or self._loops.looping else ()
 
-    def tick(self, now: float) -> Iterator[Rollup]:
+    def tick(self, now: float) -> Iterable[Rollup]:
         """Let time pass where no events arrive."""
         self._watermark.advance(now)
-        yield from self._close_windows()
+        return self._close_due()
 
-    def changes(self) -> list[Anomaly]:
-        """Hand over what has changed in the tenant's anomalies since the last call."""
-        return self._cases.taken()
-
-    def flush(self) -> Iterator[Rollup]:
+    def flush(self) -> Iterable[Rollup]:
         """Close all windows: the source has ended."""
-        yield from self._close_up_to(float("inf"))
+        return list(self._close_up_to(float("inf")))
 
-    def snapshot(self) -> bytes:
-        """Write the whole state down, but for the ids seen; equal states give equal bytes."""
-        windows = [(start, sorted(self._windows[start].items())) for start in sorted(self._windows)]
-        return msgspec.msgpack.encode(
-            _Snapshot(
-                self._watermark,
-                self._closed,
-                self._late_parts,
-                windows,
-                self._cases.snapshot(),
-                self._rates.snapshot(),
-                self._loops.snapshot(),
-                self._budgets.snapshot(),
-            )
+    @property
+    def awake(self) -> bool:
+        """Whether passing time can bring anything out."""
+        return bool(self._windows or self._loops.looping or self._rates.oldest_open() is not None)
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Write down what changed since the last call, by key; equal states give equal bytes."""
+        windows = [self._windows[start].written() for start in sorted(self._windows)]
+        core = _Core(
+            self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot(), self._budgets.snapshot()
         )
+        yield f"{CORE}/{self._tenant}", msgspec.msgpack.encode(core)
+        yield from _named(RATES, self._tenant, self._rates.changes())
+        yield from _named(LOOPS, self._tenant, self._loops.changes())
+        seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
+        yield from _named(SEEN, self._tenant, seen)
 
-    def restore(self, snapshot: bytes) -> None:
-        """Take up the state that `snapshot` wrote."""
-        state = msgspec.msgpack.decode(snapshot, type=_Snapshot)
-        self._watermark.newest, self._watermark.arrived = state.watermark.newest, state.watermark.arrived
-        self._watermark.value, self._closed = state.watermark.value, state.closed
-        self._late_parts = state.late_parts
-        self._windows = {start: dict(totals) for start, totals in state.windows}
-        self._judges(self._config, state.cases)
-        self._rates.restore(state.rates)
-        self._loops.restore(state.loops)
-        self._budgets.restore(state.budgets)
+    def restore(self, parts: Parts) -> None:
+        """Take up the parts that `changes` gave, by kind and by name."""
+        core = msgspec.msgpack.decode(parts[CORE][""], type=_Core)
+        self._watermark, self._late_parts = core.watermark, core.late_parts
+        self._closed_until(core.closed)
+        self._watermark.lateness = self._config.windows.lateness_seconds
+        self._watermark.grace = self._config.windows.grace_seconds
+        self._judges(self._config, core.cases)
+        self._rates.restore(list(parts.get(RATES, {}).values()))
+        self._loops.restore(list(parts.get(LOOPS, {}).values()))
+        self._budgets.restore(core.budgets)
+        for start, end, cells in core.windows:
+            self._windows[start] = self._made(start, end)
+            self._windows[start].read(cells)
+        chunks = ((name.split("."), ids) for name, ids in parts.get(SEEN, {}).items())
+        self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks})
 
-    def _add(self, event: UsageEvent, cost: Cost, at: float) -> bool:
+    def _open(self, at: float) -> OpenWindow:
         start = self._window.start(at)
-        window = self._windows.setdefault(start, {})
-        late = start + self._window.size <= self._closed
-        for named in entities_of(event):
-            entity, totals = self._totals(window, named)
-            totals.add(event, cost)
-            if not late and self._rates.watches(entity):
-                self._rates.on_event(entity, totals, at)
-        return late
+        window = self._windows[start] = self._made(start, start + self._size)
+        return window
 
-    def _totals(self, window: dict[Entity, Totals], entity: Entity) -> tuple[Entity, Totals]:
-        """Find an entity's totals; past the cap a new one is folded into `other` of its level, and judged as that."""
-        totals = window.get(entity)
-        if totals is not None:
-            return entity, totals
-        if len(window) >= self._max_entities:
-            self.counts["folded"] += 1
-            entity = Entity(entity.level, **{entity.level: OTHER}) if entity.level != "tenant" else entity
-        return entity, window.setdefault(entity, Totals())
+    def _made(self, start: float, end: float) -> OpenWindow:
+        return OpenWindow(start, end, self._most_cells, self._rates.ceilings if end > self._closed else _unwatched)
 
-    def _close_windows(self) -> Iterator[Rollup]:
+    def _close_due(self) -> Iterable[Rollup]:
         mark = self._watermark.value
-        end = self._window.start(mark) if mark > float("-inf") else mark
-        if end > self._closed or any(start + self._window.size <= end for start in self._windows):
-            yield from self._close_up_to(end)
-        self._loops.on_time(mark)
+        rollups: Iterable[Rollup] = ()
+        if mark >= self._due and mark > _NEVER:
+            rollups = list(self._close_up_to(self._window.start(mark)))
+        if self._loops.looping:
+            self._loops.on_time(mark)
+        return rollups
+
+    def _closed_until(self, end: float) -> None:
+        self._closed, self._due = end, end + self._size
 
     def _close_up_to(self, end: float) -> Iterator[Rollup]:
         """Close every window that ends at `end` or before, oldest first, with the empty ones between."""
-        for start in sorted(start for start in self._windows if start + self._window.size <= end):
+        for start in sorted(start for start, window in self._windows.items() if window.end <= end):
             self._pass_silence(start)
-            yield from self._close(start)
+            yield from self._close(self._windows.pop(start))
         if end < float("inf"):
             self._pass_silence(end)
-            self._closed = max(self._closed, end)
+            self._closed_until(max(self._closed, end))
 
-    def _close(self, start: float) -> Iterator[Rollup]:
-        totals_of, end = self._windows.pop(start), start + self._window.size
-        late = end <= self._closed
+    def _close(self, open_window: OpenWindow) -> Iterator[Rollup]:
+        window = Window(open_window.start, open_window.end)
+        late = window.end <= self._closed
         self._late_parts += late
-        part = self._late_parts if late else 0
-        for entity in sorted(totals_of):
+        self._tally.squeeze(self._tenant, open_window.folded, self._seen.squeezed())
+        rollups = Rollups(self._tenant, utc(window.start), utc(window.end), self._late_parts if late else 0)
+        for entity, totals in open_window.totals().items():
             if not late and self._rates.watches(entity):
-                self._rates.on_close(entity, totals_of[entity], Window(start, end))
-            yield self._rollup(entity, totals_of[entity], Window(start, end), part)
+                self._rates.on_close(entity, totals, window)
+            yield rollups.of(entity, totals)
+        for agent, sessions in open_window.sessions():
+            yield from rollups.of_sessions(agent, sessions)
         if not late:
-            self._rates.on_silence(Window(start, end))
-            self._closed = end
+            self._rates.on_silence(window)
+            self._closed_until(window.end)
+            for other in self._windows.values():
+                other.aim()
 
     def _pass_silence(self, until: float) -> None:
         """Walk over empty windows, from the oldest open burst on, as far as there is one that they may end."""
         while (oldest := self._rates.oldest_open()) is not None:
             start = max(self._closed, self._window.start(oldest))
-            if start + self._window.size > until:
+            if start + self._size > until:
                 return
-            self._rates.on_silence(Window(start, start + self._window.size))
-            self._closed = start + self._window.size
+            self._rates.on_silence(Window(start, start + self._size))
+            self._closed_until(start + self._size)
 
-    def _rollup(self, entity: Entity, totals: Totals, window: Window, part: int) -> Rollup:
-        return Rollup(
-            series=entity.key(self._tenant),
-            level=entity.level,
-            tenant=self._tenant,
-            scope=Scope(entity.use_case, entity.agent, entity.model, entity.session),
-            start=utc(window.start),
-            end=utc(window.end),
-            late=part > 0,
-            part=part,
-            **msgspec.structs.asdict(totals),
-        )
+
+def _unwatched(_: Entity) -> None:
+    """Late windows are not judged."""
+
+
+def _named(kind: str, tenant: str, changes: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[str, bytes | None]]:
+    # The length tells where the tenant's name ends, whatever is in it.
+    return ((f"{kind}/{len(tenant)}/{tenant}/{name}", part) for name, part in changes)

@@ -10,6 +10,7 @@ from streamer.clock import utc
 from streamer.config import BudgetConfig
 from streamer.events.usage import UsageEvent
 from streamer.judges.cases import Cases, Reading
+from streamer.pricing.money import dollars
 from streamer.records import Scope
 from streamer.windows.entity import quote
 
@@ -38,22 +39,23 @@ class BudgetJudge:
 
     def __init__(self, tenant: str, budgets: Iterable[BudgetConfig], cases: Cases) -> None:
         self._cases = cases
-        self._accounts = [_Account(budget) for budget in budgets if budget.tenant == tenant]
+        #: Empty for most tenants, who then need not come here.
+        self.accounts = [_Account(budget) for budget in budgets if budget.tenant == tenant]
 
-    def on_event(self, event: UsageEvent, usd: Decimal, at: float) -> None:
-        """Book an event on every budget that it counts for."""
-        for account in self._accounts:
+    def on_event(self, event: UsageEvent, usd: int, at: float) -> None:
+        """Book an event (`usd` in femtodollars) on every budget that it counts for."""
+        for account in self.accounts:
             if account.budget.use_case in ("", event.use_case):
                 self._book(account, _amount(account.budget, event, usd), at)
 
     def snapshot(self) -> list[BudgetSnapshot]:
         """Write all accounts down."""
-        return [BudgetSnapshot(account.series, account.detector.snapshot()) for account in self._accounts]
+        return [BudgetSnapshot(account.series, account.detector.snapshot()) for account in self.accounts]
 
     def restore(self, snapshots: list[BudgetSnapshot]) -> None:
         """Take up what `snapshot` wrote; accounts that the configuration no longer knows are dropped."""
         states = {snapshot.series: snapshot.state for snapshot in snapshots}
-        for account in self._accounts:
+        for account in self.accounts:
             if account.series in states:
                 account.detector.restore(states[account.series])
 
@@ -72,8 +74,8 @@ class BudgetJudge:
             self._cases.open("budget", account.series, scope, at, reading)
 
 
-def _amount(budget: BudgetConfig, event: UsageEvent, usd: Decimal) -> Decimal:
-    return usd if budget.metric == "usd" else Decimal(getattr(event, budget.metric))
+def _amount(budget: BudgetConfig, event: UsageEvent, usd: int) -> Decimal:
+    return dollars(usd) if budget.metric == "usd" else Decimal(getattr(event, budget.metric))
 
 
 def _reading(account: _Account, line: BudgetLine) -> Reading:

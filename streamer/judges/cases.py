@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from streamer.clock import utc
-from streamer.pricing.money import ZERO, dollars, plain
+from streamer.pricing.money import ZERO, dollars, femtodollars, plain
 from streamer.records import Anomaly, AnomalyKind, Scope, anomaly_id, severity_of
 
 HOUR = Decimal(3600)
@@ -31,13 +31,11 @@ class Cases:
     def __init__(self, tenant: str, open_cases: Iterable[Anomaly] = ()) -> None:
         self._tenant = tenant
         self._open = {case.series: case for case in open_cases}
-        self._changes: list[Anomaly] = []
+        #: What is to be `taken`.
+        self.changes: list[Anomaly] = []
 
     def __contains__(self, series: str) -> bool:
         return series in self._open
-
-    def __bool__(self) -> bool:
-        return bool(self._open)
 
     def open(self, kind: AnomalyKind, series: str, scope: Scope, at: float, reading: Reading) -> None:
         """Open a case at `at` (epoch seconds, the event time at which it was known)."""
@@ -85,7 +83,7 @@ class Cases:
 
     def taken(self) -> list[Anomaly]:
         """Hand over the changes since the last call, in the order in which they happened."""
-        changes, self._changes = self._changes, []
+        changes, self.changes = self.changes, []
         return changes
 
     def snapshot(self) -> list[Anomaly]:
@@ -99,14 +97,14 @@ class Cases:
             float(reading.expected),
             round(reading.score, 4),
         )
-        case.usd_excess = plain(dollars(reading.usd_excess))
+        case.usd_excess = dollars(femtodollars(reading.usd_excess))
         case.usd_per_hour = plain(round(reading.usd_per_hour, 4))
         # How bad it was at its worst; a case that calms down keeps the rank that people were told.
         case.severity = max(case.severity, severity_of(reading.usd_per_hour, reading.score), key=_RANK.__getitem__)
         case.reason = reading.reason
 
     def _record(self, case: Anomaly) -> None:
-        self._changes.append(msgspec.structs.replace(case))
+        self.changes.append(msgspec.structs.replace(case))
 
 
 _RANK = {"info": 0, "warning": 1, "critical": 2}

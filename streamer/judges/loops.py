@@ -1,24 +1,27 @@
 """Judges sessions: tool calls that go round in circles, and what the circle costs."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
+from xxhash import xxh3_64_intdigest
 
 from detectors import LoopDetector, LoopFinding, LoopParams
 from streamer.config import LoopConfig
 from streamer.events.usage import UsageEvent
 from streamer.judges.cases import HOUR, Cases, Reading
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import dollars
 from streamer.records import Scope
 from streamer.windows.entity import Entity
 
 
-class LoopSnapshot(msgspec.Struct, array_like=True):
-    """What is written down of one session."""
+class _Written(msgspec.Struct, array_like=True):
+    """One session: when it was last used (a count), femtodollars, the times of `_Session`, series, last calls."""
 
-    session: Entity
-    spent: Decimal
+    session: str
+    turn: int
+    spent: str
     last_proof: float
     over: float
     series: str
@@ -26,17 +29,21 @@ class LoopSnapshot(msgspec.Struct, array_like=True):
 
 
 class _Session:
-    __slots__ = ("detector", "last_proof", "over", "series", "spent")
+    __slots__ = ("detector", "last_proof", "over", "series", "spent", "turn")
 
     def __init__(self, params: LoopParams) -> None:
         self.detector = LoopDetector(params)
-        self.spent = ZERO
+        self.spent = self.turn = 0
         self.last_proof = self.over = float("-inf")
         self.series = ""
 
 
 class LoopJudge:
-    """Loops of one tenant's sessions; a loop is over when no call has proven it for `quiet_seconds`."""
+    """Loops of one tenant's sessions; a loop is over when no call has proven it for `quiet_seconds`.
+
+    A session is followed from its first tool call on, by its name alone: agents that call each other in a ring
+    share it.
+    """
 
     def __init__(self, tenant: str, config: LoopConfig, cases: Cases) -> None:
         self._tenant, self._config, self._cases = tenant, config, cases
@@ -47,67 +54,81 @@ class LoopJudge:
             longest_cycle=config.longest_cycle,
             span=config.span_seconds,
         )
-        self._sessions: OrderedDict[Entity, _Session] = OrderedDict()
-        self._looping: dict[Entity, _Session] = {}
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._changed: set[str] = set()
+        self._turn = 0
+        #: The sessions that have an open case.
+        self.looping: dict[str, _Session] = {}
 
-    def on_event(self, event: UsageEvent, usd: Decimal, at: float) -> None:
-        """Take in an event of a session; opens or updates a case at the call that proves the loop."""
-        if not (self._config.enabled and event.session):
-            return
-        # By the session alone: agents that call each other in a ring share it.
-        name = Entity("session", session=event.session)
-        session = self._session(name, at)
-        if event.tool and event.tool_args_hash:
-            identity = f"{event.tool}\x00{event.tool_args_hash}"
-            finding = session.detector.observe(identity, at, str(session.spent))
-            session.spent += usd
+    def on_event(self, event: UsageEvent, usd: int, at: float) -> None:
+        """Take in an event of a session (`usd` in femtodollars); opens or updates a case at the call that proves it."""
+        name = event.session
+        calls = event.tool and event.tool_args_hash
+        session = self._sessions.get(name)
+        if session is None:
+            if not (calls and self._config.enabled):
+                return
+            session = self._enter(name, at)
+        self._turn += 1
+        session.turn = self._turn
+        self._sessions.move_to_end(name)
+        self._changed.add(name)
+        spent = session.spent
+        session.spent = spent + usd
+        if calls:
+            identity = xxh3_64_intdigest(f"{event.tool}\x00{event.tool_args_hash}".encode())
+            finding = session.detector.observe(identity, at, spent)
             if finding:
-                self._prove(name, session, event, finding, at)
-        else:
-            session.spent += usd
+                self._prove(session, event, finding, at)
 
     def on_time(self, at: float) -> None:
         """Close the cases of sessions that have been quiet until `at`, the tenant's event time."""
         # Sorted, for their order of opening is not written down.
-        quiet = sorted(n for n, s in self._looping.items() if at - s.last_proof >= self._config.quiet_seconds)
+        quiet = sorted(n for n, s in self.looping.items() if at - s.last_proof >= self._config.quiet_seconds)
         for name in quiet:
-            session = self._looping.pop(name)
+            session = self.looping.pop(name)
             session.over = session.last_proof + self._config.quiet_seconds
             self._cases.close(session.series, session.over)
             session.series = ""
+            self._changed.add(name)
 
-    def snapshot(self) -> list[LoopSnapshot]:
-        """Write all sessions down, the least recently used first."""
-        return [
-            LoopSnapshot(name, s.spent, s.last_proof, s.over, s.series, s.detector.snapshot())
-            for name, s in self._sessions.items()
-        ]
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the sessions that changed since the last call, by name, written down; None for dropped ones."""
+        for name in sorted(self._changed):
+            session = self._sessions.get(name)
+            yield name, self._written(name, session) if session else None
+        self._changed.clear()
 
-    def restore(self, snapshots: list[LoopSnapshot]) -> None:
-        """Take up what `snapshot` wrote."""
-        for snapshot in snapshots:
-            session = self._sessions[snapshot.session] = _Session(self._params)
-            session.spent, session.last_proof = snapshot.spent, snapshot.last_proof
-            session.over, session.series = snapshot.over, snapshot.series
-            session.detector.restore(snapshot.calls)
+    def restore(self, parts: list[bytes]) -> None:
+        """Take up what `changes` gave."""
+        found = [msgspec.msgpack.decode(part, type=_Written) for part in parts]
+        for written in sorted(found, key=lambda written: written.turn):
+            session = self._sessions[written.session] = _Session(self._params)
+            self._turn = session.turn = written.turn
+            session.spent, session.last_proof = int(written.spent), written.last_proof
+            session.over, session.series = written.over, written.series
+            session.detector.restore(written.calls)
             if session.series:
-                self._looping[snapshot.session] = session
+                self.looping[written.session] = session
 
-    def _session(self, name: Entity, at: float) -> _Session:
-        session = self._sessions.get(name)
-        if session is None:
-            session = self._sessions[name] = _Session(self._params)
-            if len(self._sessions) > self._config.max_sessions:
-                self._forget_oldest(at)
-        self._sessions.move_to_end(name)
+    def _written(self, name: str, s: _Session) -> bytes:
+        return msgspec.msgpack.encode(
+            _Written(name, s.turn, str(s.spent), s.last_proof, s.over, s.series, s.detector.snapshot())
+        )
+
+    def _enter(self, name: str, at: float) -> _Session:
+        session = self._sessions[name] = _Session(self._params)
+        if len(self._sessions) > self._config.max_sessions:
+            self._forget_oldest(at)
         return session
 
     def _forget_oldest(self, at: float) -> None:
         name, session = self._sessions.popitem(last=False)
-        if self._looping.pop(name, None):
+        self._changed.add(name)
+        if self.looping.pop(name, None):
             self._cases.close(session.series, at)
 
-    def _prove(self, name: Entity, session: _Session, event: UsageEvent, finding: LoopFinding, at: float) -> None:
+    def _prove(self, session: _Session, event: UsageEvent, finding: LoopFinding, at: float) -> None:
         # What comes late of a loop that was said to be over is no new one.
         if at < session.over:
             return
@@ -116,23 +137,21 @@ class LoopJudge:
         if session.series:
             self._cases.update(session.series, at, reading)
             return
-        session.series = f"{name.key(self._tenant)}#loop"
-        self._looping[name] = session
+        session.series = f"{Entity('session', session=event.session).key(self._tenant)}#loop"
+        self.looping[event.session] = session
         scope = Scope(use_case=event.use_case, agent=event.agent, session=event.session, tool=event.tool)
         self._cases.open("loop", session.series, scope, at, reading)
 
     def _reading(self, event: UsageEvent, session: _Session, finding: LoopFinding, at: float) -> Reading:
-        excess = session.spent - Decimal(finding.spent_before)
+        circle = max(dollars(session.spent - finding.spent_before), Decimal(0))
         # The loop's cost of a whole case is counted from the first of the repeated calls on.
-        if session.series:
-            excess = max(excess, self._cases.excess(session.series))
-        seconds = Decimal(repr(max(at - finding.since, 1.0)))
+        excess = max(circle, self._cases.excess(session.series)) if session.series else circle
         return Reading(
             observed=finding.repeats,
             expected=1,
             score=finding.score,
             usd_excess=excess,
-            usd_per_hour=(session.spent - Decimal(finding.spent_before)) * HOUR / seconds,
+            usd_per_hour=circle * HOUR / Decimal(repr(max(at - finding.since, 1.0))),
             reason=_reason(event, finding, at),
         )
 

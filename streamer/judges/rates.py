@@ -1,6 +1,7 @@
 """Judges the rates of a tenant's entities: each window against its baseline, each event against the ceiling."""
 
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,10 +10,11 @@ import msgspec
 from detectors import RateBaseline, RateParams
 from streamer.config import BurstConfig
 from streamer.judges.cases import HOUR, Cases, Reading
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import FEMTODOLLARS, ZERO, dollars
 from streamer.records import Scope
 from streamer.windows.entity import Entity
-from streamer.windows.totals import METRICS, Metric, Totals
+from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge
+from streamer.windows.totals import METRICS, Amounts, Metric, Totals, value_of
 
 # After this many empty windows in a row, further ones teach the baseline nothing new.
 _LONGEST_GAP = 60
@@ -23,30 +25,36 @@ _UNITS: dict[Metric, str] = {
     "requests": "requests",
     "usd": "dollars",
 }
+# What windows without events hold; never added to.
+_NOTHING = Totals()
 
 
-class RatesSnapshot(msgspec.Struct, array_like=True):
-    """What is written down of one entity: its last window, quiet windows by metric, baselines by metric."""
+class _Written(msgspec.Struct, array_like=True):
+    """One entity's rates: when they were last used (a count), last window, quiet windows by metric, baselines."""
 
     entity: Entity
+    turn: int
     last: float
     quiet: dict[Metric, int]
-    baselines: dict[Metric, bytes]
+    baselines: list[bytes]
 
 
 class _Rates:
     """The baselines of one entity, one a metric, and their ceilings for the window now open."""
 
-    __slots__ = ("baselines", "ceilings", "last", "quiet")
+    __slots__ = ("baselines", "ceilings", "last", "quiet", "turn")
 
-    def __init__(self, params: dict[Metric, RateParams], last: float) -> None:
+    def __init__(self, params: Mapping[Metric, RateParams], last: float) -> None:
         self.baselines = {metric: RateBaseline(params[metric]) for metric in METRICS}
-        self.last = last
+        self.ceilings = Ceilings()
+        self.last, self.turn = last, 0
         self.quiet: dict[Metric, int] = {}
-        self.aim()
 
     def aim(self) -> None:
-        self.ceilings = [(metric, baseline.ceiling()) for metric, baseline in self.baselines.items()]
+        """Take the ceilings of the next window from the baselines."""
+        for metric, baseline in self.baselines.items():
+            ceiling = baseline.ceiling
+            setattr(self.ceilings, metric, ceiling * FEMTODOLLARS if metric == "usd" else ceiling)
 
 
 class Window(NamedTuple):
@@ -64,65 +72,73 @@ class RateJudge:
         self._levels = frozenset(config.levels) if config.enabled else frozenset[str]()
         self._params = {metric: self._params_of(metric) for metric in METRICS}
         self._rates: OrderedDict[Entity, _Rates] = OrderedDict()
+        self._open: dict[tuple[Entity, Metric], str] = {}
+        self._changed: set[Entity] = set()
+        self._turn = 0
 
     def watches(self, entity: Entity) -> bool:
         """Tell whether the entity's level is judged."""
         return entity.level in self._levels
 
-    def on_event(self, entity: Entity, totals: Totals, at: float) -> None:
-        """Compare the open window with its ceilings; opens a case at the event that passes one."""
+    def ceilings(self, entity: Entity) -> Ceilings | None:
+        """Give the entity's ceilings for the windows now open, None if its level is not judged."""
+        if entity.level not in self._levels:
+            return None
         rates = self._rates.get(entity)
-        if rates is None:
-            return
-        for metric, ceiling in rates.ceilings:
-            value = totals.value(metric)
-            if value > ceiling:
-                self._open(entity, metric, rates, totals, at)
+        return rates.ceilings if rates else NO_CEILINGS
+
+    def on_passed(self, gauges: list[Gauge], at: float) -> None:
+        """Open cases for what stands above its ceilings since the event at `at`."""
+        for gauge in gauges:
+            rates = self._rates.get(gauge.entity)
+            for metric in METRICS if rates else ():
+                if getattr(gauge, metric) > getattr(rates.ceilings, metric):  # type: ignore[union-attr]
+                    self._open_case(gauge, metric, rates, at)  # type: ignore[arg-type]
 
     def on_close(self, entity: Entity, totals: Totals, window: Window) -> None:
         """Judge, then learn, one closed window of an entity."""
-        rates = self._rates.get(entity)
-        if rates is None:
-            rates = self._rates[entity] = _Rates(self._params, window.start)
-            if len(self._rates) > self._config.max_series:
-                self._forget_oldest(window)
-        self._learn_gap(entity, rates, window)
-        self._rates.move_to_end(entity)
+        rates = self._rates.get(entity) or self._enter(entity, window)
+        self._learn_gap(rates, window)
+        self._use(entity, rates)
         for metric, baseline in rates.baselines.items():
-            self._judge(entity, metric, rates, totals, window)
-            baseline.learn_one(totals.value(metric))
+            if self._open and (entity, metric) in self._open:
+                self._judge(entity, metric, rates, totals, window)
+            baseline.learn_one(value_of(totals, metric))
         rates.last = window.start
         rates.aim()
 
     def on_silence(self, window: Window) -> None:
         """Let open cases of entities that had nothing in `window` come nearer to their end."""
-        silent = [entity for entity, rates in self._rates.items() if rates.last < window.start]
-        for entity in silent:
-            if any(self._concerns(window, self._series(entity, metric)) for metric in METRICS):
-                self.on_close(entity, Totals(), window)
+        for entity in sorted({entity for entity, _ in self._open}):
+            if self._rates[entity].last < window.start and any(
+                self._concerns(window, entity, metric) for metric in METRICS
+            ):
+                self.on_close(entity, _NOTHING, window)
 
     def oldest_open(self) -> float | None:
         """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
-        if not self._cases:
-            return None
-        series = (self._series(entity, metric) for entity in self._rates for metric in METRICS)
-        return min((self._cases.open_since(name) for name in series if name in self._cases), default=None)
+        return min((self._cases.open_since(series) for series in self._open.values()), default=None)
 
-    def snapshot(self) -> list[RatesSnapshot]:
-        """Write all baselines down, the least recently used first."""
-        return [
-            RatesSnapshot(entity, r.last, r.quiet, {metric: b.snapshot() for metric, b in r.baselines.items()})
-            for entity, r in self._rates.items()
-        ]
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the entities that changed since the last call, by key, written down; None for dropped ones."""
+        for entity in sorted(self._changed):
+            rates = self._rates.get(entity)
+            yield entity.key(self._tenant), self._written(entity, rates) if rates else None
+        self._changed.clear()
 
-    def restore(self, snapshots: list[RatesSnapshot]) -> None:
-        """Take up what `snapshot` wrote."""
-        for snapshot in snapshots:
-            rates = self._rates[snapshot.entity] = _Rates(self._params, snapshot.last)
-            rates.quiet = snapshot.quiet
-            for metric, state in snapshot.baselines.items():
-                rates.baselines[metric].restore(state)
+    def restore(self, parts: list[bytes]) -> None:
+        """Take up what `changes` gave; to be called when the tenant's cases are restored."""
+        found = [msgspec.msgpack.decode(part, type=_Written) for part in parts]
+        for written in sorted(found, key=lambda written: written.turn):
+            entity = written.entity
+            rates = self._rates[entity] = _Rates(self._params, written.last)
+            self._turn = rates.turn = written.turn
+            rates.quiet = written.quiet
+            for baseline, state in zip(rates.baselines.values(), written.baselines, strict=True):
+                baseline.restore(state)
             rates.aim()
+            cases = ((metric, self._series(entity, metric)) for metric in METRICS)
+            self._open |= {(entity, metric): series for metric, series in cases if series in self._cases}
 
     def _params_of(self, metric: Metric) -> RateParams:
         config = self._config
@@ -137,7 +153,23 @@ class RateJudge:
     def _series(self, entity: Entity, metric: Metric) -> str:
         return f"{entity.key(self._tenant)}#{metric}"
 
-    def _learn_gap(self, entity: Entity, rates: _Rates, window: Window) -> None:
+    def _written(self, entity: Entity, rates: _Rates) -> bytes:
+        states = [baseline.snapshot() for baseline in rates.baselines.values()]
+        return msgspec.msgpack.encode(_Written(entity, rates.turn, rates.last, rates.quiet, states))
+
+    def _enter(self, entity: Entity, window: Window) -> _Rates:
+        rates = self._rates[entity] = _Rates(self._params, window.start)
+        if len(self._rates) > self._config.max_series:
+            self._forget_oldest(window)
+        return rates
+
+    def _use(self, entity: Entity, rates: _Rates) -> None:
+        self._turn += 1
+        rates.turn = self._turn
+        self._rates.move_to_end(entity)
+        self._changed.add(entity)
+
+    def _learn_gap(self, rates: _Rates, window: Window) -> None:
         missed = round((window.start - rates.last) / self._size) - 1
         for _ in range(min(missed, _LONGEST_GAP)):
             for baseline in rates.baselines.values():
@@ -145,24 +177,26 @@ class RateJudge:
 
     def _forget_oldest(self, window: Window) -> None:
         entity, _ = self._rates.popitem(last=False)
+        self._changed.add(entity)
         for metric in METRICS:
-            if (series := self._series(entity, metric)) in self._cases:
+            if series := self._open.pop((entity, metric), None):
                 self._cases.close(series, window.end)
 
-    def _open(self, entity: Entity, metric: Metric, rates: _Rates, totals: Totals, at: float) -> None:
-        series = self._series(entity, metric)
-        if series in self._cases:
+    def _open_case(self, gauge: Gauge, metric: Metric, rates: _Rates, at: float) -> None:
+        entity = gauge.entity
+        if (entity, metric) in self._open:
             return
         rates.quiet[metric] = 0
+        self._changed.add(entity)
+        series = self._open[entity, metric] = self._series(entity, metric)
         scope = Scope(use_case=entity.use_case, agent=entity.agent, model=entity.model)
-        self._cases.open("burst", series, scope, at, self._reading(metric, rates, totals, ZERO))
+        self._cases.open("burst", series, scope, at, self._reading(metric, rates, gauge, ZERO))
 
     def _judge(self, entity: Entity, metric: Metric, rates: _Rates, totals: Totals, window: Window) -> None:
-        series = self._series(entity, metric)
-        if not self._concerns(window, series):
+        if not self._concerns(window, entity, metric):
             return
-        baseline = rates.baselines[metric]
-        if totals.value(metric) > baseline.ceiling() / 2:
+        series, baseline = self._open[entity, metric], rates.baselines[metric]
+        if value_of(totals, metric) > baseline.ceiling / 2:
             rates.quiet[metric] = 0
             before = self._cases.excess(series) if window.start > self._cases.open_since(series) else ZERO
             self._cases.update(series, window.end, self._reading(metric, rates, totals, before))
@@ -170,15 +204,17 @@ class RateJudge:
         rates.quiet[metric] = rates.quiet.get(metric, 0) + 1
         if rates.quiet[metric] >= self._config.clear_windows:
             self._cases.close(series, window.end)
+            del self._open[entity, metric]
 
-    def _concerns(self, window: Window, series: str) -> bool:
+    def _concerns(self, window: Window, entity: Entity, metric: Metric) -> bool:
         """Tell whether `window` says something of an open case: not if it ended before the case was opened."""
-        return series in self._cases and self._cases.open_since(series) < window.end
+        series = self._open.get((entity, metric))
+        return series is not None and self._cases.open_since(series) < window.end
 
-    def _reading(self, metric: Metric, rates: _Rates, totals: Totals, before: Decimal) -> Reading:
-        baseline, usual = rates.baselines[metric], Decimal(repr(rates.baselines["usd"].expected()))
-        observed, expected = totals.value(metric), baseline.expected()
-        excess = max(ZERO, totals.usd - usual)
+    def _reading(self, metric: Metric, rates: _Rates, amounts: Amounts, before: Decimal) -> Reading:
+        baseline, usual = rates.baselines[metric], Decimal(repr(rates.baselines["usd"].expected))
+        observed, expected = value_of(amounts, metric), baseline.expected
+        excess = max(ZERO, dollars(amounts.usd) - usual)
         return Reading(
             observed=observed,
             expected=round(expected, 6),

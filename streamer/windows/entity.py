@@ -2,9 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from streamer.events.usage import UsageEvent
-
 Level = Literal["tenant", "use_case", "agent", "model", "session"]
+OTHER = "other"
 
 
 class Entity(NamedTuple):
@@ -22,8 +21,14 @@ class Entity(NamedTuple):
         >>> Entity("agent", "support", "triage").key("acme")
         'tenant=acme/use_case=support/agent=triage'
         """
-        named = zip(self._fields[1:], self[1:], strict=True)
-        return "/".join([f"tenant={quote(tenant)}", *(f"{name}={quote(value)}" for name, value in named if value)])
+        key = f"tenant={quote(tenant)}"
+        if self.use_case:
+            key += f"/use_case={quote(self.use_case)}"
+        if self.agent:
+            key += f"/agent={quote(self.agent)}"
+        if self.model:
+            key += f"/model={quote(self.model)}"
+        return f"{key}/session={quote(self.session)}" if self.session else key
 
 
 def quote(name: str) -> str:
@@ -38,15 +43,14 @@ def quote(name: str) -> str:
 TENANT = Entity("tenant")
 
 
-def entities_of(event: UsageEvent) -> tuple[Entity, ...]:
-    """List the entities that an event counts for: its tenant always, the others where the event names them."""
+def entities_of(head: tuple[str, str, str]) -> tuple[Entity, ...]:
+    """List the entities above a use case, agent and model: the tenant always, the others where they are named."""
+    use_case, agent, model = head
     found = [TENANT]
-    if event.use_case:
-        found.append(Entity("use_case", event.use_case))
-    if event.agent:
-        found.append(Entity("agent", event.use_case, event.agent))
-    if event.model:
-        found.append(Entity("model", model=event.model))
-    if event.session:
-        found.append(Entity("session", event.use_case, event.agent, session=event.session))
+    if use_case:
+        found.append(Entity("use_case", use_case))
+    if agent:
+        found.append(Entity("agent", use_case, agent))
+    if model:
+        found.append(Entity("model", model=model))
     return tuple(found)

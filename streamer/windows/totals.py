@@ -1,72 +1,188 @@
-"""Totals of one entity in one window: counts, and dollars by the six kinds of cost."""
+"""Totals of one entity in one window: counts, and femtodollars by the six kinds of cost."""
 
-from decimal import Decimal
-from typing import Literal
-
-import msgspec
+from typing import Any, Literal, Protocol
 
 from streamer.events.usage import UsageEvent
 from streamer.pricing.book import Cost
-from streamer.pricing.money import COST_KINDS, ZERO, CostKind
+from streamer.pricing.money import FEMTODOLLARS, CostKind
+from streamer.windows.gauge import Gauge
 
 Metric = Literal["tokens", "steps", "tool_calls", "requests", "usd"]
 METRICS: tuple[Metric, ...] = ("tokens", "steps", "tool_calls", "requests", "usd")
+COUNTS = (
+    "events",
+    "errors",
+    "requests",
+    "steps",
+    "tool_calls",
+    "outcomes",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "unpriced",
+)
+# The counts, in the order of their names above.
+Counted = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
+# As text where a number is too large to be packed.
+Written = tuple[tuple[int | str, ...], dict[CostKind, int | str]]
+_PACKABLE = 2**63
 
 
-class Totals(msgspec.Struct):
-    """Sums over usage events; exact, and the same in whatever order the events are added."""
+class Amounts(Protocol):
+    """What the judges read of totals: the five metrics, dollars in femtodollars."""
 
-    events: int = 0
-    errors: int = 0
-    requests: int = 0
-    steps: int = 0
-    tool_calls: int = 0
-    outcomes: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-    unpriced: int = 0
-    usd: Decimal = ZERO
-    usd_by_kind: dict[CostKind, Decimal] = {}
+    @property
+    def tokens(self) -> int:
+        """All tokens, in and out."""
 
-    def add(self, event: UsageEvent, cost: Cost) -> None:
-        """Count one event in."""
+    steps: int
+    tool_calls: int
+    requests: int
+
+    @property
+    def usd(self) -> int:
+        """Femtodollars, below 0 for credits."""
+
+
+def value_of(amounts: Amounts, metric: Metric) -> float:
+    """Give one metric as a number of 0 or more for the models; only the totals are exact, and know credits."""
+    value = max(0, getattr(amounts, metric))
+    return value / FEMTODOLLARS if metric == "usd" else float(value)
+
+
+class Totals:
+    """Sums over usage events; exact, and the same in whatever order the events are added.
+
+    `gauges` grow with them: those of the watched entities that the events count for.
+    """
+
+    __slots__ = (*COUNTS, "gauges", "usd_by_kind")
+
+    events: int
+    errors: int
+    requests: int
+    steps: int
+    tool_calls: int
+    outcomes: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    unpriced: int
+    usd_by_kind: dict[CostKind, int]
+
+    def __init__(self, gauges: tuple[Gauge, ...] = ()) -> None:
+        self.gauges = gauges
+        self.events = self.errors = self.requests = self.steps = self.tool_calls = self.outcomes = 0
+        self.input_tokens = self.output_tokens = self.cache_read_tokens = self.cache_write_tokens = 0
+        self.reasoning_tokens = self.unpriced = 0
+        self.usd_by_kind = {}
+
+    # Every event comes through here, so each field is read once, and what is usually 0 is looked at before it is added.
+    def add(self, event: UsageEvent, cost: Cost) -> list[Gauge] | None:  # noqa: PLR0912 - see above
+        """Count one event in; gives the gauges that now stand above a ceiling."""
         self.events += 1
-        self.errors += event.status == "error"
-        self.requests += event.requests
-        self.steps += event.steps
-        self.tool_calls += event.tool_calls
-        self.input_tokens += event.input_tokens
-        self.output_tokens += event.output_tokens
-        self.cache_read_tokens += event.cache_read_tokens
-        self.cache_write_tokens += event.cache_write_tokens
-        self.reasoning_tokens += event.reasoning_tokens
-        self.unpriced += cost.origin == "unpriced"
-        if event.kind == "outcome":
+        if tokens := event.input_tokens:
+            self.input_tokens += tokens
+        if output := event.output_tokens:
+            self.output_tokens += output
+            tokens += output
+        if steps := event.steps:
+            self.steps += steps
+        if tool_calls := event.tool_calls:
+            self.tool_calls += tool_calls
+        if requests := event.requests:
+            self.requests += requests
+        if event.cache_read_tokens or event.cache_write_tokens:
+            self.cache_read_tokens += event.cache_read_tokens
+            self.cache_write_tokens += event.cache_write_tokens
+        if event.reasoning_tokens:
+            self.reasoning_tokens += event.reasoning_tokens
+        if event.status == "error":
+            self.errors += 1
+        usd, origin = cost
+        kind = event.kind
+        if kind == "outcome":
             self.outcomes += 1
-        elif cost.usd:
-            self.usd += cost.usd
-            self.usd_by_kind[event.kind] = self.usd_by_kind.get(event.kind, ZERO) + cost.usd
+            usd = 0
+        elif usd:
+            by_kind = self.usd_by_kind
+            by_kind[kind] = by_kind.get(kind, 0) + usd
+        elif origin == "unpriced":
+            self.unpriced += 1
+        passed = None
+        for gauge in self.gauges:
+            if gauge.add(tokens, steps, tool_calls, requests, usd):
+                passed = [gauge] if passed is None else [*passed, gauge]
+        return passed
 
     def merge(self, other: "Totals") -> None:
-        """Add another entity's or window's totals."""
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.usd += other.usd
-        for kind, amount in other.usd_by_kind.items():
-            self.usd_by_kind[kind] = self.usd_by_kind.get(kind, ZERO) + amount
+        """Add another entity's or window's totals; the gauges stay as they are."""
+        self.events += other.events
+        self.requests += other.requests
+        self.steps += other.steps
+        self.tool_calls += other.tool_calls
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cache_read_tokens += other.cache_read_tokens
+        self.cache_write_tokens += other.cache_write_tokens
+        self.reasoning_tokens += other.reasoning_tokens
+        self.errors += other.errors
+        self.outcomes += other.outcomes
+        self.unpriced += other.unpriced
+        for kind, femto in other.usd_by_kind.items():
+            self.usd_by_kind[kind] = self.usd_by_kind.get(kind, 0) + femto
 
     @property
     def tokens(self) -> int:
         """All tokens, in and out."""
         return self.input_tokens + self.output_tokens
 
-    def value(self, metric: Metric) -> float:
-        """Give one metric as a number of 0 or more for the models; only the totals are exact, and know credits."""
-        return max(0.0, float(getattr(self, metric)))
+    @property
+    def usd(self) -> int:
+        """Femtodollars over all kinds; below 0 for credits."""
+        return sum(self.usd_by_kind.values())
+
+    def counts(self) -> Counted:
+        """Give all counts, in the order of `COUNTS`."""
+        return (
+            self.events,
+            self.errors,
+            self.requests,
+            self.steps,
+            self.tool_calls,
+            self.outcomes,
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_tokens,
+            self.reasoning_tokens,
+            self.unpriced,
+        )
+
+    def written(self) -> Written:
+        """Write the totals down."""
+        by_kind = {kind: _packable(femto) for kind, femto in self.usd_by_kind.items()}
+        counts = self.counts()
+        return counts if max(counts) < _PACKABLE else tuple(map(_packable, counts)), by_kind
+
+    def read(self, written: Written) -> None:
+        """Take up what `written` gave, the gauges too."""
+        for name, count in zip(COUNTS, written[0], strict=True):
+            setattr(self, name, int(count))
+        self.usd_by_kind = {kind: int(femto) for kind, femto in written[1].items()}
+        for gauge in self.gauges:
+            gauge.add(self.tokens, self.steps, self.tool_calls, self.requests, self.usd)
+
+    def __eq__(self, other: Any) -> bool:
+        """Equal totals have equal counts and dollars, in whatever order the kinds came."""
+        return isinstance(other, Totals) and self.written() == other.written()
+
+    __hash__ = None  # type: ignore[assignment]  # totals change
 
 
-COUNTS = tuple(name for name in Totals.__struct_fields__ if name not in ("usd", "usd_by_kind"))
-__all__ = ["COST_KINDS", "COUNTS", "METRICS", "Metric", "Totals"]
+def _packable(number: int) -> int | str:
+    return number if -_PACKABLE <= number < _PACKABLE else str(number)

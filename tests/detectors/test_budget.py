@@ -31,7 +31,7 @@ def test_the_month_rolls_over_and_its_lines_are_said_again() -> None:
     budget = BudgetDetector(Decimal(10))
     assert lines(budget, [Decimal(9), Decimal(9)], "2026-12") == ["soft", "hard"]
     assert lines(budget, [Decimal(1)], "2027-01") == []
-    assert (budget.period, budget.spent) == ("2027-01", 1)
+    assert (budget.period, budget.spent) == ("2027-01", Decimal(1))
     assert lines(budget, [Decimal(7), Decimal(2)], "2027-01") == ["soft", "hard"]
 
 
@@ -39,7 +39,7 @@ def test_an_account_that_is_closed_stays_closed() -> None:
     budget = BudgetDetector(Decimal(10))
     lines(budget, [Decimal(1)], "2026-12")
     assert lines(budget, [Decimal(100)], "2026-11") == []
-    assert (budget.period, budget.spent) == ("2026-12", 1)
+    assert (budget.period, budget.spent) == ("2026-12", Decimal(1))
 
 
 def test_a_credit_does_not_make_a_line_be_said_twice() -> None:

@@ -23,10 +23,13 @@ from streamer.config import (
     PricingConfig,
     WindowsConfig,
 )
+from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
 from streamer.pipeline import Output, Pipeline
 from streamer.pricing.book import PriceBook
+from streamer.pricing.money import dollars, femtodollars
 from streamer.records import Rollup
+from streamer.tenant import TenantMeter
 from tests.streamer.samples import NOW, event, said, submit
 
 # Small baselines and short memories, so that a few dozen events open and close cases of every kind.
@@ -99,6 +102,7 @@ def life(seed: int) -> list[Step]:
 
 
 def encoded(output: Output) -> bytes:
+    assert output.failed == []
     return msgspec.json.encode([output.anomalies, output.rollups])
 
 
@@ -137,7 +141,7 @@ def test_rollups_hold_what_was_submitted_to_the_last_unit(seed: int) -> None:
         counts = {name: getattr(one, name) for name in ("input_tokens", "output_tokens", "steps", "tool_calls")}
         own[one.tenant].update(counts | {"events": 1, "errors": int(one.status == "error")})
         if one.kind != "outcome":
-            spent[one.tenant, one.kind] += prices.cost(one).usd
+            spent[one.tenant, one.kind] += dollars(prices.cost(one)[0])
     assert rolled == own
     assert {key: amount for key, amount in usd.items() if amount} == {
         k: amount for k, amount in spent.items() if amount
@@ -180,6 +184,8 @@ def keep(pipeline: Pipeline, log: dict[str, bytes]) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(SEEDS, st.floats(0, 1))
+@example(81, 0.9)
+@example(424, 0.9)
 def test_a_pipeline_that_is_restored_anywhere_goes_on_to_the_byte(seed: int, share: float) -> None:
     steps = life(seed)
     cut = int(share * len(steps))
@@ -222,18 +228,34 @@ def test_another_tenants_events_change_nothing(seed: int) -> None:
     now = NOW
     for step, one, pause in steps:
         now += pause
+        if step == "checkpoint":
+            assert parts_of(both, "acme") == parts_of(alone, "acme")
+            continue
         if step == "tick":
             outputs = both.tick(now), alone.tick(now)
         else:
             mine = [one] if one.tenant == "acme" else []
             outputs = both.submit([one], now), alone.submit(mine, now)
-        ours = [
-            Output(
-                [a for a in output.anomalies if a.tenant == "acme"], [r for r in output.rollups if r.tenant == "acme"]
-            )
-            for output in outputs
-        ]
-        assert encoded(ours[0]) == encoded(ours[1])
+        assert encoded(only(outputs[0], "acme")) == encoded(outputs[1])
+
+
+def only(output: Output, *tenants: str) -> Output:
+    """What an output says of some tenants."""
+    assert output.failed == []
+    return Output(
+        [anomaly for anomaly in output.anomalies if anomaly.tenant in tenants],
+        [rollup for rollup in output.rollups if rollup.tenant in tenants],
+    )
+
+
+def parts_of(pipeline: Pipeline, *tenants: str) -> dict[str, bytes | None]:
+    """The changed parts of some tenants."""
+    return {key: part for key, part in pipeline.changes() if owner(key) in tenants}
+
+
+def owner(key: str) -> str:
+    """Whose a part is; none of these tests' tenants has a slash in its name."""
+    return key.split("/")[1 if key.startswith("tenant/") else 2]
 
 
 @settings(max_examples=30, deadline=None)
@@ -357,7 +379,7 @@ def test_a_loop_opens_at_the_call_that_proves_it_and_closes_when_the_session_is_
     (opened,) = submit(pipeline, [call(5, 10)])
     assert said([opened]) == [("loop", LOOP, "opened")]
     assert opened.opened_at.timestamp() == NOW + 10
-    assert (opened.observed, opened.usd_excess, opened.scope.tool) == (6, 3, "search_orders")
+    assert (opened.observed, opened.usd_excess, opened.scope.tool) == (6, Decimal(3), "search_orders")
     assert opened.reason == "search_orders called 6 times with the same arguments in 10 s"
     (updated,) = submit(pipeline, [call(6, 12)])
     assert (updated.id, updated.state, updated.observed) == (opened.id, "updated", 7)
@@ -420,25 +442,36 @@ def test_an_idle_tenants_windows_close_by_the_clock() -> None:
     assert pipeline.tick(NOW + 1000).rollups == []
 
 
-def test_what_comes_after_its_window_was_closed_is_rolled_up_as_late() -> None:
+def test_what_comes_after_its_window_was_closed_is_rolled_up_as_late_when_the_next_window_closes() -> None:
     pipeline = Pipeline(STEADY)
     submit(pipeline, [event(1, 3, input_tokens=5), event(2, 60)])
-    (late,) = pipeline.submit([event(3, 4, input_tokens=7)], NOW + 60).rollups
-    assert (late.start.timestamp() - NOW, late.input_tokens, late.late) == (0, 7, True)
-    assert pipeline.counts()["late"] == 1
+    late = [event(3, 4, input_tokens=7), event(4, 5, input_tokens=4), event(5, 14, input_tokens=1)]
+    assert pipeline.submit(late, NOW + 60).rollups == []
+    assert pipeline.counts()["late"] == 3
+    rollups = pipeline.submit([event(6, 75)], NOW + 75).rollups
+    assert [(r.start.timestamp() - NOW, r.input_tokens, r.late, r.part) for r in rollups] == [
+        (0, 11, True, 1),
+        (10, 1, True, 2),
+        (60, 0, False, 0),
+    ]
+    assert pipeline.submit([event(7, 4)], NOW + 75).rollups == []
+    (later,) = pipeline.tick(NOW + 95).rollups[:1]
+    assert (later.start.timestamp() - NOW, later.part) == (0, 3)
 
 
-def test_past_the_cap_entities_are_folded_and_the_tenants_totals_stay() -> None:
+def test_past_the_cap_sessions_are_folded_and_past_twice_the_cap_all_and_the_tenants_totals_stay() -> None:
     pipeline = Pipeline(Config(windows=WindowsConfig(max_entities=10)))
-    rollups = rollups_of(pipeline, [event(n, n / 10, use_case=f"u{n}", input_tokens=1) for n in range(50)])
+    events = [event(n, n / 10, use_case=f"u{n}", session=f"s{n}", input_tokens=1) for n in range(50)]
+    rollups = rollups_of(pipeline, events)
     by_level: Counter[str] = Counter()
     for rollup in rollups:
         by_level[rollup.level] += rollup.input_tokens
-    assert by_level == {"tenant": 50, "use_case": 50}
-    assert len(rollups) == 11
-    (other,) = [rollup for rollup in rollups if rollup.scope.use_case == "other"]
-    assert other.input_tokens == 50 - 9
-    assert pipeline.counts()["folded"] == 50 - 9
+    # What is `other` of everything is `other` of the levels too that its events did not name.
+    assert by_level == {"tenant": 50, "use_case": 50, "session": 50, "agent": 30, "model": 30}
+    counted = {(r.level, r.scope.use_case, r.scope.session): r.input_tokens for r in rollups if r.scope.session}
+    own = {("session", f"u{n}", f"s{n}" if n < 10 else "other"): 1 for n in range(20)}
+    assert counted == own | {("session", "other", "other"): 30}
+    assert pipeline.counts()["folded"] == 40
 
 
 def test_an_entity_that_is_folded_is_not_judged_by_what_others_used() -> None:
@@ -447,3 +480,213 @@ def test_an_entity_that_is_folded_is_not_judged_by_what_others_used() -> None:
     crowd = [event(f"crowd-{n}", 400 + n / 10, use_case=f"u{n}", input_tokens=30_000) for n in range(20)]
     last = event("quiet", 405, use_case="quiet", input_tokens=1000)
     assert {anomaly.series for anomaly in submit(pipeline, [*crowd, last])} == {"tenant=acme#tokens"}
+
+
+def test_a_tenant_that_invents_names_is_folded_and_changes_no_bit_for_the_others() -> None:
+    """Of 30,000 sessions, agents, tools and ids a small share is kept, and the tenant is named once for a warning."""
+    config = NERVOUS.model_copy(update={"events": EventsConfig(max_ids=4096)})
+    with_flood, without, log = Pipeline(config), Pipeline(config), dict[str, bytes]()
+    steps, now, sent = [step for seed in range(3) for step in life(seed)], NOW, 0
+    for number, (step, one, pause) in enumerate(steps):
+        now += pause
+        flood = [invented(sent + n, now - NOW) for n in range(30_000 // len(steps) + 1)]
+        sent += len(flood)
+        mine = event(f"{number}-{one.id}", time=one.time, **calls_of(one))
+        assert encoded(only(with_flood.submit([*flood, mine], now), *OTHERS)) == encoded(without.submit([mine], now))
+        if step == "tick":
+            assert encoded(only(with_flood.tick(now), *OTHERS)) == encoded(without.tick(now))
+        if step == "checkpoint":
+            parts = dict(with_flood.changes())
+            assert {k: part for k, part in parts.items() if owner(k) in OTHERS} == dict(without.changes())
+            log = {k: part for k, part in {**log, **parts}.items() if part is not None}
+    assert encoded(only(with_flood.flush(), *OTHERS)) == encoded(without.flush())
+    assert sent >= 30_000
+    kept = {kind: [part for key, part in log.items() if key.startswith(f"{kind}/5/flood/")] for kind in KINDS}
+    assert 0 < len(kept["rates"]) <= config.detect.burst.max_series
+    assert 0 < len(kept["loops"]) <= config.detect.loop.max_sessions
+    assert 0 < sum(map(len, kept["seen"])) <= 8 * (4096 + SeenIds.CHUNK)
+    assert len(log["tenant/flood"]) < 20_000
+    assert with_flood.counts()["folded"] > 25_000
+    assert with_flood.counts()["forgotten"] > 20_000
+    assert with_flood.crowded() == ["flood"]
+    assert with_flood.crowded() == without.crowded() == []
+
+
+OTHERS = ("acme", "beta")
+KINDS = ("rates", "loops", "seen")
+
+
+def invented(number: int, seconds: float) -> UsageEvent:
+    """An event that names nothing that was named before."""
+    names = {
+        name: f"{name}-{number}" for name in ("use_case", "agent", "session", "model", "tool", "user", "tool_args_hash")
+    }
+    return event(f"flood-{number}", seconds, tenant="flood", tool_calls=1, steps=3, **names)
+
+
+def calls_of(one: UsageEvent) -> dict[str, Any]:
+    """All fields of an event but its id and time."""
+    return {name: getattr(one, name) for name in one.__struct_fields__ if name not in ("id", "time")}
+
+
+def test_ids_beyond_the_bound_are_forgotten_early_and_counted_and_newer_ones_are_not() -> None:
+    pipeline = Pipeline(Config(events=EventsConfig(max_ids=4096)))
+    events = [event(n, n / 1000) for n in range(8000)]
+    pipeline.submit(events, NOW)
+    pipeline.submit(events[-3000:], NOW)
+    assert pipeline.counts() == {"counted": 8000, "duplicate": 3000, "unpriced": 8000} | {
+        name: pipeline.counts()[name] for name in ("counted", "duplicate", "unpriced")
+    }
+    pipeline.flush()
+    assert pipeline.counts()["forgotten"] >= 8000 - 4096 - SeenIds.CHUNK
+    assert pipeline.crowded() == ["acme"]
+
+
+def restored(pipeline: Pipeline, config: Config) -> Pipeline:
+    """A pipeline that takes up another one's state."""
+    again = Pipeline(config)
+    again.restore({key: part for key, part in pipeline.changes() if part is not None})
+    return again
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 22, 23])
+def test_a_burst_opens_at_the_same_event_after_a_restart_in_the_middle_of_its_window(cut: int) -> None:
+    rush = [event(f"rush-{n}", 400 + n / 10, input_tokens=900, **AGENT) for n in range(30)]
+    whole = bursting()
+    opening = next(n for n, one in enumerate(rush) if submit(whole, [one]))
+    assert opening == 23
+    pipeline = bursting()
+    assert submit(pipeline, rush[:cut]) == []
+    again = restored(pipeline, STEADY)
+    assert submit(again, rush[cut:opening]) == []
+    assert said(submit(again, [rush[opening]])) == [("burst", series, "opened") for series in SERIES]
+
+
+def test_a_checkpoint_holds_only_what_changed() -> None:
+    pipeline = Pipeline(STEADY)
+    submit(pipeline, [event(n, 10 * n, tenant=tenant, session="s") for n in range(40) for tenant in ("acme", "beta")])
+    assert {owner(key) for key, _ in pipeline.changes()} == {"acme", "beta"}
+    assert pipeline.tick(NOW + 390.5) == Output()
+    assert list(pipeline.changes()) == []
+
+    def changed(number: int, seconds: float, **fields: Any) -> list[str]:
+        submit(pipeline, [event(f"more-{number}", seconds, **fields)])
+        keys = [key for key, part in pipeline.changes() if part is not None]
+        assert {owner(key) for key in keys} == {"acme"}
+        return [key.split("/")[0] + "/" + key.split("/")[-1] for key in keys if not key.startswith("seen/")]
+
+    # No window is closed by these: no baseline learns.
+    assert changed(1, 391) == ["tenant/acme"]
+    assert changed(2, 392, session="s") == ["tenant/acme"]
+    assert changed(3, 393, session="s", tool="t", tool_args_hash="x") == ["tenant/acme", "loops/s"]
+    assert changed(4, 394, session="s") == ["tenant/acme", "loops/s"]
+    # And by this one is; of the entities that are judged only the tenant was there.
+    assert changed(5, 405) == ["tenant/acme", "rates/tenant=acme"]
+    submit(pipeline, [event("same", 405), event("same", 405)])
+    assert len([key for key, _ in pipeline.changes() if key.startswith("seen/")]) == 1
+
+
+AMOUNTS = [
+    {"cost_usd": Decimal(20_000)},
+    {"cost_usd": Decimal(-10_000)},
+    {"cost_usd": Decimal("999_999_999_999.999999999999999")},
+    {"input_tokens": 2**53, "output_tokens": 2**53, "steps": 2**53, "tool_calls": 2**53, "requests": 2**53},
+]
+
+
+@pytest.mark.parametrize("fields", AMOUNTS, ids=["costs", "credits", "the largest costs", "the largest counts"])
+def test_amounts_of_any_size_that_is_let_in_are_written_down_and_taken_up_again(fields: dict[str, Any]) -> None:
+    """The sums of thousands of the largest events, of a session that is followed too."""
+    pipeline = Pipeline(STEADY)
+    calls = {"kind": "tool", "session": "s", "tool": "t", "tool_args_hash": "x"} | fields
+    pipeline.submit([event(n, n / 1000, **calls) for n in range(2100)], NOW)
+    again = restored(pipeline, STEADY)
+    ends = pipeline.flush(), again.flush()
+    assert encoded(ends[0]) == encoded(ends[1])
+    tenant = ends[0].rollups[0]
+    assert tenant.usd == dollars(2100 * femtodollars(fields.get("cost_usd", Decimal(0))))
+    assert tenant.steps == 2100 * fields.get("steps", 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["a", "a/b", "1/a", "1", "/", "//", "tenant/a", "3/a/b", "rates/1/a"]), min_size=1))
+def test_no_tenants_name_is_mixed_up_with_anothers_parts(tenants: list[str]) -> None:
+    pipeline = Pipeline(NERVOUS)
+    for number, tenant in enumerate(tenants):
+        fields = {"use_case": tenant, "session": tenant, "tool": "t", "tool_args_hash": "x"}
+        submit(pipeline, [event(number, 5 * number, tenant=tenant, input_tokens=number, **fields)])
+    again = restored(pipeline, NERVOUS)
+    last = [event("last", 5 * len(tenants), tenant=tenant) for tenant in dict.fromkeys(tenants)]
+    assert encoded(again.submit(last, NOW)) == encoded(pipeline.submit(last, NOW))
+    assert encoded(again.flush()) == encoded(pipeline.flush())
+    assert again.counts()["duplicate"] == pipeline.counts()["duplicate"]
+
+
+class Visiting(Pipeline):
+    """Lets time pass for every tenant at every tick, idle or not."""
+
+    def tick(self, now: float) -> Output:
+        return self._of_all(sorted(self._meters), lambda meter: meter.tick(now))
+
+
+def quiet_life(seed: int) -> list[Step]:
+    """Few events, long silences with ticks in them, and stragglers of all ages that come after those."""
+    rng, steps, at = Random(seed), list[Step](), 0.0
+    for number in range(rng.randrange(60)):
+        pause = rng.choice([0, 1, 5, 20, 60])
+        at += pause
+        what = rng.choices(["submit", "tick", "checkpoint"], [3, 3, 1])[0]
+        steps.append((what, drawn(rng, number, max(0, at - rng.choice([0, 0, 5, 20, 60, 200]))), pause))  # type: ignore[arg-type]
+    return steps
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS)
+def test_idle_tenants_are_not_visited_and_their_stragglers_are_late_all_the_same(seed: int) -> None:
+    steps = quiet_life(seed)
+    idling, visiting = Pipeline(NERVOUS), Visiting(NERVOUS)
+    assert played(idling, steps, NOW, {}) == played(visiting, steps, NOW, {})
+    assert idling.counts() == visiting.counts()
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.floats(0, 1))
+def test_stragglers_of_an_idle_tenant_are_treated_alike_before_and_after_a_restart(seed: int, share: float) -> None:
+    steps = quiet_life(seed)
+    cut = int(share * len(steps))
+    pipeline, log = Pipeline(NERVOUS), dict[str, bytes]()
+    _, now = played(pipeline, steps[:cut], NOW, log)
+    pipeline.tick(now)
+    keep(pipeline, log)
+    again = Pipeline(NERVOUS)
+    again.restore(log)
+    again.tick(now)
+    assert played(again, steps[cut:], now, {}) == played(pipeline, steps[cut:], now, {})
+    assert encoded(again.flush()) == encoded(pipeline.flush())
+
+
+def test_a_straggler_of_an_idle_tenant_is_late_once_the_clock_has_passed_its_window() -> None:
+    pipeline = Pipeline(STEADY)
+    submit(pipeline, [event(1, 3)])
+    for seconds in (20, 40, 300):
+        pipeline.tick(NOW + seconds)
+    pipeline.submit([event(2, 100)], NOW + 300)
+    assert pipeline.counts()["late"] == 1
+
+
+def test_ticks_pass_by_the_tenants_that_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline, visits, tick = Pipeline(STEADY), Counter[str](), TenantMeter.tick
+
+    def counted(meter: TenantMeter, now: float) -> Iterable[Rollup]:
+        visits[meter._tenant] += 1
+        return tick(meter, now)
+
+    monkeypatch.setattr(TenantMeter, "tick", counted)
+    submit(pipeline, [event(n, 3, tenant=f"t{n}") for n in range(100)])
+    for seconds in range(20, 40):
+        pipeline.tick(NOW + seconds)
+    assert list(pipeline.changes())
+    visits.clear()
+    submit(pipeline, [event("back", 50, tenant="t7")])
+    pipeline.tick(NOW + 51)
+    assert set(visits) == {"t7"}

@@ -80,6 +80,8 @@ def rollup(tenant: str, usd: str, level: str = "tenant") -> Rollup:
         scope=Scope(),
         start=NOON,
         end=NOON + timedelta(seconds=2),
+        late=False,
+        part=0,
         usd=Decimal(usd),
         usd_by_kind={},
         **counts,
