@@ -1,16 +1,17 @@
 """The canonical format: the fields of `UsageEvent` themselves, and the checks that types cannot state."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from streamer.events.rejected import Rejected, rejected_by
-from streamer.events.usage import UsageEvent
+from streamer.events.usage import NONE, UsageEvent
 
 # The first LLM bill is younger than this; a clock that lost its battery says 1970.
-EARLIEST = 946_684_800.0
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LARGEST_USD = Decimal(10) ** 12
 
 decode_one = msgspec.json.Decoder(UsageEvent).decode
@@ -22,10 +23,10 @@ def recognises(item: Mapping[str, Any]) -> bool:
     return "tenant" in item or ("id" in item and "time" in item)
 
 
-def event_of(fields: Mapping[str, Any], latest: float, item: int = 0) -> UsageEvent | Rejected:
+def event_of(fields: Mapping[str, Any], latest: datetime, item: int = 0) -> UsageEvent | Rejected:
     """Build the event that `fields` describe, or say why not.
 
-    `latest` is the last moment (epoch seconds) at which an event may claim to have happened.
+    `latest` is the last moment at which an event may claim to have happened.
     """
     try:
         event = msgspec.convert(fields, UsageEvent)
@@ -34,19 +35,20 @@ def event_of(fields: Mapping[str, Any], latest: float, item: int = 0) -> UsageEv
     return checked(event, latest, item)
 
 
-def checked(event: UsageEvent, latest: float, item: int = 0) -> UsageEvent | Rejected:
+def checked(event: UsageEvent, latest: datetime, item: int = 0) -> UsageEvent | Rejected:
     """Apply the checks that the types cannot state: time, cached tokens within input tokens, finite money."""
-    if not EARLIEST <= event.time.timestamp() <= latest:
+    if not EARLIEST <= event.time <= latest:
         return Rejected("impossible_time", f"time {event.time.isoformat()} is out of bounds", item)
-    if event.cache_read_tokens + event.cache_write_tokens > event.input_tokens:
+    cached = event.cache_read_tokens + event.cache_write_tokens
+    if cached and cached > event.input_tokens:
         return Rejected("impossible_count", "cached tokens exceed input_tokens, which include them", item)
-    if not _is_money(event.cost_usd):
+    if event.cost_usd is not None and not _is_money(event.cost_usd):
         return Rejected("wrong_type", "cost_usd is no finite amount under 10**12", item)
-    if not _is_money(event.quantity) or event.quantity < 0:
+    if event.quantity is not NONE and not (_is_money(event.quantity) and event.quantity >= 0):
         return Rejected("negative_count", "quantity must be finite, and 0 or more", item)
     return event
 
 
-def _is_money(amount: Decimal | None) -> bool:
+def _is_money(amount: Decimal) -> bool:
     # Compared, not abs(): that rounds, and fails for an exponent beyond the context's.
-    return amount is None or (amount.is_finite() and -LARGEST_USD < amount < LARGEST_USD)
+    return amount.is_finite() and -LARGEST_USD < amount < LARGEST_USD

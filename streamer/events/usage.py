@@ -16,9 +16,11 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 Id = Annotated[str, Meta(min_length=1, max_length=1024)]
 Required = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(max_length=256)]
+# The one object that stands in every event that gives no quantity.
+NONE = Decimal(0)
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One use of an LLM, a tool or another paid service, as CONTRACTS.md names its fields.
 
     `id` and `source` are unique together. Counts are whole numbers of 0 or more; `cost_usd` is in
@@ -49,7 +51,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: Count = 0
     tool_calls: Count = 0
     requests: Count = 0
-    quantity: Decimal = Decimal(0)
+    quantity: Decimal = NONE
     unit: Name = ""
     cost_usd: Decimal | None = None
     status: Status = "ok"

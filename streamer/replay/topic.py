@@ -12,8 +12,8 @@ from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
+from streamer.events.decoder import headers_of
 from streamer.kafka.connection import aiokafka_settings
-from streamer.kafka.stage import headers_of
 
 
 def topic_records(source: str, kafka: KafkaConfig) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
@@ -28,7 +28,7 @@ def topic_records(source: str, kafka: KafkaConfig) -> Iterator[tuple[str, bytes,
         try:
             runner.run(reader.start())
             while (record := runner.run(reader.next())) is not None:
-                yield f"{topic}[{record.partition}]@{record.offset}", record.value or b"", headers_of(record)
+                yield f"{topic}[{record.partition}]@{record.offset}", record.value or b"", headers_of(record.headers)
         except KafkaError as error:
             raise SourceUnreadable(f"{source}: {error!r}") from error
         finally:
@@ -40,7 +40,7 @@ class _Reader:
 
     def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
-        self._consumer = AIOKafkaConsumer(**settings, enable_auto_commit=False)
+        self._consumer = AIOKafkaConsumer(**settings, isolation_level="read_committed", enable_auto_commit=False)
         self._ends: dict[TopicPartition, int] = {}
         self._read: dict[TopicPartition, deque[Any]] = {}
 
