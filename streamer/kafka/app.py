@@ -9,10 +9,14 @@ from streamer.config import KafkaConfig
 from streamer.kafka.connection import faust_credentials
 from streamer.kafka.transport import RunTransport
 
+# Faust ends its part for good when a restore takes longer than this.
+_PATIENCE = 3600.0
+
 
 class App(faust.App):
-    """One consumer group's app: it assigns partitions, recovers tables and runs agents."""
+    """One consumer group's app: it assigns partitions and runs agents. It keeps no tables: runners hold the state."""
 
+    kafka: KafkaConfig
     before_consuming: Callable[[], Awaitable[None]]
 
     @classmethod
@@ -24,21 +28,17 @@ class App(faust.App):
             broker=brokers,
             broker_credentials=faust_credentials(kafka),
             broker_session_timeout=kafka.session_timeout_seconds,
-            broker_heartbeat_interval=kafka.session_timeout_seconds / 10,
-            broker_rebalance_timeout=kafka.rebalance_timeout_seconds,
-            broker_request_timeout=max(90.0, kafka.session_timeout_seconds + 10),
-            broker_max_poll_records=2000,
-            consumer_auto_offset_reset="earliest",
+            broker_request_timeout=_PATIENCE,
             stream_buffer_maxsize=16,
             stream_recovery_delay=0.1,
             stream_wait_empty=False,
-            store="memory://",
             table_standby_replicas=0,
             topic_allow_declare=False,
             topic_disable_leader=True,
             web_enabled=False,
             autodiscover=False,
         )
+        app.kafka = kafka
         app.transport = RunTransport(brokers, app)
         app.before_consuming = before_consuming
         return app

@@ -17,11 +17,27 @@ _DROPPED = b""
 Record = tuple[bytes, bytes | None]
 
 
+class Topic(msgspec.Struct, frozen=True):
+    """A source topic as the cluster has it: offsets mean nothing in another of its name. `id` is "" if not known."""
+
+    id: str = ""
+    partitions: int = 0
+
+    def is_another_than(self, before: "Topic") -> bool:
+        """Tell whether this topic was made anew since it was as `before`."""
+        return bool(self.id and before.id and self.id != before.id)
+
+    def is_split_unlike(self, before: "Topic") -> bool:
+        """Tell whether keys may be in other partitions than they were `before`."""
+        return bool(self.partitions and before.partitions and self.partitions != before.partitions)
+
+
 class Head(msgspec.Struct, frozen=True):
     """Which checkpoint holds, and the next offset to apply of each source topic."""
 
     generation: int = 0
     positions: dict[str, int] = {}
+    topics: dict[str, Topic] = {}
 
 
 class Checkpoints:
@@ -46,6 +62,11 @@ class Checkpoints:
         """The next offset to apply of each source topic, as of the last checkpoint."""
         return self._head.positions
 
+    @property
+    def topics(self) -> dict[str, Topic]:
+        """The source topics as they were at the last checkpoint."""
+        return self._head.topics
+
     def parts(self, changes: Iterable[tuple[str, bytes | None]]) -> list[Record]:
         """Make the records of a checkpoint's changed parts (None: dropped); to be stored before its head."""
         changes = list(changes)
@@ -58,9 +79,9 @@ class Checkpoints:
         written = {key for key, _ in records}
         return records + [(key, None) for key in torn if key not in written]
 
-    def head(self, positions: Mapping[str, int]) -> Record:
+    def head(self, positions: Mapping[str, int], topics: Mapping[str, Topic] | None = None) -> Record:
         """Make the record that turns the parts written before it into the checkpoint that holds."""
-        self._head = Head(self._head.generation + 1, dict(positions))
+        self._head = Head(self._head.generation + 1, dict(positions), dict(topics or {}))
         return f"{self._partition}:head".encode(), msgspec.msgpack.encode(self._head, order="deterministic")
 
     def restore(self, stored: Mapping[bytes, bytes]) -> dict[str, bytes]:

@@ -4,13 +4,17 @@ import ssl
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.helpers import create_ssl_context
 
 from streamer.config import KafkaConfig
 
 # A raw record may carry a gateway's batch of 512 payloads of 15 KB.
 MOST_REQUEST_BYTES = 16 << 20
+# A batch carries about this much; a larger record is a batch of its own. Brokers refuse more than 1 MB by default.
+_BATCH_BYTES = 512 << 10
+# Until the end of a transaction is written everywhere, the next is told to wait: aiokafka's 100 ms are too long.
+_RETRY_MS = 20
 
 
 def aiokafka_settings(kafka: KafkaConfig) -> dict[str, Any]:
@@ -38,6 +42,34 @@ def producer_of(kafka: KafkaConfig) -> AIOKafkaProducer:
         enable_idempotence=kafka.idempotence,
         linger_ms=5,
         max_request_size=MOST_REQUEST_BYTES,
+    )
+
+
+def writer_of(kafka: KafkaConfig, transactional_id: str | None) -> AIOKafkaProducer:
+    """Make a producer for batches made elsewhere; with an id its writes are transactions, and it fences its namesakes.
+
+    What a dead worker has left open hides all that is written behind it, so its transactions end with its session.
+    """
+    return AIOKafkaProducer(
+        **aiokafka_settings(kafka),
+        acks="all",
+        enable_idempotence=kafka.idempotence,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=round(kafka.session_timeout_seconds * 1000),
+        retry_backoff_ms=_RETRY_MS,
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=MOST_REQUEST_BYTES,
+    )
+
+
+def consumer_of(kafka: KafkaConfig, *topics: str, **settings: Any) -> AIOKafkaConsumer:
+    """Make a consumer that sees what is committed only, and commits nothing by itself."""
+    return AIOKafkaConsumer(
+        *topics,
+        **aiokafka_settings(kafka),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        **settings,
     )
 
 

@@ -1,100 +1,107 @@
 """Runs a stage over its partitions: applies runs without a gap, and writes checkpoints that survive any crash."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import NoReturn
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streamer.events.rejected import Rejected
-from streamer.kafka.checkpoint import Checkpoints
-from streamer.kafka.checkpoint import Record as Stored
-from streamer.kafka.dead_letters import dead_letter
-from streamer.kafka.stage import Out, Record, Stage
-from streamer.kafka.transport import Run, RunConsumer
+from streamer.kafka.arrivals import Arrivals
+from streamer.kafka.checkpoint import Checkpoints, Topic
+from streamer.kafka.journal import Entry, Journal, StaleOwner
+from streamer.kafka.pace import Pace
+from streamer.kafka.stage import AT_ONCE, LATER, Out, Stage
+from streamer.kafka.transport import BEGINNING, Run, RunConsumer
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
-Future = asyncio.Future[object]
-# At four ticks a second: longer than a run waits in a queue that is being emptied.
-_STALLED_TICKS = 20
-
-
-class StaleOwner(Exception):
-    """What is not saved is to be dropped: the partition is somebody else's by now, or a checkpoint failed half-way."""
+# So many outputs make a checkpoint of their own, and while it has not begun no more records are applied.
+_MOST_OUTS = 50_000
 
 
 class Runner:
     """One stage with its state, over the source partitions `sources`.
 
-    The order that keeps totals exact: what came of the records is produced, then the state's parts, then the head
-    with the positions, then the offsets are committed. A crash anywhere leaves the last whole checkpoint, from whose
-    positions the records come again.
+    Records change the state at once; what comes of them waits, and is written together with the state and the
+    positions that it belongs to. While that goes on, further runs are applied: they belong to the next checkpoint.
     """
 
     def __init__(
         self,
         stage: Stage,
         sources: Iterable[TP],
-        changelog: str | None,
+        journal: Journal,
         *,
         consumer: RunConsumer,
-        producer: AIOKafkaProducer,
         metrics: Metrics,
-        dead_letters: str,
+        every: float,
+        keeps_state: bool = True,
+        topics: Mapping[str, Topic] | None = None,
     ) -> None:
-        self.stage = stage
+        self.stage, self.journal = stage, journal
         self.positions: dict[TP, int | None] = dict.fromkeys(sources)
-        self._partition = next(iter(self.positions)).partition
-        self._changelog = changelog
-        self._checkpoints = Checkpoints(self._partition)
-        self._consumer, self._producer, self._metrics = consumer, producer, metrics
-        self._dead_letters = dead_letters
-        self._outbox: deque[Out] = deque()
-        self._pending: list[Future] = []
-        self._committed: dict[TP, int] = {}
-        self._saving, self._sending = asyncio.Lock(), asyncio.Lock()
-        self._stalled: dict[TP, int] = {}
-        self._torn = False
+        self._checkpoints = Checkpoints(next(iter(self.positions)).partition) if keeps_state else None
+        self._arrivals, self._metrics = Arrivals(consumer, metrics), metrics
+        self._topics = dict(topics or {})
+        self._outbox: list[Out] = []
+        self._written: dict[TP, int] = {}
+        self._saving = asyncio.Lock()
+        self._torn = self._broken = self._closed = False
+        self._pace = Pace(every, _now())
+        self._hurry, self._room = asyncio.Event(), asyncio.Event()
 
     def restore(self, stored: Mapping[bytes, bytes]) -> None:
         """Take up the last whole checkpoint from what the changelog holds."""
-        self.stage.restore(self._checkpoints.restore(stored))
-        for tp in self.positions:
-            self.positions[tp] = self._checkpoints.positions.get(tp.topic)
+        if self._checkpoints is not None:
+            self.stage.restore(self._checkpoints.restore(stored))
+            for tp in self.positions:
+                self.positions[tp] = self._known_position(tp, self._checkpoints)
+
+    def wanted(self) -> Mapping[TP, int]:
+        """Say where each source is to go on, as far as the state tells."""
+        return {tp: offset for tp, offset in self.positions.items() if offset is not None}
 
     def begin(self, tp: TP, offset: int) -> None:
-        """Go on with `tp` at `offset`, if the state does not say where."""
-        if self.positions[tp] is None:
+        """Go on with `tp` at `offset`, where the state does not say itself where."""
+        if self.positions[tp] in (None, BEGINNING):
             self.positions[tp] = offset
+
+    def restart(self, tp: TP, offset: int) -> None:
+        """Go on with `tp` at `offset`, whatever the state says: its log does not hold what comes next."""
+        self.positions[tp] = offset
+        self._topics.pop(tp.topic, None)  # it may be another by now
 
     async def take(self, run: Run, now: float) -> None:
         """Apply a run; one that does not join what was applied is fetched again."""
-        position = self.positions[run.tp]
-        if position is not None and run.base > position:
-            log.warning("records were lost on the way: fetching them again", tp=str(run.tp), since=position)
-            await self._rewind(run.tp, position)
+        position = self.positions[run.tp] or 0
+        if self.positions[run.tp] is not None and run.base > position:
+            await self._arrivals.lost(run.tp, position)
             return
         # No await until the position is set: a checkpoint must never see a run half applied.
-        for record in run.records:
-            if position is None or record.offset >= position:
-                self._outbox.extend(self._applied(record, now))
-        self.positions[run.tp] = max(position or 0, run.end)
-        self._stalled.pop(run.tp, None)
-        await self._drain()
+        known = run.base < position
+        records = [record for record in run.records if record.offset >= position] if known else run.records
+        if records:
+            self._keep(partial(self.stage.apply, records, now))
+        self.positions[run.tp] = max(position, run.end)
+        self._arrivals.moved(run.tp)
+        await self._wait_for_room()
 
     async def tick(self, now: float) -> None:
         """Let the stage's time pass, if all that has arrived is applied."""
-        lags = {tp: self._lag(tp) for tp in self.positions}
-        for tp, lag in lags.items():
-            self._metrics.lag.labels(tp.topic, str(tp.partition)).set(lag or 0)
-            await self._watch_for_stall(tp)
-        if all(lag == 0 for lag in lags.values()):
-            self._outbox.extend(self.stage.tick(now))
-            await self._drain()
+        lags = [self._arrivals.lag(tp, position) for tp, position in self.positions.items()]
+        if all(lag == 0 for lag in lags):
+            self._keep(partial(self.stage.tick, now))
+        for tp, position in list(self.positions.items()):
+            await self._arrivals.watch(tp, position)
+
+    async def run(self) -> NoReturn:
+        """Write checkpoints when they are due, until cancelled; raises StaleOwner."""
+        while True:
+            await self._until_due()
+            await self.checkpoint()
 
     async def checkpoint(self) -> None:
         """Write what changed and commit; raises StaleOwner if the partition belongs to somebody else by now.
@@ -102,85 +109,81 @@ class Runner:
         After one that failed there is no other: the changes that it took from the stage would be missing in it.
         """
         async with self._saving:
-            if self._torn:
-                raise StaleOwner("an earlier checkpoint failed half-way")
-            if not await self._fence():
-                return
-            await self._drain()
-            # No await between these: state, positions and what was produced must be of one moment.
-            positions = {tp: offset for tp, offset in self.positions.items() if offset is not None}
-            parts = self._checkpoints.parts(self.stage.changes()) if self._changelog else []
-            pending, self._pending = self._pending, []
-            if parts or pending or positions != self._committed:
-                self._torn = True
-                with self._metrics.checkpoints.time():
-                    await self._save(positions, parts, pending)
-                self._torn = False
+            began = _now()
+            self._pace.begun()
+            if self._torn or self._broken:
+                raise StaleOwner("an earlier checkpoint failed half-way" if self._torn else "the stage failed")
+            if await self.journal.ready():
+                entry = self._entry()
+                if entry.outs or entry.parts or entry.positions != self._written:
+                    await self._write(entry)
+            self._pace.ran(began, _now())
 
-    async def _save(self, positions: dict[TP, int], parts: list[Stored], pending: list[Future]) -> None:
-        await asyncio.gather(*pending)
-        if self._changelog:
-            await asyncio.gather(*[await self._store(self._changelog, *part) for part in parts])
-            head = self._checkpoints.head({tp.topic: offset for tp, offset in positions.items()})
-            await (await self._store(self._changelog, *head))
-        # Nothing is lost where the group does not answer: the head says where to go on, the offsets only follow.
-        if await self._commit(positions):
-            self._committed = positions
+    async def close(self) -> None:
+        """Let go; whoever waits for room goes on."""
+        self._torn = self._closed = True
+        self._room.set()
+        await self.journal.close()
 
-    async def _fence(self) -> bool:
-        """Commit again what is committed: a worker that was frozen while others took over is found out here.
+    async def _write(self, entry: Entry) -> None:
+        self._torn = True
+        with self._metrics.checkpoints.time():
+            await self.journal.write(entry)
+        self._torn, self._written = False, dict(entry.positions)
 
-        False where the group does not answer, so that it is not known: then the checkpoint has to wait.
-        """
-        return await self._commit(self._committed)
+    def _entry(self) -> Entry:
+        """No await in here: state, positions and what came of them must be of one moment."""
+        self._pace.begun()
+        outs, self._outbox = self._outbox, []
+        self._room.set()
+        positions = {tp: offset for tp, offset in self.positions.items() if offset is not None and offset >= 0}
+        if self._checkpoints is None:
+            return Entry(outs, (), None, positions)
+        parts = self._checkpoints.parts(self.stage.changes())
+        if not outs and not parts and positions == self._written:
+            return Entry(outs, parts, None, positions)
+        head = self._checkpoints.head({tp.topic: offset for tp, offset in positions.items()}, self._topics)
+        return Entry(outs, parts, head, positions)
 
-    async def _commit(self, positions: dict[TP, int]) -> bool:
-        """Commit; False where the group does not answer; raises StaleOwner where it refuses."""
+    def _known_position(self, tp: TP, checkpoints: Checkpoints) -> int | None:
+        now, before = self._topics.get(tp.topic, Topic()), checkpoints.topics.get(tp.topic, Topic())
+        if now.is_split_unlike(before):
+            log.error("the topic has another partition count: state stays where its keys were", topic=tp.topic)
+            self._metrics.topic_changes.labels(tp.topic, "repartitioned").inc()
+        if now.is_another_than(before):
+            log.error("the topic was made anew: it is read from its beginning", tp=str(tp))
+            self._metrics.topic_changes.labels(tp.topic, "recreated").inc()
+            return BEGINNING
+        return checkpoints.positions.get(tp.topic)
+
+    def _keep(self, step: Callable[[], Iterable[Out]]) -> None:
+        """Keep what comes of a step of the stage; one that raises has left nobody knows what: it is read again."""
+        within = LATER
         try:
-            if positions and not await self._consumer.commit_positions(positions):
-                raise StaleOwner("the partition belongs to another worker")
-        except KafkaError as error:
-            log.warning("the group does not take the offsets now", error=repr(error))
-            return False
-        return True
+            for out in step():
+                self._outbox.append(out)
+                within = min(within, out.within)
+        except Exception:
+            log.exception("the stage failed")
+            self._broken = True
+        if self._broken or len(self._outbox) >= _MOST_OUTS:
+            within = AT_ONCE
+        if within < LATER:
+            self._pace.ask(within, _now())
+            self._hurry.set()
 
-    async def _store(self, topic: str, key: bytes, value: bytes | None) -> Future:
-        sent: Future = await self._producer.send(topic, value, key, partition=self._partition)
-        return sent
+    async def _wait_for_room(self) -> None:
+        while len(self._outbox) >= _MOST_OUTS and not self._closed:
+            self._room.clear()
+            await self._room.wait()
 
-    async def _drain(self) -> None:
-        """Hand what came of the records to the producer, in order; what it did not take stays for the next time."""
-        async with self._sending:
-            while self._outbox:
-                out = self._outbox[0]
-                self._pending.append(await self._producer.send(out.topic, out.value, out.key.encode()))
-                self._outbox.popleft()
+    async def _until_due(self) -> None:
+        while (left := self._pace.due - _now()) > 0:
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurry.wait()
 
-    def _applied(self, record: Record, now: float) -> list[Out]:
-        """Apply one record; one that breaks the stage is put aside, or it would come again for ever."""
-        try:
-            return list(self.stage.apply(record, now))
-        except Exception as error:
-            log.exception("a record could not be applied", topic=record.topic, offset=record.offset)
-            self._metrics.rejected.labels("failed").inc()
-            return [dead_letter(self._dead_letters, record, Rejected("failed", type(error).__name__), now)]
 
-    def _lag(self, tp: TP) -> int | None:
-        end = self._consumer.end_of(tp)
-        return None if end is None else max(0, end - (self.positions[tp] or 0))
-
-    async def _watch_for_stall(self, tp: TP) -> None:
-        """Fetch again what was handed over but never came, where no later run tells of it."""
-        position, handed = self.positions[tp], self._consumer.handed_over(tp)
-        if position is None or handed is None or handed <= position:
-            self._stalled.pop(tp, None)
-            return
-        self._stalled[tp] = self._stalled.get(tp, 0) + 1
-        if self._stalled[tp] >= _STALLED_TICKS:
-            log.warning("records were lost on the way: fetching them again", tp=str(tp), since=position)
-            await self._rewind(tp, position)
-
-    async def _rewind(self, tp: TP, position: int) -> None:
-        self._metrics.rewinds.inc()
-        self._stalled.pop(tp, None)
-        await self._consumer.rewind(tp, position)
+def _now() -> float:
+    return asyncio.get_running_loop().time()

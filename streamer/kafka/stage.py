@@ -1,15 +1,20 @@
 """What the worker does with the records of a topic: a stage is pure, the partition runner around it keeps it exact."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+# How long an output may wait until it is committed, in seconds; LATER is with the next checkpoint.
+AT_ONCE, SOON, LATER = 0.0, 0.05, float("inf")
 
 
 class Out(NamedTuple):
-    """A record to be produced."""
+    """A record to be produced: to its key's partition, or to the one given (modulo the topic's partition count)."""
 
     topic: str
     key: str
     value: bytes | None
+    partition: int | None = None
+    within: float = LATER
 
 
 class Record(Protocol):
@@ -25,8 +30,8 @@ class Record(Protocol):
 class Stage(Protocol):
     """State that records change, and what comes of it. `now` is in epoch seconds; nothing here waits or sends."""
 
-    def apply(self, record: Record, now: float) -> Iterable[Out]:
-        """Take in one record."""
+    def apply(self, records: Sequence[Record], now: float) -> Iterable[Out]:
+        """Take in records of one partition, in their order; never raises: what breaks it becomes a dead letter."""
 
     def tick(self, now: float) -> Iterable[Out]:
         """Let time pass; called only while everything that has arrived is applied."""
@@ -36,20 +41,3 @@ class Stage(Protocol):
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the parts that `changes` gave."""
-
-
-def headers_of(record: Record) -> dict[str, str]:
-    """Give a record's headers as text, names in lower case; what is not UTF-8 is left out."""
-    found: dict[str, str] = {}
-    for name, value in record.headers or ():
-        text = _text(value)
-        if text is not None:
-            found[name.lower()] = text
-    return found
-
-
-def _text(value: Any) -> str | None:
-    try:
-        return bytes(value).decode()
-    except (UnicodeDecodeError, TypeError, ValueError):
-        return None

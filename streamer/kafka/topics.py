@@ -3,7 +3,7 @@
 import asyncio
 
 import msgspec
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streamer.config import KafkaConfig
@@ -37,7 +37,7 @@ class Topics(msgspec.Struct, frozen=True):
 
 
 def changelog(group: str, table: str) -> str:
-    """Name the topic that keeps a table of the consumer group, as Faust names it."""
+    """Name the topic that keeps the state of one stage of the consumer group."""
     return f"{group}-{table}-changelog"
 
 
@@ -57,6 +57,18 @@ async def ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> 
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
         raise KafkaUnreachable(f"no Kafka broker answers at {kafka.bootstrap}: {last or 'timed out'}") from last
+
+
+async def widen(kafka: KafkaConfig, topic: str, partitions: int) -> None:
+    """Give a topic so many partitions; raises KafkaUnreachable where we may not."""
+    if not kafka.create_topics:
+        raise KafkaUnreachable(f"{topic} needs {partitions} partitions, and kafka.create_topics is off")
+    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
+    try:
+        await admin.start()
+        await admin.create_partitions({topic: NewPartitions(partitions)})
+    finally:
+        await admin.close()
 
 
 async def _ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> dict[str, int]:

@@ -9,19 +9,19 @@ from typing import Any, cast
 import faust
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from alerts.console import ConsoleReceiver
 from streamer.clock import wall
 from streamer.config import Config
 from streamer.kafka.app import App
-from streamer.kafka.connection import producer_of
+from streamer.kafka.batches import Batches
+from streamer.kafka.connection import writer_of
+from streamer.kafka.journal import Journal, OrderedJournal, TransactionJournal, stopped
 from streamer.kafka.notifier import Notifier
-from streamer.kafka.runner import Runner, StaleOwner
-from streamer.kafka.stage import Stage
+from streamer.kafka.partitions import Kind, Partitions
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
-from streamer.kafka.topics import Topics, changelog, ensure
+from streamer.kafka.topics import Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
 from streamer.web.metrics import Metrics
@@ -30,7 +30,7 @@ from streamer.wiring import decoder_of, desk_of, receivers_of
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
-METER, ALERTS = "meter", "alerts"
+NORMALISER, METER, ALERTS = "normaliser", "meter", "alerts"
 
 
 class Worker:
@@ -39,15 +39,10 @@ class Worker:
     def __init__(self, config: Config, partitions: Mapping[str, int]) -> None:
         self.config, self.topics, self.metrics = config, Topics.named(config.kafka.topic_prefix), Metrics()
         self.app = App.of(config.kafka, self._start)
-        self._runners: dict[TP, Runner] = {}
-        self._ready = False
+        self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
         self._notifier = Notifier(receivers_of(config), ConsoleReceiver(sys.stderr), self.metrics)
-        self._tables = {
-            METER: self._table(METER, partitions[self.topics.usage]),
-            ALERTS: self._table(ALERTS, partitions[self.topics.anomalies]),
-        }
         for topic in (self.topics.raw, self.topics.usage, self.topics.anomalies, self.topics.acks):
             self._agent(topic, partitions[topic])
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -66,14 +61,29 @@ class Worker:
 
     def why_not_ready(self) -> str:
         """Say why the worker is not ready, "" if it is."""
-        return "" if self._ready else "waiting for partitions and their state"
+        return "" if self.partitions.ready else "waiting for partitions and their state"
 
     @property
     def _consumer(self) -> RunConsumer:
         return cast(RunConsumer, self.app.consumer)
 
-    def _table(self, name: str, partitions: int) -> Any:
-        return self.app.Table(name, partitions=partitions, key_type=bytes, value_type=bytes)
+    def _kinds(self) -> list[Kind]:
+        config, topics, metrics = self.config, self.topics, self.metrics
+        return [
+            Kind(NORMALISER, (topics.raw,), lambda _: NormaliseStage(decoder_of(config), topics, metrics), False),
+            Kind(
+                METER,
+                (topics.usage,),
+                lambda partition: MeterStage(decoder_of(config), Pipeline(config), topics, metrics, partition),
+            ),
+            Kind(ALERTS, (topics.anomalies, topics.acks), lambda _: AlertStage(desk_of(config), topics, metrics)),
+        ]
+
+    def _journal(self, name: str, changelog: TP | None) -> Journal:
+        kafka = self.config.kafka
+        if kafka.idempotence:
+            return TransactionJournal(lambda: writer_of(kafka, name), kafka.group, changelog)
+        return OrderedJournal(Batches(cast(Any, self._producer)), self._consumer.commit_positions, changelog)
 
     def _agent(self, topic: str, partitions: int) -> None:
         # acks=False: the runners commit, Faust does not.
@@ -88,116 +98,44 @@ class Worker:
         self.app.agent(source, name=f"tidegate-{topic}")(agent)
 
     async def _take(self, run: Run) -> None:
-        runner = self._runners.get(run.tp)
-        # A run that was under way while its partition went elsewhere is not ours any more.
-        if runner is not None:
-            await runner.take(run, wall())
+        await self.partitions.take(run)
 
     async def _start(self) -> None:
-        """Before anything is consumed: serve health and metrics, connect the producer."""
+        """Before anything is consumed: serve health and metrics, connect what all partitions share."""
         web = self.config.web
         await self._edges.enter_async_context(serving(operations(self.metrics, self.why_not_ready), web.host, web.port))
-        self._producer = producer_of(self.config.kafka)
-        await self._producer.start()
-        self._consumer.wanted, self._consumer.settled = self._restored, self._settled
+        if not self.config.kafka.idempotence:
+            self._producer = writer_of(self.config.kafka, None)
+            await self._producer.start()
+        consumer = self._consumer
+        consumer.adopt, consumer.settled = self.partitions.adopt, self.partitions.settled
+        consumer.restarted = self.partitions.restarted
 
     async def _run(self) -> None:
-        """The background task: tick, send notifications, write checkpoints."""
-        saved = wall()
+        """The background task: let time pass, and send notifications."""
         while not self.app.should_stop:
             await self.app.sleep(_TICK_SECONDS)
-            if self._ready:
+            if self.partitions.ready:
                 await self._tick()
-                if wall() - saved >= self.config.kafka.checkpoint_seconds:
-                    await self._checkpoint()
-                    saved = wall()
 
     async def _tick(self) -> None:
-        for runner in set(self._runners.values()):
+        for runner in self.partitions:
             await runner.tick(wall())
             if isinstance(runner.stage, AlertStage):
                 self._notifier.send_due(runner.stage.desk.dispatcher, wall())
 
-    async def _checkpoint(self) -> None:
-        for runner in set(self._runners.values()):
-            try:
-                await runner.checkpoint()
-            except StaleOwner as why:
-                log.warning("dropping what was not saved", why=str(why))
-                self._drop(runner)
-
-    def _restored(self, assigned: set[TP]) -> Mapping[TP, int]:
-        """Make the runners of the partitions that we now have, from their tables; gives where each is to go on."""
-        self._runners.clear()
-        for partition in sorted({tp.partition for tp in assigned}):
-            self._adopt(self._normaliser(), [tp for tp in assigned if tp == (self.topics.raw, partition)], None)
-            self._adopt(self._meter(), [tp for tp in assigned if tp == (self.topics.usage, partition)], METER)
-            alerting = (self.topics.anomalies, self.topics.acks)
-            own = [tp for tp in assigned if tp.topic in alerting and tp.partition == partition]
-            self._adopt(self._alerting(), own, ALERTS)
-        positions = {tp: runner.positions[tp] for tp, runner in self._runners.items()}
-        return {tp: offset for tp, offset in positions.items() if offset is not None}
-
-    def _settled(self, positions: Mapping[TP, int]) -> None:
-        """Take up where each partition goes on; from here on there is something to apply."""
-        for tp, runner in self._runners.items():
-            runner.begin(tp, positions[tp])
-        self._ready = True
-        self.metrics.ready.set(1)
-        log.info("ready", partitions=sorted(f"{tp.topic}[{tp.partition}]" for tp in self._runners))
-
-    def _adopt(self, stage: Stage, sources: list[TP], table: str | None) -> None:
-        if not sources:
-            return
-        runner = Runner(
-            stage,
-            sources,
-            changelog(self.config.kafka.group, table) if table else None,
-            consumer=self._consumer,
-            producer=self._producer,
-            metrics=self.metrics,
-            dead_letters=self.topics.dead_letters,
-        )
-        if table:
-            runner.restore(_of_partition(self._tables[table], sources[0].partition))
-        self._runners.update(dict.fromkeys(sources, runner))
-
-    def _normaliser(self) -> NormaliseStage:
-        return NormaliseStage(decoder_of(self.config), self.topics, self.metrics)
-
-    def _meter(self) -> MeterStage:
-        return MeterStage(decoder_of(self.config), Pipeline(self.config), self.topics, self.metrics)
-
-    def _alerting(self) -> AlertStage:
-        return AlertStage(desk_of(self.config), self.topics, self.metrics)
-
-    def _drop(self, runner: Runner) -> None:
-        self._runners = {tp: other for tp, other in self._runners.items() if other is not runner}
-
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         """Save all before the partitions go elsewhere; the group waits for us."""
-        self._ready = False
-        self.metrics.ready.set(0)
-        try:
-            await self._checkpoint()
-        except KafkaError as error:
-            log.warning("no checkpoint before the partitions went: they go on from the last one", error=repr(error))
-        self._runners.clear()
+        await self.partitions.release()
 
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         """SIGTERM: finish deliveries, save, commit."""
-        self._ready = False
         await self._notifier.close()
+        await self.partitions.release()
         if self._producer is not None:
-            await self._checkpoint()
-            await self._producer.stop()
+            await stopped(self._producer)
         await self._edges.aclose()
         log.info("stopped")
-
-
-def _of_partition(table: Any, partition: int) -> dict[bytes, bytes]:
-    prefix = f"{partition}:".encode()
-    return {key: value for key, value in table.items() if key.startswith(prefix) and value is not None}
 
 
 def start(config: Config) -> int:

@@ -22,12 +22,22 @@ class Metrics:
         self.notifications = Counter(
             "tidegate_notifications", "Notifications by receiver and result", ["receiver", "result"], registry=registry
         )
+        self.notifications_held = Gauge(
+            "tidegate_notifications_held", "Notifications that are due and wait", ["receiver"], registry=registry
+        )
         self.incidents_open = Gauge("tidegate_incidents_open", "Incidents that are not over", registry=registry)
         self.commands_live = Gauge("tidegate_commands_live", "Throttle commands in force", registry=registry)
         self.lag = Gauge("tidegate_lag_records", "Records not yet applied", ["topic", "partition"], registry=registry)
         self.ready = Gauge("tidegate_ready", "1 while the worker has its partitions and their state", registry=registry)
         self.rewinds = Counter(
             "tidegate_rewinds", "Times that records were fetched again, because some had been lost", registry=registry
+        )
+        # Under a source's name is not what was there: recreated, repartitioned, out_of_range (or its records expired).
+        self.topic_changes = Counter(
+            "tidegate_topic_changes", "Source topics that are not what they were", ["topic", "what"], registry=registry
+        )
+        self.lost = Counter(
+            "tidegate_lost_partitions", "Partitions dropped, with what was not saved", registry=registry
         )
         self.checkpoints = Histogram(
             "tidegate_checkpoint_seconds", "Time from a checkpoint's snapshot to its commit", registry=registry

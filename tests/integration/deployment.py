@@ -56,6 +56,13 @@ class Process:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout=30)
 
+    def is_frozen(self) -> bool:
+        options = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, options) is not None
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def wait_for_end(self) -> int:
         return self._process.wait(timeout=PATIENCE)
 
@@ -78,7 +85,7 @@ class Deployment:
 
     def __init__(self, broker: Broker, folder: Path, **settings: str) -> None:
         name = f"t{uuid.uuid4().hex[:8]}"
-        self.bootstrap, self._folder = broker.bootstrap, folder
+        self.bootstrap, self.group, self._folder = broker.bootstrap, name, folder
         self.topics = Topics.named(f"{name}.")
         self._settings = {
             "KAFKA__BOOTSTRAP": broker.bootstrap,
@@ -95,7 +102,9 @@ class Deployment:
         }
 
     @contextmanager
-    def running(self, command: str = "worker", wait: bool = True, **settings: str) -> Iterator[Process]:
+    def running(
+        self, command: str = "worker", wait: bool = True, module: str = "streamer.cli", **settings: str
+    ) -> Iterator[Process]:
         """Run `tidegate COMMAND`, and end it when the context ends, if the test did not."""
         port, log = free_port(), self._folder / f"{command}-{uuid.uuid4().hex[:4]}.log"
         section = "INGEST" if command == "ingest" else "WEB"
@@ -103,7 +112,7 @@ class Deployment:
         environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in values.items()}}
         with log.open("wb") as output:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "streamer.cli", command], env=environment, stdout=output, stderr=output
+                [sys.executable, "-m", module, command], env=environment, stdout=output, stderr=output
             )
         process = Process(popen, port, log)
         try:
@@ -132,7 +141,12 @@ class Deployment:
 
     async def _consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], topics: tuple[str, ...]) -> Any:
         found: dict[str, list[Any]] = {topic: [] for topic in topics}
-        consumer = AIOKafkaConsumer(*topics, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self.bootstrap,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
         async with consumer, asyncio.timeout(PATIENCE):
             while not enough(found):
                 for tp, records in (await consumer.getmany(timeout_ms=200)).items():

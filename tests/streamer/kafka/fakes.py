@@ -8,6 +8,8 @@ from typing import Any, cast
 from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
+from streamer.kafka.batches import Batches
+from streamer.kafka.journal import Journal, OrderedJournal
 from streamer.kafka.runner import Runner
 from streamer.kafka.stage import Stage
 from streamer.kafka.topics import Topics
@@ -52,6 +54,7 @@ class FakeConsumer:
     rewinds: list[tuple[TP, int]] = field(default_factory=list)
     ends: dict[TP, int] = field(default_factory=dict)
     handed: dict[TP, int] = field(default_factory=dict)
+    rejoined: int = 0
 
     async def commit_positions(self, positions: Mapping[TP, int]) -> bool:
         if not self.answers:
@@ -65,6 +68,9 @@ class FakeConsumer:
     async def rewind(self, tp: TP, offset: int) -> None:
         self.rewinds.append((tp, offset))
 
+    async def rejoin(self) -> None:
+        self.rejoined += 1
+
     def end_of(self, tp: TP) -> int | None:
         return self.ends.get(tp)
 
@@ -72,26 +78,65 @@ class FakeConsumer:
         return self.handed.get(tp)
 
 
+class FakeBatch:
+    """A batch that holds any number of records, or `most`."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.records: list[tuple[bytes, bytes | None]] = []
+        self._most = most
+
+    def append(self, *, timestamp: int, key: bytes, value: bytes | None) -> object | None:
+        if len(self.records) == self._most:
+            return None
+        self.records.append((key, value))
+        return timestamp
+
+    def record_count(self) -> int:
+        return len(self.records)
+
+    def close(self) -> None:
+        pass
+
+
 class FakeProducer:
     """Keeps what it is sent, by topic; `answer` may refuse a record, or give a future that is not done."""
 
-    def __init__(self, journal: list[str] | None = None) -> None:
+    def __init__(self, journal: list[str] | None = None, *, partitions: int = 4, batch: int = 1000) -> None:
         self.journal = [] if journal is None else journal
         self.sent: list[tuple[str, bytes | None, bytes]] = []
-        self.partitions: set[int | None] = set()
+        self.places: list[tuple[TP, bytes]] = []
         self.answer: Callable[[str, bytes], asyncio.Future[object] | None] = lambda _, __: None
+        self._partitions, self._batch = partitions, batch
 
-    async def send(
-        self, topic: str, value: bytes | None, key: bytes, partition: int | None = None
-    ) -> asyncio.Future[object]:
-        future = self.answer(topic, key)
-        if future is None:
-            future = asyncio.get_running_loop().create_future()
-            future.set_result(None)
-        self.partitions.add(partition)
+    async def partitions_for(self, _: str) -> set[int]:
+        return set(range(self._partitions))
+
+    def create_batch(self) -> FakeBatch:
+        return FakeBatch(self._batch)
+
+    async def send_batch(self, batch: FakeBatch, topic: str, *, partition: int) -> asyncio.Future[object]:
+        answers = [self._take(topic, key, value, partition) for key, value in batch.records]
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return next((answer for answer in answers if answer is not None), done)
+
+    async def send(self, topic: str, value: bytes | None, key: bytes) -> asyncio.Future[object]:
+        """The way of the front door."""
+        answer = self._take(topic, key, value, None)
+        if answer is None:
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_result(None)
+        return answer
+
+    def _take(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None
+    ) -> asyncio.Future[object] | None:
+        answer = self.answer(topic, key)
         self.sent.append((topic, value, key))
         self.journal.append(f"{topic} {key.decode()}")
-        return future
+        if partition is not None:
+            self.places.append((TP(topic, partition), key))
+        return answer
 
     def values(self, topic: str) -> list[bytes | None]:
         """The values sent to a topic, in order."""
@@ -114,14 +159,16 @@ def runner_of(
     sources: Iterable[TP] = (USAGE,),
     changelog: str | None = LOG,
     metrics: Metrics | None = None,
+    journal: Journal | None = None,
 ) -> Runner:
-    """A runner on the stand-ins."""
+    """A runner on the stand-ins, by default for a broker without transactions."""
+    log = TP(changelog, 0) if changelog else None
     return Runner(
         stage,
         sources,
-        changelog,
+        journal or OrderedJournal(Batches(cast(Any, producer)), consumer.commit_positions, log),
         consumer=cast(Any, consumer),
-        producer=cast(Any, producer),
         metrics=metrics or Metrics(),
-        dead_letters=TOPICS.dead_letters,
+        every=1.0,
+        keeps_state=changelog is not None,
     )

@@ -208,6 +208,31 @@ async def test_an_incident_whose_receiver_is_no_longer_configured_goes_to_the_fa
     assert known.pending() == []
 
 
+async def test_to_a_stalled_receiver_so_many_deliveries_are_under_way_and_the_rest_is_held(bench: Make) -> None:
+    known = bench()
+    for number in range(30):
+        known.dispatcher.submit(alert(f"b{number}", labels={**TRIAGE, "tenant": f"t{number}"}), NOW)
+    known.receiver.gate.clear()
+    await known.at(0)
+    await known.at(1)
+    assert known.receiver.most_under_way == 16
+    assert sample(known.metrics, "tidegate_notifications_held", receiver="team") == 15
+    known.receiver.gate.set()
+    await known.at(2)
+    await known.at(3)
+    assert known.pending() == []
+    assert sample(known.metrics, "tidegate_notifications_held", receiver="team") == 0
+
+
+async def test_what_tells_of_a_command_is_sent_first(bench: Make) -> None:
+    known = bench()
+    commanded = known.dispatcher.submit(alert("a2", labels={**TRIAGE, "tenant": "beta"}), NOW)
+    assert commanded is not None
+    known.dispatcher.throttled(commanded.id, "tenant=beta")
+    await known.at(0)
+    assert known.receiver.tried[0].incident.id == commanded.id
+
+
 async def test_closing_waits_for_what_is_under_way(bench: Make) -> None:
     known = bench()
     known.receiver.gate.clear()

@@ -14,9 +14,9 @@ from alerts.alert import RANK
 from alerts.throttle.command import Ack, Command
 from streamer.clock import utc
 from streamer.config import AlertsConfig, Config, PolicyConfig, RouteConfig, ThrottleConfig, WindowsConfig
-from streamer.events.decoder import Decoder
+from streamer.events.decoder import Decoder, headers_of
 from streamer.events.usage import UsageEvent
-from streamer.kafka.stage import Out, headers_of
+from streamer.kafka.stage import Out
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, AnomalyState, Rollup, Scope
@@ -49,7 +49,7 @@ def normaliser(**limits: Any) -> NormaliseStage:
 
 
 def meter(metrics: Metrics | None = None) -> MeterStage:
-    return MeterStage(Decoder(), Pipeline(CONFIG), TOPICS, metrics or Metrics())
+    return MeterStage(Decoder(), Pipeline(CONFIG), TOPICS, metrics or Metrics(), partition=3)
 
 
 def usage(*events: UsageEvent) -> bytes:
@@ -59,7 +59,7 @@ def usage(*events: UsageEvent) -> bytes:
 def test_raw_records_become_usage_events_keyed_by_tenant() -> None:
     stage = normaliser()
     record = Fake(usage(event(1), event(2, tenant="beta")), TOPICS.raw)
-    outs = list(stage.apply(record, NOW))
+    outs = list(stage.apply([record], NOW))
     assert [(out.topic, out.key) for out in outs] == [(TOPICS.usage, "acme"), (TOPICS.usage, "beta")]
     assert msgspec.json.decode(outs[1].value or b"", type=UsageEvent) == event(2, tenant="beta")
 
@@ -69,13 +69,13 @@ def test_the_headers_of_a_record_tell_its_format() -> None:
     attributes = {"specversion": "1.0", "id": "7", "source": "s", "type": "x", "time": NOON.isoformat()}
     headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
     record = Fake(b'{"model": "gpt-4o"}', TOPICS.raw, headers=[*headers, ("content-type", b"application/json")])
-    (out,) = stage.apply(record, NOW)
+    (out,) = stage.apply([record], NOW)
     assert (out.topic, msgspec.json.decode(out.value or b"", type=UsageEvent).id) == (TOPICS.usage, "7")
 
 
 def test_headers_that_are_no_text_are_left_out() -> None:
     record = Fake(b"", headers=[("A", b"\xff"), ("B", b"text")])
-    assert headers_of(record) == {"b": "text"}
+    assert headers_of(record.headers) == {"b": "text"}
 
 
 def letters(outs: Iterable[Out]) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def test_what_is_rejected_goes_to_the_dead_letters_with_its_reason_and_position(
     stage = NormaliseStage(Decoder(), TOPICS, metrics)
     bad = {**msgspec.to_builtins(event(2)), "input_tokens": -1, "messages": [{"content": WORDS}]}
     record = Fake(orjson.dumps([msgspec.to_builtins(event(1)), bad], default=str), TOPICS.raw, 41, 3)
-    good, rejected = stage.apply(record, NOW)
+    good, rejected = stage.apply([record], NOW)
     assert (good.topic, rejected.topic, rejected.key) == (TOPICS.usage, TOPICS.dead_letters, TOPICS.raw)
     (letter,) = letters([rejected])
     place = {"reason": "negative_count", "topic": TOPICS.raw, "partition": 3, "offset": 41, "item": 1}
@@ -109,7 +109,7 @@ def test_what_is_rejected_goes_to_the_dead_letters_with_its_reason_and_position(
 )
 def test_a_dead_letter_carries_nobodys_words(value: Any) -> None:
     stages = (normaliser(), meter())
-    found = [letter for stage in stages for letter in letters(stage.apply(Fake(orjson.dumps(value)), NOW))]
+    found = [letter for stage in stages for letter in letters(stage.apply([Fake(orjson.dumps(value))], NOW))]
     assert len(found) == 2
     for letter in found:
         assert WORDS.encode() not in base64.b64decode(letter["record"])
@@ -119,7 +119,7 @@ def test_a_dead_letter_carries_nobodys_words(value: Any) -> None:
 @pytest.mark.parametrize("batch", [b'[%s,{"what": "%s"}]', b'%s\n{"what": "%s"}'])
 def test_a_dead_letter_of_a_batch_carries_its_own_item_alone(batch: bytes) -> None:
     bad = orjson.dumps({"id": "2", "time": "2026-11-22T12:00:00Z", "tenant": "acme", "steps": -1})
-    first, second = letters(normaliser().apply(Fake(batch % (bad, WORDS.encode())), NOW))
+    first, second = letters(normaliser().apply([Fake(batch % (bad, WORDS.encode()))], NOW))
     assert base64.b64decode(first["record"]) == bad
     assert base64.b64decode(second["record"]) == b'{"what":"[removed]"}'
     assert [letter["item"] for letter in (first, second)] == [0, 1]
@@ -127,22 +127,38 @@ def test_a_dead_letter_of_a_batch_carries_its_own_item_alone(batch: bytes) -> No
 
 @pytest.mark.parametrize("value", [b"[" * 5000, b'[{"a":' * 600 + b"1" + b"}]" * 600, b"[]", b"{}\n[", b"\xff\n\xfe"])
 def test_a_dead_letter_can_be_made_of_any_bytes(value: bytes) -> None:
-    assert letters(normaliser().apply(Fake(value), NOW))
+    assert letters(normaliser().apply([Fake(value)], NOW))
 
 
 def test_of_a_record_that_is_too_large_the_dead_letter_carries_nothing() -> None:
-    (letter,) = letters(normaliser(max_record_bytes=10).apply(Fake(b"x" * 11), NOW))
+    (letter,) = letters(normaliser(max_record_bytes=10).apply([Fake(b"x" * 11)], NOW))
     assert (letter["reason"], letter["record"], letter["size"], letter["truncated"]) == ("too_large", "", 11, True)
 
 
 def test_a_tombstone_is_rejected_and_breaks_nothing() -> None:
     for stage in (normaliser(), meter(), alerting()):
-        assert [letter["reason"] for letter in letters(stage.apply(Fake(None), NOW))] == ["undecodable"]
+        assert [letter["reason"] for letter in letters(stage.apply([Fake(None)], NOW))] == ["undecodable"]
+
+
+def test_a_record_that_breaks_the_stage_is_put_aside_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = alerting()
+    submit = stage.desk.submit
+
+    def breaking(alert: Any, now: float) -> Any:
+        if alert.id == "bad":
+            raise RuntimeError("a bug")
+        return submit(alert, now)
+
+    monkeypatch.setattr(stage.desk, "submit", breaking)
+    outs = list(stage.apply([anomaly(), anomaly(id="bad"), anomaly(id="loop-2", tenant="beta")], NOW))
+    (letter,) = letters(outs)
+    assert (letter["reason"], letter["detail"]) == ("failed", "RuntimeError")
+    assert [out.key for out in outs if out.topic == TOPICS.throttle] == [RUNAWAY, RUNAWAY.replace("acme", "beta")]
 
 
 def test_the_normaliser_has_no_state() -> None:
     stage = normaliser()
-    list(stage.apply(Fake(usage(event())), NOW))
+    list(stage.apply([Fake(usage(event()))], NOW))
     stage.restore({})
     assert (list(stage.tick(NOW)), list(stage.changes())) == ([], [])
 
@@ -165,7 +181,7 @@ def tool_call(number: int) -> UsageEvent:
 def test_usage_is_metered_and_a_loop_is_an_anomaly_keyed_by_tenant() -> None:
     metrics = Metrics()
     stage = meter(metrics)
-    outs = [out for n in range(12) for out in stage.apply(Fake(usage(tool_call(n)), offset=n), NOW + n)]
+    outs = [out for n in range(12) for out in stage.apply([Fake(usage(tool_call(n)), offset=n)], NOW + n)]
     anomalies = [out for out in outs if out.topic == TOPICS.anomalies]
     first = msgspec.json.decode(anomalies[0].value or b"", type=Anomaly)
     assert (anomalies[0].key, first.kind, first.state) == ("acme", "loop", "opened")
@@ -182,28 +198,28 @@ def test_usage_is_metered_and_a_loop_is_an_anomaly_keyed_by_tenant() -> None:
 
 def test_ticks_close_the_windows_of_silent_tenants() -> None:
     stage = meter()
-    assert not list(stage.apply(Fake(usage(event())), NOW))
+    assert not list(stage.apply([Fake(usage(event()))], NOW))
     assert {out.topic for out in stage.tick(NOW + 60)} == {TOPICS.rollups}
 
 
 def test_good_events_of_a_record_count_though_others_are_rejected() -> None:
     stage = meter()
     record = Fake(usage(event(1))[:-1] + b',{"id":"2"}]')
-    assert [letter["item"] for letter in letters(stage.apply(record, NOW))] == [1]
+    assert [letter["item"] for letter in letters(stage.apply([record], NOW))] == [1]
     assert by_topic(stage.tick(NOW + 60))[TOPICS.rollups][0]["events"] == 1
 
 
 def test_what_a_meter_stage_remembers_survives_a_restart() -> None:
     stage = meter()
     for n in range(5):
-        list(stage.apply(Fake(usage(tool_call(n))), NOW + n))
+        list(stage.apply([Fake(usage(tool_call(n)))], NOW + n))
     parts = {name: part for name, part in stage.changes() if part is not None}
     again = meter()
     again.restore(parts)
     rest = [Fake(usage(tool_call(n))) for n in range(3, 12)]
-    expected = [out for record in rest for out in stage.apply(record, NOW + 9)]
+    expected = [out for record in rest for out in stage.apply([record], NOW + 9)]
     assert expected
-    assert [out for record in rest for out in again.apply(record, NOW + 9)] == expected
+    assert [out for record in rest for out in again.apply([record], NOW + 9)] == expected
 
 
 def alerting(metrics: Metrics | None = None) -> AlertStage:
@@ -244,7 +260,7 @@ def ack(command: str) -> Fake:
 def test_a_loop_is_a_command_for_its_scope_and_then_an_incident() -> None:
     metrics = Metrics()
     stage = alerting(metrics)
-    throttle, incident = stage.apply(anomaly(), NOW)
+    throttle, incident = stage.apply([anomaly()], NOW)
     assert (throttle.topic, throttle.key) == (TOPICS.throttle, RUNAWAY)
     command = msgspec.json.decode(throttle.value or b"", type=Command)
     assert (command.scope.key(), command.action, command.mode, command.generation) == (RUNAWAY, "pause", "enforce", 1)
@@ -257,22 +273,22 @@ def test_a_loop_is_a_command_for_its_scope_and_then_an_incident() -> None:
 
 def test_the_same_anomaly_again_is_no_second_command() -> None:
     stage = alerting()
-    list(stage.apply(anomaly(), NOW))
-    assert TOPICS.throttle not in by_topic(stage.apply(anomaly(), NOW + 1))
+    list(stage.apply([anomaly()], NOW))
+    assert TOPICS.throttle not in by_topic(stage.apply([anomaly()], NOW + 1))
 
 
 def test_the_word_of_a_gateway_is_noted_in_the_incident() -> None:
     stage = alerting()
-    throttle, _ = stage.apply(anomaly(), NOW)
+    throttle, _ = stage.apply([anomaly()], NOW)
     command = msgspec.json.decode(throttle.value or b"", type=Command)
-    assert list(stage.apply(ack(command.id), NOW + 1)) == []
+    assert list(stage.apply([ack(command.id)], NOW + 1)) == []
     (incident,) = by_topic(stage.tick(NOW + 1))[TOPICS.alerts]
     assert incident["notes"][-1] == "gateway edge-1: applied at 12:00:01 UTC"
 
 
 def test_the_word_on_a_command_that_nobody_knows_changes_nothing() -> None:
     stage = alerting()
-    assert list(stage.apply(ack("unknown"), NOW)) == []
+    assert list(stage.apply([ack("unknown")], NOW)) == []
     assert list(stage.tick(NOW)) == []
 
 
@@ -291,7 +307,7 @@ def test_the_word_on_a_command_that_nobody_knows_changes_nothing() -> None:
 def test_garbage_goes_to_the_dead_letters(topic: str, value: bytes, reason: str) -> None:
     metrics = Metrics()
     stage = alerting(metrics)
-    (letter,) = letters(stage.apply(Fake(value, topic, 9), NOW))
+    (letter,) = letters(stage.apply([Fake(value, topic, 9)], NOW))
     found = (letter["topic"], letter["offset"], letter["reason"].replace("missing_id", "missing_field"))
     assert found == (topic, 9, reason)
     assert sample(metrics, "tidegate_rejected_total", reason=letter["reason"]) == 1
@@ -299,7 +315,7 @@ def test_garbage_goes_to_the_dead_letters(topic: str, value: bytes, reason: str)
 
 def test_an_unknown_word_is_not_repeated_in_the_dead_letter() -> None:
     value = orjson.loads(ack("c").value or b"") | {"state": WORDS}
-    (letter,) = letters(alerting().apply(Fake(orjson.dumps(value), TOPICS.acks), NOW))
+    (letter,) = letters(alerting().apply([Fake(orjson.dumps(value), TOPICS.acks)], NOW))
     assert letter["reason"] == "wrong_type"
     assert WORDS not in letter["detail"]
 
@@ -307,8 +323,8 @@ def test_an_unknown_word_is_not_repeated_in_the_dead_letter() -> None:
 def test_when_the_loop_is_over_the_command_is_released_and_later_buried() -> None:
     metrics = Metrics()
     stage = alerting(metrics)
-    list(stage.apply(anomaly(), NOW))
-    list(stage.apply(anomaly("closed", 5), NOW + 5))
+    list(stage.apply([anomaly()], NOW))
+    list(stage.apply([anomaly("closed", 5)], NOW + 5))
     assert TOPICS.throttle not in by_topic(stage.tick(NOW + 9))
     assert sample(metrics, "tidegate_commands_live") == 1
     (release,) = by_topic(stage.tick(NOW + 10))[TOPICS.throttle]
@@ -319,8 +335,8 @@ def test_when_the_loop_is_over_the_command_is_released_and_later_buried() -> Non
 
 def test_incidents_and_commands_survive_a_restart() -> None:
     stage = alerting()
-    list(stage.apply(anomaly(), NOW))
-    list(stage.apply(anomaly(id="loop-2", tenant="beta"), NOW + 1))
+    list(stage.apply([anomaly()], NOW))
+    list(stage.apply([anomaly(id="loop-2", tenant="beta")], NOW + 1))
     parts = {name: part for name, part in stage.changes() if part is not None}
     again = alerting()
     again.restore(parts)
@@ -329,16 +345,16 @@ def test_incidents_and_commands_survive_a_restart() -> None:
     pending = list(stage.desk.dispatcher.pending(NOW + 2))
     assert len(pending) == 2
     assert list(again.desk.dispatcher.pending(NOW + 2)) == pending
-    assert list(again.apply(anomaly("closed", 5), NOW + 5)) == list(stage.apply(anomaly("closed", 5), NOW + 5))
+    assert list(again.apply([anomaly("closed", 5)], NOW + 5)) == list(stage.apply([anomaly("closed", 5)], NOW + 5))
     assert list(again.tick(NOW + 30)) == list(stage.tick(NOW + 30))
 
 
 def test_only_what_changed_is_written_down_and_what_is_gone_is_dropped() -> None:
     stage = alerting()
-    (throttle, incident) = stage.apply(anomaly(), NOW)
+    (throttle, incident) = stage.apply([anomaly()], NOW)
     assert {name for name, _ in stage.changes()} == {f"incident/{incident.key}", f"command/{throttle.key}"}
     assert list(stage.changes()) == []
-    list(stage.apply(anomaly("closed", 5), NOW + 5))
+    list(stage.apply([anomaly("closed", 5)], NOW + 5))
     list(stage.tick(NOW + 20))
     list(stage.changes())
     list(stage.tick(NOW + 400))

@@ -1,0 +1,45 @@
+"""When a runner's next checkpoint is due: at once for what somebody waits for, else so rarely that it costs little."""
+
+from streamer.kafka.stage import LATER
+
+# The share of its time that a runner spends on checkpoints that nobody waits for is one to so many.
+_REST, _SHORT_REST = 10, 2
+
+
+class Pace:
+    """Pure: it is told the time, in seconds of any clock that does not jump.
+
+    >>> pace = Pace(1.0, now=0.0)
+    >>> pace.due
+    1.0
+    >>> pace.ask(0.05, 0.2)
+    >>> pace.due
+    0.25
+    >>> pace.begun()
+    >>> pace.ran(0.25, 0.45)
+    >>> pace.due
+    2.45
+    """
+
+    def __init__(self, every: float, now: float) -> None:
+        self._every, self._ended, self._took = every, now, 0.0
+        self._asked = LATER
+
+    @property
+    def due(self) -> float:
+        """When the next checkpoint is due."""
+        return min(self._asked, self._ended + max(self._every, _REST * self._took))
+
+    def ask(self, within: float, now: float) -> None:
+        """Something waits that is to be committed `within` so many seconds."""
+        if within < LATER:
+            rest = _SHORT_REST * self._took if within > 0 else 0.0
+            self._asked = min(self._asked, max(now + within, self._ended + rest))
+
+    def begun(self) -> None:
+        """Take note that what was asked for is under way; what comes now belongs to the next checkpoint."""
+        self._asked = LATER
+
+    def ran(self, began: float, ended: float) -> None:
+        """Take note of a checkpoint."""
+        self._ended, self._took = ended, ended - began

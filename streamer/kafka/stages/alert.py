@@ -1,0 +1,79 @@
+"""Anomalies into incidents and throttle commands."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from alerts.desk import AlertDesk
+from alerts.throttle.command import Ack
+from alerts.throttle.ledger import Change
+from streamer.events.rejected import Rejected, rejected_by
+from streamer.kafka.stage import AT_ONCE, Out, Record
+from streamer.kafka.stages.each import Aside, Each
+from streamer.kafka.topics import Topics
+from streamer.records import Anomaly
+from streamer.web.metrics import Metrics
+from streamer.wiring import alert_of
+
+_encode = msgspec.json.encode
+
+
+class AlertStage:
+    """Anomalies of all tenants into incidents and throttle commands; there is one partition of them."""
+
+    def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics) -> None:
+        self.desk, self._topics, self._metrics = desk, topics, metrics
+        self._aside = Aside(topics.dead_letters, metrics)
+        self._each = Each(self._told, self._aside)
+
+    def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
+        """Take in anomalies, or gateways' words on commands."""
+        return self._each(records, now)
+
+    def tick(self, now: float) -> Iterator[Out]:
+        """Release and renew commands, and forget what is long over."""
+        yield from self._outs(self.desk.tick(now))
+        self._metrics.incidents_open.set(len(self.desk.dispatcher.open_incidents()))
+        self._metrics.commands_live.set(len(self.desk.ledger.live()))
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the incidents and commands that changed."""
+        for name, state in self.desk.dispatcher.changes():
+            yield f"incident/{name}", state
+        for key, state in self.desk.ledger.changes():
+            yield f"command/{key}", state
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Take up the incidents and commands."""
+        self.desk.dispatcher.restore(_section(parts, "incident/"))
+        self.desk.ledger.restore(_section(parts, "command/"))
+
+    def _told(self, record: Record, now: float) -> Iterator[Out]:
+        try:
+            yield from self._taken(record, now)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            broken = isinstance(error, UnicodeDecodeError)
+            rejected = Rejected("undecodable", "not UTF-8") if broken else rejected_by(error)
+            yield self._aside.rejected(record, rejected, now)
+
+    def _taken(self, record: Record, now: float) -> Iterator[Out]:
+        value = record.value or b""
+        if record.topic == self._topics.acks:
+            ack = msgspec.json.decode(value, type=Ack)
+            self.desk.acknowledged(ack.command, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC")
+            return
+        yield from self._outs(self.desk.submit(alert_of(msgspec.json.decode(value, type=Anomaly)), now))
+
+    def _outs(self, changes: Iterable[Change]) -> Iterator[Out]:
+        """Commands first: a gateway waits for them, people read at leisure."""
+        for change in changes:
+            if change.command:
+                self._metrics.commands.labels(change.command.action, change.command.mode).inc()
+            value = _encode(change.command) if change.command else None
+            yield Out(self._topics.throttle, change.key, value, within=AT_ONCE)
+        for name, incident in self.desk.dispatcher.news():
+            yield Out(self._topics.alerts, name, _encode(incident) if incident else None, within=AT_ONCE)
+
+
+def _section(parts: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
+    return {key.removeprefix(prefix): state for key, state in parts.items() if key.startswith(prefix)}

@@ -1,0 +1,83 @@
+"""Usage into rollups and anomalies."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from streamer.events.decoder import Decoder
+from streamer.events.usage import UsageEvent
+from streamer.kafka.stage import AT_ONCE, Out, Record
+from streamer.kafka.stages.each import Aside
+from streamer.kafka.topics import Topics
+from streamer.pipeline import Output, Pipeline
+from streamer.records import Anomaly, Rollup
+from streamer.web.metrics import Metrics
+
+_encode = msgspec.json.encode
+log = structlog.get_logger()
+
+
+class MeterStage:
+    """Usage events of one partition through the Pipeline.
+
+    Rollups stay in their source's partition: all of a tenant's are in one, in order, without hashing each series.
+    """
+
+    def __init__(self, decoder: Decoder, pipeline: Pipeline, topics: Topics, metrics: Metrics, partition: int) -> None:
+        self._decoder, self._pipeline, self._topics, self._metrics = decoder, pipeline, topics, metrics
+        self._partition = partition
+        self._aside = Aside(topics.dead_letters, metrics)
+        self._counted = self._pipeline.counts()
+
+    def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
+        """Count the events of some records, all together: one by one costs twice the time."""
+        events: list[UsageEvent] = []
+        for place, item in self._decoder.decode_run(records, now):
+            if isinstance(item, UsageEvent):
+                events.append(item)
+            else:
+                yield self._aside.rejected(records[place], item, now)
+        output = self._pipeline.submit(events, now)
+        for event, error in output.failed:
+            yield self._aside.failed(self._record_of(event, records, now), error, now)
+        yield from self._outs(output)
+        self._warn()
+
+    def tick(self, now: float) -> Iterator[Out]:
+        """Close the windows of tenants that fell silent."""
+        yield from self._outs(self._pipeline.tick(now))
+        counts = self._pipeline.counts()
+        for name, count in (counts - self._counted).items():
+            self._metrics.events.labels(name).inc(count)
+        self._counted = counts
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the tenants that changed."""
+        return self._pipeline.changes()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Take up the tenants."""
+        self._pipeline.restore(parts)
+
+    def _warn(self) -> None:
+        """Say once what the metrics count from then on."""
+        for name in self._pipeline.unpriced():
+            log.warning("no price: counted at 0 dollars, and as unpriced", what=name)
+        for tenant in self._pipeline.crowded():
+            log.warning("beyond its bounds: sessions are counted as `other`, or ids forgotten early", tenant=tenant)
+
+    def _record_of(self, event: UsageEvent, records: Sequence[Record], now: float) -> Record:
+        return next(records[place] for place, item in self._decoder.decode_run(records, now) if item == event)
+
+    def _outs(self, output: Output) -> Iterator[Out]:
+        yield from map(self._anomaly, output.anomalies)
+        yield from map(self._rollup, output.rollups)
+
+    def _anomaly(self, anomaly: Anomaly) -> Out:
+        if anomaly.state == "opened":
+            self._metrics.anomalies.labels(anomaly.kind).inc()
+        return Out(self._topics.anomalies, anomaly.tenant, _encode(anomaly), within=AT_ONCE)
+
+    def _rollup(self, rollup: Rollup) -> Out:
+        return Out(self._topics.rollups, rollup.series, _encode(rollup), self._partition)

@@ -1,0 +1,95 @@
+"""A transaction holds all of a checkpoint or nothing, and whoever was replaced hears of it."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError, ProducerFenced
+from faust.types import TP
+
+from streamer.kafka.journal import Entry, StaleOwner, TransactionJournal
+from streamer.kafka.stage import Out
+from tests.streamer.kafka.fakes import LOG, USAGE, FakeProducer
+
+ENTRY = Entry([Out("out", "a", b"1")], [(b"0:0:a", b"1")], (b"0:head", b"h"), {USAGE: 7})
+
+
+class Transactional(FakeProducer):
+    """A producer with transactions; `fenced` once another one has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets: dict[Any, Any] = {}
+        self.fenced = False
+        self._txn_manager = self
+
+    def wait_for_transaction_end(self) -> None:
+        """There is nothing to wait for."""
+
+    async def start(self) -> None:
+        self.journal.append("start")
+
+    async def stop(self) -> None:
+        self.journal.append("stop")
+
+    async def begin_transaction(self) -> None:
+        self.journal.append("begin")
+
+    async def send_offsets_to_transaction(self, offsets: dict[Any, Any], group: str) -> None:
+        self.journal.append(f"offsets of {group}")
+        self.offsets = offsets
+
+    async def commit_transaction(self) -> None:
+        if self.fenced:
+            raise ProducerFenced
+        self.journal.append("commit")
+
+
+async def opened(producer: Transactional, changelog: TP | None = TP(LOG, 0)) -> TransactionJournal:  # noqa: B008
+    journal = TransactionJournal(lambda: cast(Any, producer), "group", changelog)
+    await journal.open()
+    return journal
+
+
+async def test_outputs_parts_head_and_offsets_are_one_transaction() -> None:
+    producer = Transactional()
+    journal = await opened(producer)
+    await journal.write(ENTRY)
+    inside = ["offsets of group", f"{LOG} 0:0:a", f"{LOG} 0:head", "out a"]
+    assert producer.journal == ["start", "begin", *inside, "commit"]
+    assert [offset.offset for offset in producer.offsets.values()] == [7]
+
+
+async def test_without_a_changelog_there_are_outputs_and_offsets() -> None:
+    producer = Transactional()
+    journal = await opened(producer, None)
+    await journal.write(ENTRY._replace(parts=(), head=None))
+    assert producer.journal == ["start", "begin", "offsets of group", "out a", "commit"]
+
+
+async def test_whoever_is_fenced_is_a_stale_owner() -> None:
+    producer = Transactional()
+    journal = await opened(producer)
+    producer.fenced = True
+    with pytest.raises(StaleOwner, match="ProducerFenced"):
+        await journal.write(ENTRY)
+
+
+async def test_a_transaction_with_a_record_that_was_refused_is_not_committed() -> None:
+    producer = Transactional()
+    journal = await opened(producer)
+    refused: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    refused.set_exception(KafkaTimeoutError())
+    producer.answer = lambda topic, _: refused if topic == "out" else None
+    with pytest.raises(StaleOwner):
+        await journal.write(ENTRY)
+    assert "commit" not in producer.journal
+
+
+async def test_what_was_let_go_writes_nothing_more() -> None:
+    producer = Transactional()
+    journal = await opened(producer)
+    await journal.close()
+    with pytest.raises(StaleOwner):
+        await journal.write(ENTRY)
+    assert producer.journal == ["start", "stop"]
