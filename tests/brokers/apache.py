@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
@@ -29,6 +29,8 @@ START_SCRIPT = "/tmp/start.sh"  # noqa: S108 - inside the container
 POM = Path(__file__).with_name("pom.xml")
 SETTINGS = Path(__file__).with_name("kraft.properties.in")
 BUILD = Path(__file__).parents[2] / "build"
+# One for each worker that the fault suite runs at a time.
+LINES = 5
 JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=INFO"]
 
 
@@ -51,10 +53,19 @@ class ForeignKafka:
     description: str
 
 
+class Place(NamedTuple):
+    """A listener of the broker's that tells its clients to come by another address, where a proxy is to listen."""
+
+    client: str
+    broker: str
+
+
+@dataclass
 class JarsKafka(BrokerProcess):
-    """An Apache Kafka in a JVM of ours: it keeps its port and its data over stop or kill and start."""
+    """An Apache Kafka in a JVM of ours: it keeps its ports and its data over stop or kill and start."""
 
     description: str = "jars"
+    lines: Sequence[Place] = ()
 
 
 @contextmanager
@@ -128,14 +139,30 @@ def _settings(host: str, port: int, controller: int, data: str) -> str:
     return Template(SETTINGS.read_text()).substitute(host=host, port=port, controller=controller, data=data)
 
 
+def _with_lines(settings: str, lines: Sequence[Place]) -> str:
+    """Add a listener for each line to the settings of a broker that has a listener of its own."""
+    names = [f"LINE{number}" for number in range(len(lines))]
+    (own,) = re.findall(r"^listeners=(PLAINTEXT://[^,]+)", settings, re.MULTILINE)
+    added = {
+        "listeners": [f"{name}://{line.broker}" for name, line in zip(names, lines, strict=True)],
+        "listener.security.protocol.map": [f"{name}:PLAINTEXT" for name in names],
+    }
+    for key, values in added.items():
+        settings = re.sub(rf"^({re.escape(key)}=.*)$", rf"\1,{','.join(values)}", settings, flags=re.MULTILINE)
+    clients = [f"{name}://{line.client}" for name, line in zip(names, lines, strict=True)]
+    return f"{settings}\nadvertised.listeners={','.join([own, *clients])}\n"
+
+
 def _from_jars(stack: ExitStack, work_dir: Path) -> JarsKafka:
     java = [_tool("java"), *JVM, "-cp", f"{_jars()}/*"]
     port = free_port()
     settings = work_dir / "server.properties"
-    settings.write_text(_settings("127.0.0.1", port, free_port(), str(work_dir / "data")))
+    lines = [Place(f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for _ in range(LINES)]
+    whole = _settings("127.0.0.1", port, free_port(), str(work_dir / "data"))
+    settings.write_text(_with_lines(whole, lines))
     _run([*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)])
     command = [*java, "kafka.Kafka", str(settings)]
-    kafka = JarsKafka(command, f"127.0.0.1:{port}", work_dir / "kafka.log", patience=60, grace=20)
+    kafka = JarsKafka(command, f"127.0.0.1:{port}", work_dir / "kafka.log", patience=60, grace=20, lines=lines)
     try:
         return stack.enter_context(kafka)
     except BrokerFailed as failure:

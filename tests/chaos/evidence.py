@@ -1,0 +1,103 @@
+"""What the deployment wrote, as a reader sees it that takes no record of a transaction that was not committed."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from streamer.kafka.topics import Topics
+from tests.chaos.totals import Totals
+from tests.chaos.usage import TENANTS, Known
+
+# Windows of 2 s close within 3 s of silence, and rollups of all tenants come in the meantime.
+_QUIET = 3.5
+# What does not come within this is not coming: a transaction that nobody ends is over much sooner.
+_SILENCE = 30.0
+_PATIENCE = 150.0
+
+
+class Evidence:
+    """The rollups, each counted once, and the anomalies; with what must not be among them.
+
+    `contradictions` are rollups that were written twice and not alike; `repeats` are those that were, alike.
+    """
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._rollups: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.contradictions: list[tuple[Any, ...]] = []
+        self.repeats = 0
+        self.ids: dict[Known, set[str]] = {}
+        self.openings: Counter[str] = Counter()
+        self._last = time.monotonic()
+        self._written: list[float] = []
+        self.delay = 0.0
+
+    def read(self, bootstrap: str, complete: Callable[["Evidence"], bool]) -> None:
+        """Read from the start until it is `complete` and nothing comes any more, or hope is lost."""
+        asyncio.run(self._read(bootstrap, complete))
+
+    async def _read(self, bootstrap: str, complete: Callable[["Evidence"], bool]) -> None:
+        consumer = AIOKafkaConsumer(
+            self._topics.rollups,
+            self._topics.anomalies,
+            bootstrap_servers=bootstrap,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        self._last = time.monotonic()
+        end = self._last + _PATIENCE
+        async with consumer:
+            while time.monotonic() < end and not self._quiet_for(_SILENCE):
+                if self._quiet_for(_QUIET) and complete(self):
+                    return
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    for record in batch:
+                        self._take(record)
+
+    @property
+    def totals(self) -> Totals:
+        """The sum of all rollups."""
+        totals = Totals()
+        for rollup in self._rollups.values():
+            totals.metered(rollup)
+        return totals
+
+    def pauses(self, longest: int) -> list[float]:
+        """Give the longest times, in seconds, in which no rollup was written."""
+        moments = sorted(self._written)
+        return sorted((b - a for a, b in pairwise(moments)), reverse=True)[:longest]
+
+    def _quiet_for(self, seconds: float) -> bool:
+        return time.monotonic() - self._last > seconds
+
+    def _take(self, record: ConsumerRecord) -> None:
+        self._last = time.monotonic()
+        found = msgspec.json.decode(record.value)
+        if record.topic == self._topics.rollups:
+            self._take_rollup(found, record.timestamp / 1000)
+        else:
+            self._take_anomaly(found)
+
+    def _take_rollup(self, rollup: dict[str, Any], written: float) -> None:
+        key = (rollup["series"], rollup["start"], rollup["part"])
+        if (earlier := self._rollups.get(key)) is not None:
+            self.repeats += 1
+            if earlier != rollup:
+                self.contradictions.append(key)
+        self._rollups[key] = rollup
+        self._written.append(written)
+        # Others tell of windows that were over when their usage was sent.
+        if rollup["tenant"] in TENANTS and not rollup["late"]:
+            self.delay = max(self.delay, written - datetime.fromisoformat(rollup["end"]).timestamp())
+
+    def _take_anomaly(self, anomaly: dict[str, Any]) -> None:
+        known = Known(anomaly["tenant"], anomaly["kind"], anomaly["series"])
+        self.ids.setdefault(known, set()).add(anomaly["id"])
+        self.openings[anomaly["id"]] += anomaly["state"] == "opened"
