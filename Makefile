@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast check bench format lock schemas clean
+.PHONY: install demo test test-fast chaos check bench format lock schemas clean
 
 install: $(STAMP)
 
@@ -25,14 +27,24 @@ test: check
 test-fast: install
 	$(BIN)/python -m pytest -m "not integration" $(ARGS)
 
+# The fault suite in its long form; `make test` runs a short one. ARGS="-k 3" takes three workers only.
+chaos: install
+	TIDEGATE_TEST_CHAOS_LONG=1 $(BIN)/python -m pytest tests/chaos -rP --show-capture=stdout $(ARGS)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: install
-	$(BIN)/python -m benchmarks.pipeline
+# The programs that Tidegate is compared with live in an environment of their own.
+bench: install $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks
+
+$(BENCH_STAMP): requirements-bench.lock
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $(BENCH_STAMP)
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -43,9 +55,10 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock:
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) --group pyproject.toml:bench -o requirements-bench.lock
 
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

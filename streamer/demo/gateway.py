@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from alerts.throttle.command import Ack, Command, CommandScope
 from alerts.throttle.gateway import GatewayState
 from streamer.clock import utc, wall
 from streamer.config import KafkaConfig
-from streamer.kafka.connection import aiokafka_settings
+from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.topics import Topics
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ class Gateway:
     async def run(self) -> None:
         """Obey until cancelled."""
         settings = aiokafka_settings(self._kafka)
-        consumer = AIOKafkaConsumer(self._topics.throttle, **settings, auto_offset_reset="earliest")
+        consumer = consumer_of(self._kafka, self._topics.throttle, auto_offset_reset="earliest")
         async with consumer, AIOKafkaProducer(**settings) as producer:
             async for record in consumer:
                 await self._obey(record, producer)

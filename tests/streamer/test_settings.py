@@ -195,4 +195,4 @@ def test_mistakes_never_repeat_a_value(path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_nothing_changes_after_the_start() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load(None).windows.size_seconds = 5  # type: ignore[misc]
+        load(None).windows.size_seconds = 5

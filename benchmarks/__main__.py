@@ -1,0 +1,25 @@
+"""All benchmarks in order, on one broker: `make bench`. The figures go to build/bench.json."""
+
+import json
+import subprocess
+import sys
+
+from benchmarks import latency, live, pipeline, processes, recovery, results, workers
+
+
+def main() -> None:
+    """Run all; about ten minutes."""
+    results.PATH.unlink(missing_ok=True)
+    pipeline.main()
+    # In a process of its own: what others have left in memory would count.
+    subprocess.run([sys.executable, "-m", "benchmarks.memory"], check=True, cwd=processes.ROOT)
+    with processes.broker() as kafka:
+        live.measure(kafka.bootstrap)
+        workers.measure(kafka.bootstrap)
+        latency.measure(kafka.bootstrap, latency.half_load())
+        recovery.measure(kafka.bootstrap)
+    print(json.dumps(results.kept(), indent=2))
+
+
+if __name__ == "__main__":
+    main()
