@@ -17,7 +17,7 @@ from streamer.windows.entity import Entity
 
 
 class _Written(msgspec.Struct, array_like=True):
-    """One session: when it was last used (a count), femtodollars, the times of `_Session`, series, last calls."""
+    """One session: when it last made a call (a count), femtodollars, the times of `_Session`, series, last calls."""
 
     session: str
     turn: int
@@ -63,23 +63,12 @@ class LoopJudge:
     def on_event(self, event: UsageEvent, usd: int, at: float) -> None:
         """Take in an event of a session (`usd` in femtodollars); opens or updates a case at the call that proves it."""
         name = event.session
-        calls = event.tool and event.tool_args_hash
         session = self._sessions.get(name)
-        if session is None:
-            if not (calls and self._config.enabled):
-                return
-            session = self._enter(name, at)
-        self._turn += 1
-        session.turn = self._turn
-        self._sessions.move_to_end(name)
-        self._changed.add(name)
-        spent = session.spent
-        session.spent = spent + usd
-        if calls:
-            identity = xxh3_64_intdigest(f"{event.tool}\x00{event.tool_args_hash}".encode())
-            finding = session.detector.observe(identity, at, spent)
-            if finding:
-                self._prove(session, event, finding, at)
+        if event.tool and event.tool_args_hash and self._config.enabled:
+            self._called(session or self._enter(name, at), event, usd, at)
+        elif session is not None:
+            session.spent += usd
+            self._changed.add(name)
 
     def on_time(self, at: float) -> None:
         """Close the cases of sessions that have been quiet until `at`, the tenant's event time."""
@@ -110,6 +99,19 @@ class LoopJudge:
             session.detector.restore(written.calls)
             if session.series:
                 self.looping[written.session] = session
+
+    def _called(self, session: _Session, event: UsageEvent, usd: int, at: float) -> None:
+        name = event.session
+        self._turn += 1
+        session.turn = self._turn
+        self._sessions.move_to_end(name)
+        self._changed.add(name)
+        spent = session.spent
+        session.spent = spent + usd
+        identity = xxh3_64_intdigest(f"{event.tool}\x00{event.tool_args_hash}".encode())
+        finding = session.detector.observe(identity, at, spent)
+        if finding:
+            self._prove(session, event, finding, at)
 
     def _written(self, name: str, s: _Session) -> bytes:
         return msgspec.msgpack.encode(
