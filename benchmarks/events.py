@@ -16,8 +16,8 @@ from streamer.demo.profiles import PROFILES, TenantProfile
 from streamer.demo.traffic import Traffic, rfc3339
 
 TENANTS = 400
-# Of event time. A worker that keeps up with live traffic sees windows as full as these.
-EVENTS_PER_SECOND = 2_000
+# Of event time: less than a worker is to carry, for at that load windows are fuller than these.
+EVENTS_PER_SECOND = 5_000
 # Before the first span sessions only begin, so the traffic is played that long before it is used.
 _WARM_UP = 90.0
 # With dollars a million tokens, in and out.

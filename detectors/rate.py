@@ -69,6 +69,15 @@ class RateBaseline:
         self.seen += 1
         self._aim()
 
+    def learn_silence(self, windows: int) -> None:
+        """Learn so many windows in a row in which there was nothing."""
+        for _ in range(windows):
+            self._mean.update(0.0)
+            self._variance.update(0.0)
+        self.seen += windows
+        if windows:
+            self._aim()
+
     def snapshot(self) -> bytes:
         """Write the whole state down."""
         mean, variance = self._mean._ewmean.__getstate__(), self._variance._ewvar.__getstate__()

@@ -124,11 +124,11 @@ class TenantMeter:
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""
-        windows = [self._windows[start].written() for start in sorted(self._windows)]
-        core = _Core(
-            self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot(), self._budgets.snapshot()
-        )
-        yield f"{CORE}/{self._tenant}", msgspec.msgpack.encode(core)
+        try:
+            core = msgspec.msgpack.encode(self._core(as_text=False))
+        except OverflowError:  # more than 64 bits: thousands of dollars in a window
+            core = msgspec.msgpack.encode(self._core(as_text=True))
+        yield f"{CORE}/{self._tenant}", core
         yield from _named(RATES, self._tenant, self._rates.changes())
         yield from _named(LOOPS, self._tenant, self._loops.changes())
         seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
@@ -150,6 +150,12 @@ class TenantMeter:
             self._windows[start].read(cells)
         chunks = ((name.split("."), ids) for name, ids in parts.get(SEEN, {}).items())
         self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks})
+
+    def _core(self, as_text: bool) -> _Core:
+        windows = [self._windows[start].written(as_text) for start in sorted(self._windows)]
+        return _Core(
+            self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot(), self._budgets.snapshot()
+        )
 
     def _open(self, at: float) -> OpenWindow:
         start = self._window.start(at)

@@ -170,10 +170,9 @@ class RateJudge:
         self._changed.add(entity)
 
     def _learn_gap(self, rates: _Rates, window: Window) -> None:
-        missed = round((window.start - rates.last) / self._size) - 1
-        for _ in range(min(missed, _LONGEST_GAP)):
-            for baseline in rates.baselines.values():
-                baseline.learn_one(0.0)
+        missed = min(round((window.start - rates.last) / self._size) - 1, _LONGEST_GAP)
+        for baseline in rates.baselines.values() if missed > 0 else ():
+            baseline.learn_silence(missed)
 
     def _forget_oldest(self, window: Window) -> None:
         entity, _ = self._rates.popitem(last=False)

@@ -3,7 +3,7 @@
 from streamer.kafka.stage import LATER
 
 # The share of its time that a runner spends on checkpoints that nobody waits for is one to so many.
-_REST, _SHORT_REST = 10, 2
+_REST, _SHORT_REST = 20, 2
 
 
 class Pace:
@@ -16,7 +16,7 @@ class Pace:
     >>> pace.due
     0.25
     >>> pace.begun()
-    >>> pace.ran(0.25, 0.45)
+    >>> pace.ran(0.1, ended=0.45)
     >>> pace.due
     2.45
     """
@@ -40,6 +40,6 @@ class Pace:
         """Take note that what was asked for is under way; what comes now belongs to the next checkpoint."""
         self._asked = LATER
 
-    def ran(self, began: float, ended: float) -> None:
-        """Take note of a checkpoint."""
-        self._ended, self._took = ended, ended - began
+    def ran(self, work: float, ended: float) -> None:
+        """Take note of a checkpoint that kept the runner busy for `work` seconds; waiting for the broker is none."""
+        self._ended, self._took = ended, work

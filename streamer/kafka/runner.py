@@ -109,15 +109,18 @@ class Runner:
         After one that failed there is no other: the changes that it took from the stage would be missing in it.
         """
         async with self._saving:
-            began = _now()
+            work = 0.0
             self._pace.begun()
             if self._torn or self._broken:
                 raise StaleOwner("an earlier checkpoint failed half-way" if self._torn else "the stage failed")
             if await self.journal.ready():
+                began = _now()
                 entry = self._entry()
+                # What was taken down has to be packed and sent, too.
+                work = 2 * (_now() - began)
                 if entry.outs or entry.parts or entry.positions != self._written:
                     await self._write(entry)
-            self._pace.ran(began, _now())
+            self._pace.ran(work, _now())
 
     async def close(self) -> None:
         """Let go; whoever waits for room goes on."""

@@ -22,7 +22,8 @@ from streamer.kafka.connection import consumer_of
 log = structlog.get_logger()
 # Short, because a seek has to wait for a fetch under way, and the embedded broker answers only when it is over.
 _FETCH_SECONDS = 0.25
-_MOST_RECORDS = 2000
+# A run is applied in one go, and a commit that somebody waits for waits for it.
+_MOST_RECORDS = 1000
 # A look-up that fails while the group assigns leaves it without topics, and only the next one makes up for it. It also
 # finds topics that were made anew or were given partitions.
 _LOOK_UP_MS = 5000

@@ -141,7 +141,7 @@ class Worker:
 
 def start(config: Config) -> int:
     """Make sure of the topics, then run a worker until it is told to stop; gives the exit status."""
-    # Hardly anything here is in a cycle, and looking for cycles among a hundred thousand series costs a tenth of all time.
+    # Hardly anything here is in a cycle, and looking for cycles among so many objects costs a tenth of all time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     topics = Topics.named(config.kafka.topic_prefix)

@@ -83,10 +83,10 @@ class OpenWindow:
             sessions.pop("", None)
             yield owner, sessions
 
-    def written(self) -> WrittenWindow:
+    def written(self, as_text: bool) -> WrittenWindow:
         """Write the window down."""
         branches = [
-            (head, [(session, totals.written()) for session, totals in branch.sessions.items()])
+            (head, [(session, totals.written(as_text)) for session, totals in branch.sessions.items()])
             for head, branch in self._branches.items()
         ]
         return self.start, self.end, branches

@@ -1,5 +1,6 @@
 """Totals of one entity in one window: counts, and femtodollars by the six kinds of cost."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from streamer.events.usage import UsageEvent
@@ -25,9 +26,8 @@ COUNTS = (
 )
 # The counts, in the order of their names above.
 Counted = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
-# As text where a number is too large to be packed.
-Written = tuple[tuple[int | str, ...], dict[CostKind, int | str]]
-_PACKABLE = 2**63
+# As text where numbers are too large to be packed.
+Written = tuple[Sequence[int | str], Mapping[CostKind, int | str]]
 
 
 class Amounts(Protocol):
@@ -163,11 +163,11 @@ class Totals:
             self.unpriced,
         )
 
-    def written(self) -> Written:
+    def written(self, as_text: bool = False) -> Written:
         """Write the totals down."""
-        by_kind = {kind: _packable(femto) for kind, femto in self.usd_by_kind.items()}
-        counts = self.counts()
-        return counts if max(counts) < _PACKABLE else tuple(map(_packable, counts)), by_kind
+        if as_text:
+            return [str(count) for count in self.counts()], {kind: str(n) for kind, n in self.usd_by_kind.items()}
+        return self.counts(), self.usd_by_kind
 
     def read(self, written: Written) -> None:
         """Take up what `written` gave, the gauges too."""
@@ -182,7 +182,3 @@ class Totals:
         return isinstance(other, Totals) and self.written() == other.written()
 
     __hash__ = None  # type: ignore[assignment]  # totals change
-
-
-def _packable(number: int) -> int | str:
-    return number if -_PACKABLE <= number < _PACKABLE else str(number)

@@ -73,3 +73,16 @@ def test_silence_lowers_the_level() -> None:
     for _ in range(90):
         rate.learn_one(0)
     assert rate.expected < before / 10
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=40), st.integers(0, 70))
+def test_a_silence_is_learned_as_so_many_empty_windows(values: list[float], windows: int) -> None:
+    one, other = RateBaseline(RateParams(warm_up=3)), RateBaseline(RateParams(warm_up=3))
+    for rate in (one, other):
+        for value in values:
+            rate.learn_one(value)
+    one.learn_silence(windows)
+    for _ in range(windows):
+        other.learn_one(0.0)
+    assert (one.snapshot(), one.ceiling, one.expected) == (other.snapshot(), other.ceiling, other.expected)

@@ -1,4 +1,4 @@
-"""Runs `tidegate`, but for one thing: it freezes itself just before it commits the seventh transaction of its meters."""
+"""Runs `tidegate`, but it freezes itself just before it commits the seventh transaction of its meters."""
 
 import os
 import signal

@@ -9,19 +9,19 @@ def test_without_anything_urgent_a_checkpoint_comes_each_interval() -> None:
     pace.ask(LATER, 10.5)
     assert pace.due == 11.0
     pace.begun()
-    pace.ran(11.0, 11.01)
+    pace.ran(0.01, ended=11.01)
     assert pace.due == 12.01
 
 
-def test_a_checkpoint_that_takes_long_is_followed_by_ten_times_as_long_a_rest() -> None:
+def test_a_checkpoint_that_takes_long_is_followed_by_twenty_times_as_long_a_rest() -> None:
     pace = Pace(1.0, now=0.0)
-    pace.ran(1.0, 1.5)
+    pace.ran(0.25, ended=1.5)
     assert pace.due == 6.5
 
 
 def test_what_is_urgent_waits_for_no_rest() -> None:
     pace = Pace(1.0, now=0.0)
-    pace.ran(1.0, 1.5)
+    pace.ran(0.5, ended=1.5)
     pace.ask(AT_ONCE, 1.6)
     assert pace.due == 1.6
 
@@ -32,7 +32,7 @@ def test_what_is_wanted_soon_waits_a_moment_for_company() -> None:
     pace.ask(SOON, 0.54)
     assert pace.due == 0.5 + SOON
     pace.begun()
-    pace.ran(0.55, 0.65)
+    pace.ran(0.1, ended=0.65)
     pace.ask(SOON, 0.66)
     assert round(pace.due, 6) == 0.85
 
@@ -42,5 +42,5 @@ def test_what_is_asked_for_while_a_checkpoint_runs_is_for_the_next() -> None:
     pace.ask(AT_ONCE, 0.1)
     pace.begun()
     pace.ask(AT_ONCE, 0.2)
-    pace.ran(0.1, 0.3)
+    pace.ran(0.2, ended=0.3)
     assert pace.due == 0.2
