@@ -13,6 +13,8 @@ from streamer.kafka.stage import Out
 
 # Keys whose partition is remembered, a topic; tenants and scopes come again and again.
 _MOST_KEYS = 100_000
+# So many records are packed before others get their turn.
+_TURN = 500
 Pair = tuple[bytes, bytes | None]
 
 
@@ -54,7 +56,9 @@ class Batches:
     async def _hand_over(self, tp: TP, pairs: Iterable[Pair], sent: list[asyncio.Future[object]]) -> None:
         at = round(wall() * 1000)
         batch = self._producer.create_batch()
-        for key, value in pairs:
+        for number, (key, value) in enumerate(pairs):
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
             if batch.append(timestamp=at, key=key, value=value) is None:
                 # Full, and so closed. Handing over waits until the one before it is on its way: that keeps the order.
                 sent.append(await self._producer.send_batch(batch, tp.topic, partition=tp.partition))

@@ -4,6 +4,8 @@ from streamer.kafka.stage import LATER
 
 # The share of its time that a runner spends on checkpoints that nobody waits for is one to so many.
 _REST, _SHORT_REST = 20, 2
+# Seconds. On a machine that is short of time work seems to take long, and readers of rollups wait.
+_LONGEST_REST = 10.0
 
 
 class Pace:
@@ -28,7 +30,7 @@ class Pace:
     @property
     def due(self) -> float:
         """When the next checkpoint is due."""
-        return min(self._asked, self._ended + max(self._every, _REST * self._took))
+        return min(self._asked, self._ended + max(self._every, min(_REST * self._took, _LONGEST_REST)))
 
     def ask(self, within: float, now: float) -> None:
         """Something waits that is to be committed `within` so many seconds."""

@@ -20,6 +20,8 @@ from streamer.web.metrics import Metrics
 log = structlog.get_logger()
 # So many outputs make a checkpoint of their own, and while it has not begun no more records are applied.
 _MOST_OUTS = 50_000
+# So many records are applied before others get their turn: commits that somebody waits for.
+_SLICE = 50
 
 
 class Runner:
@@ -80,11 +82,16 @@ class Runner:
         if self.positions[run.tp] is not None and run.base > position:
             await self._arrivals.lost(run.tp, position)
             return
-        # No await until the position is set: a checkpoint must never see a run half applied.
         known = run.base < position
         records = [record for record in run.records if record.offset >= position] if known else run.records
-        if records:
-            self._keep(partial(self.stage.apply, records, now))
+        for start in range(0, len(records), _SLICE):
+            # No await until the position is set: a checkpoint must never see records half applied.
+            part = records[start : start + _SLICE]
+            self._keep(partial(self.stage.apply, part, now))
+            self.positions[run.tp] = part[-1].offset + 1
+            await asyncio.sleep(0)
+            if self._closed:
+                return
         self.positions[run.tp] = max(position, run.end)
         self._arrivals.moved(run.tp)
         await self._wait_for_room()

@@ -44,3 +44,9 @@ def test_what_is_asked_for_while_a_checkpoint_runs_is_for_the_next() -> None:
     pace.ask(AT_ONCE, 0.2)
     pace.ran(0.2, ended=0.3)
     assert pace.due == 0.2
+
+
+def test_no_rest_is_longer_than_ten_seconds() -> None:
+    pace = Pace(1.0, now=0.0)
+    pace.ran(5.0, ended=6.0)
+    assert pace.due == 16.0
