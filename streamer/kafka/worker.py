@@ -1,7 +1,6 @@
 """The worker: a Faust app with one agent a topic, each feeding the runners of the partitions that it was given."""
 
 import asyncio
-import gc
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -15,6 +14,7 @@ from faust.types import TP
 from alerts.console import ConsoleReceiver
 from streamer.clock import wall
 from streamer.config import Config
+from streamer.garbage import collect_seldom
 from streamer.kafka.app import App
 from streamer.kafka.batches import Batches
 from streamer.kafka.connection import writer_of
@@ -141,9 +141,7 @@ class Worker:
 
 def start(config: Config) -> int:
     """Make sure of the topics, then run a worker until it is told to stop; gives the exit status."""
-    # Hardly anything here is in a cycle, and looking for cycles among so many objects costs a tenth of all time.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     topics = Topics.named(config.kafka.topic_prefix)
     partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
     return Worker(config, partitions).run()
