@@ -15,6 +15,8 @@ MOST_REQUEST_BYTES = 16 << 20
 _BATCH_BYTES = 512 << 10
 # Until the end of a transaction is written everywhere, the next is told to wait: aiokafka's 100 ms are too long.
 _RETRY_MS = 20
+# aiokafka makes up for a look-up that failed with the next one only, by itself after five minutes.
+LOOK_UP_MS = 5000
 
 
 def aiokafka_settings(kafka: KafkaConfig) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def producer_of(kafka: KafkaConfig) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=kafka.idempotence,
         linger_ms=5,
+        metadata_max_age_ms=LOOK_UP_MS,
         max_request_size=MOST_REQUEST_BYTES,
     )
 
@@ -57,6 +60,7 @@ def writer_of(kafka: KafkaConfig, transactional_id: str | None) -> AIOKafkaProdu
         transactional_id=transactional_id,
         transaction_timeout_ms=round(kafka.session_timeout_seconds * 1000),
         retry_backoff_ms=_RETRY_MS,
+        metadata_max_age_ms=LOOK_UP_MS,
         max_batch_size=_BATCH_BYTES,
         max_request_size=MOST_REQUEST_BYTES,
     )

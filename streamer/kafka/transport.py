@@ -17,16 +17,13 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from streamer.kafka.connection import consumer_of
+from streamer.kafka.connection import LOOK_UP_MS, consumer_of
 
 log = structlog.get_logger()
 # Short, because a seek has to wait for a fetch under way, and the embedded broker answers only when it is over.
 _FETCH_SECONDS = 0.25
 # A run is applied in one go, and a commit that somebody waits for waits for it.
 _MOST_RECORDS = 1000
-# A look-up that fails while the group assigns leaves it without topics, and only the next one makes up for it. It also
-# finds topics that were made anew or were given partitions.
-_LOOK_UP_MS = 5000
 # A position before all offsets: wherever the log begins.
 BEGINNING = -1
 
@@ -55,7 +52,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             partition_assignment_strategy=[self.app.assignor],
             auto_offset_reset="none",
             max_poll_records=_MOST_RECORDS,
-            metadata_max_age_ms=_LOOK_UP_MS,
+            # Also finds topics that were made anew or were given partitions.
+            metadata_max_age_ms=LOOK_UP_MS,
             fetch_max_wait_ms=round(_FETCH_SECONDS * 1000),
             session_timeout_ms=round(kafka.session_timeout_seconds * 1000),
             heartbeat_interval_ms=round(kafka.session_timeout_seconds * 100),

@@ -59,6 +59,7 @@ def _strike(field: Field, plan: Plan, traffic: Traffic) -> None:
         if step.plant:
             traffic.plant()
         began = time.monotonic()
+        traffic.check()
         FAULTS[step.fault](field, step.dice)
         field.fleet.be(field.size)
         if step.settle:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from streamer.kafka.topics import Topics
 from tests.chaos.totals import Totals
 from tests.chaos.usage import Event, Known, Loop, Sent, Usage, burst, record_of, record_of_all
+from tests.integration.deployment import until
 
 _PAUSE = 0.1
 _PATIENCE = 150.0
@@ -36,11 +37,20 @@ class Traffic:
         self._orders: deque[Callable[[], Iterable[Sent]]] = deque()
         self._kept: deque[Sent] = deque(maxlen=_KEPT)
         self._stop, self._failure, self._planted = threading.Event(), list[BaseException](), 0
+        self._flows = False
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
 
     def __enter__(self) -> Self:
+        """Return when the first events are acknowledged: a producer that finds no broker at its start gives up."""
         self._thread.start()
+        until(lambda: self._flows or bool(self._failure), "the first events to be acknowledged")
+        self.check()
         return self
+
+    def check(self) -> None:
+        """Raise what has stopped the traffic, if anything has."""
+        if self._failure:
+            raise self._failure[0]
 
     def __exit__(self, *_: object) -> None:
         # Bounded: where the suite failed with the broker down, nobody will ever take what is left.
@@ -52,8 +62,7 @@ class Traffic:
         self._stop.set()
         self._thread.join(_PATIENCE)
         assert not self._thread.is_alive(), "the broker does not take what is produced"
-        if self._failure:
-            raise self._failure[0]
+        self.check()
 
     def plant(self) -> None:
         """Begin a loop and a burst."""
@@ -77,10 +86,13 @@ class Traffic:
             enable_idempotence=True,
             # A broker that is killed and started again must not make it give a batch up.
             request_timeout_ms=120_000,
+            # A look-up that fails is made up for by the next one only.
+            metadata_max_age_ms=2000,
             max_request_size=16 << 20,
         ) as producer:
             while not self._stop.is_set():
                 await _deliver(producer, list(self._tick(time.time())))
+                self._flows = True
                 await asyncio.sleep(_PAUSE)
             await _deliver(producer, [sent for order in self._orders for sent in order()])
 
