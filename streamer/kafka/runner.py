@@ -88,9 +88,10 @@ class Runner:
             # No await until the position is set: a checkpoint must never see records half applied.
             part = records[start : start + _SLICE]
             self._keep(partial(self.stage.apply, part, now))
-            self.positions[run.tp] = part[-1].offset + 1
+            end = self.positions[run.tp] = part[-1].offset + 1
             await asyncio.sleep(0)
-            if self._closed:
+            # Let go meanwhile, or sent to another place in the log: the rest is not to be applied here.
+            if self._closed or self.positions[run.tp] != end:
                 return
         self.positions[run.tp] = max(position, run.end)
         self._arrivals.moved(run.tp)

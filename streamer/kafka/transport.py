@@ -22,7 +22,7 @@ from streamer.kafka.connection import LOOK_UP_MS, consumer_of
 log = structlog.get_logger()
 # Short, because a seek has to wait for a fetch under way, and the embedded broker answers only when it is over.
 _FETCH_SECONDS = 0.25
-# A run is applied in one go, and a commit that somebody waits for waits for it.
+# Of one fetch, of all partitions together.
 _MOST_RECORDS = 1000
 # A position before all offsets: wherever the log begins.
 BEGINNING = -1

@@ -112,6 +112,19 @@ async def test_of_an_overlapping_run_only_what_is_new_is_applied() -> None:
     assert bench.runner.positions == {USAGE: 3}
 
 
+async def test_a_run_whose_topic_is_made_anew_meanwhile_is_given_up() -> None:
+    """Else what the new topic holds would be taken for known."""
+    bench = Bench()
+    long = asyncio.create_task(bench.take(*[b"a"] * 1000))
+    await asyncio.sleep(0)
+    bench.runner.restart(USAGE, 0)
+    await long
+    assert bench.stage.counts["a"] < 1000
+    await bench.take(b"b")
+    assert bench.stage.counts["b"] == 1
+    assert bench.runner.positions == {USAGE: 1}
+
+
 async def test_a_run_that_is_known_already_changes_nothing() -> None:
     bench = Bench()
     await bench.take(b"a", b"b", b"c")
