@@ -9,7 +9,7 @@ from streamer.config import Config
 from streamer.events.usage import UsageEvent
 from streamer.pricing.book import PriceBook
 from streamer.records import Anomaly, Rollup
-from streamer.tenant import CORE, Tally, TenantMeter
+from streamer.tenant import Tally, TenantMeter, place_of
 
 
 class Output(msgspec.Struct):
@@ -103,7 +103,7 @@ class Pipeline:
 
     def crowded(self) -> list[str]:
         """Name the tenants that went beyond a bound (sessions a window, ids) since the last call, each once."""
-        return self._tally.crowded()
+        return self._tally.crowded.taken()
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give the parts of the state that changed since the last call, by key; None for dropped parts.
@@ -119,8 +119,7 @@ class Pipeline:
         """Take up the parts that `changes` gave."""
         found: dict[str, dict[str, dict[str, bytes]]] = defaultdict(lambda: defaultdict(dict))
         for key, part in parts.items():
-            kind, _, rest = key.partition("/")
-            tenant, name = (rest, "") if kind == CORE else _split(rest)
+            kind, tenant, name = place_of(key)
             found[tenant][kind][name] = part
         for tenant in sorted(found):
             meter = self._admit(tenant)
@@ -148,8 +147,3 @@ class Pipeline:
             output.rollups += rollups
             output.anomalies += anomalies
         return output
-
-
-def _split(rest: str) -> tuple[str, str]:
-    length, _, named = rest.partition("/")
-    return named[: int(length)], named[int(length) + 1 :]

@@ -12,6 +12,7 @@ from streamer.judges.budgets import BudgetJudge, BudgetSnapshot
 from streamer.judges.cases import Cases
 from streamer.judges.loops import LoopJudge
 from streamer.judges.rates import RateJudge, Window
+from streamer.news import News
 from streamer.pricing.book import PriceBook
 from streamer.records import Anomaly, Rollup
 from streamer.windows.entity import Entity
@@ -28,24 +29,19 @@ Parts = Mapping[str, Mapping[str, bytes]]
 class Tally:
     """What became of events, over the tenants that share it; see `Pipeline.counts`."""
 
-    __slots__ = ("_crowded", "counted", "duplicate", "folded", "forgotten", "late", "unpriced")
+    __slots__ = ("counted", "crowded", "duplicate", "folded", "forgotten", "late", "unpriced")
 
     def __init__(self) -> None:
         self.counted = self.duplicate = self.late = self.unpriced = self.folded = self.forgotten = 0
-        self._crowded: dict[str, bool] = {}
+        #: The tenants that went beyond a bound.
+        self.crowded = News()
 
     def squeeze(self, tenant: str, folded: int, forgotten: int) -> None:
         """Count what went beyond a tenant's bounds."""
         self.folded += folded
         self.forgotten += forgotten
         if folded or forgotten:
-            self._crowded.setdefault(tenant, False)
-
-    def crowded(self) -> list[str]:
-        """Name the tenants that went beyond a bound for the first time since the last call, for a warning."""
-        news = [tenant for tenant, told in self._crowded.items() if not told]
-        self._crowded.update(dict.fromkeys(news, True))
-        return news
+            self.crowded.add(tenant)
 
 
 class _Core(msgspec.Struct):
@@ -65,7 +61,7 @@ class TenantMeter:
 
     def __init__(self, tenant: str, config: Config, prices: PriceBook, tally: Tally) -> None:
         self._tenant, self._prices, self._tally = tenant, prices, tally
-        self._window, self._size = TumblingWindow(config.windows.size_seconds), config.windows.size_seconds
+        self._window = TumblingWindow(config.windows.size_seconds)
         self._most_cells = config.windows.max_entities
         self._watermark = Watermark(config.windows.lateness_seconds, config.windows.grace_seconds)
         self._seen = SeenIds(config.events.duplicate_span_seconds, config.events.max_ids)
@@ -77,7 +73,7 @@ class TenantMeter:
 
     def _judges(self, config: Config, cases: Iterable[Anomaly] = ()) -> None:
         self.cases = Cases(self._tenant, cases)
-        self._rates = RateJudge(self._tenant, config.detect.burst, self._size, self.cases)
+        self._rates = RateJudge(self._tenant, config.detect.burst, self._window.size, self.cases)
         self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
         self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
         self._config = config
@@ -92,8 +88,8 @@ class TenantMeter:
         cost = self._prices.cost(event)
         if cost[1] == "unpriced":
             tally.unpriced += 1
-        size = self._size
-        window = self._windows.get(at // size * size) or self._open(at)
+        start = self._window.start(at)
+        window = self._windows.get(start) or self._open(start)
         passed = window.add(event, cost)
         if passed:
             self._rates.on_passed(passed, at)
@@ -103,10 +99,8 @@ class TenantMeter:
             tally.late += 1
         elif event.session:
             self._loops.on_event(event, cost[0], at)
-        watermark = self._watermark
-        if at > watermark.newest:
-            watermark.observe(at, now)
-        return self._close_due() if watermark.value >= self._due or self._loops.looping else ()
+        self._watermark.observe(at, now)
+        return self._close_due() if self._watermark.value >= self._due or self._loops.looping else ()
 
     def tick(self, now: float) -> Iterable[Rollup]:
         """Let time pass where no events arrive."""
@@ -157,9 +151,8 @@ class TenantMeter:
             self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot(), self._budgets.snapshot()
         )
 
-    def _open(self, at: float) -> OpenWindow:
-        start = self._window.start(at)
-        window = self._windows[start] = self._made(start, start + self._size)
+    def _open(self, start: float) -> OpenWindow:
+        window = self._windows[start] = self._made(start, start + self._window.size)
         return window
 
     def _made(self, start: float, end: float) -> OpenWindow:
@@ -175,7 +168,7 @@ class TenantMeter:
         return rollups
 
     def _closed_until(self, end: float) -> None:
-        self._closed, self._due = end, end + self._size
+        self._closed, self._due = end, end + self._window.size
 
     def _close_up_to(self, end: float) -> Iterator[Rollup]:
         """Close every window that ends at `end` or before, oldest first, with the empty ones between."""
@@ -208,14 +201,23 @@ class TenantMeter:
         """Walk over empty windows, from the oldest open burst on, as far as there is one that they may end."""
         while (oldest := self._rates.oldest_open()) is not None:
             start = max(self._closed, self._window.start(oldest))
-            if start + self._size > until:
+            if start + self._window.size > until:
                 return
-            self._rates.on_silence(Window(start, start + self._size))
-            self._closed_until(start + self._size)
+            self._rates.on_silence(Window(start, start + self._window.size))
+            self._closed_until(start + self._window.size)
 
 
 def _unwatched(_: Entity) -> None:
     """Late windows are not judged."""
+
+
+def place_of(key: str) -> tuple[str, str, str]:
+    """Give the kind, the tenant and the name of a part from its key."""
+    kind, _, rest = key.partition("/")
+    if kind == CORE:
+        return kind, rest, ""
+    length, _, named = rest.partition("/")
+    return kind, named[: int(length)], named[int(length) + 1 :]
 
 
 def _named(kind: str, tenant: str, changes: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[str, bytes | None]]:

@@ -11,12 +11,14 @@ from urllib.parse import unquote
 import orjson
 
 _PREFIXES = ("ce_", "ce-")
+# What a structured event, or a batch of them, cannot do without.
+MARK = b'"specversion"'
 _ALIASES = {"cached_input_tokens": "cache_read_tokens", "run_id": "session"}
 
 
 def suspects(record: bytes, headers: Mapping[str, str]) -> bool:
     """Tell cheaply whether a record may hold CloudEvents, which with a `tenant` could pass for canonical ones."""
-    return b'"specversion"' in record or any(name.startswith(_PREFIXES) for name in headers)
+    return MARK in record or any(name.startswith(_PREFIXES) for name in headers)
 
 
 def recognises(item: Mapping[str, Any]) -> bool:

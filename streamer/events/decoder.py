@@ -12,7 +12,7 @@ from streamer.clock import utc
 from streamer.events import canonical, cloudevents, litellm
 from streamer.events.hashing import argument_hash
 from streamer.events.rejected import Rejected, rejected_by
-from streamer.events.usage import NONE, UsageEvent
+from streamer.events.usage import UsageEvent
 
 Decoded = UsageEvent | Rejected
 # Beyond what a datetime can hold: a replay knows no present.
@@ -60,24 +60,17 @@ class Decoder:
 
     def decode_run(self, records: Sequence[Carrier], now: float) -> Iterator[tuple[int, Decoded]]:
         """Decode records in a row, as `decode` does each; gives every item with the place of its record in the run."""
-        decode, latest = canonical.decode_one, _latest(now + self._max_future)
-        earliest, most = canonical.EARLIEST, self._max_record_bytes
+        decode, checked, latest = canonical.decode_one, canonical.checked, _latest(now + self._max_future)
         for place, record in enumerate(records):
             value = record.value or b""
             # Nearly all records are one canonical event: no more is done for them than must be.
-            if record.headers or len(value) > most or b'"specversion"' in value:
-                yield from self._slowly(place, record, now)
-                continue
-            try:
-                event = decode(value)
-            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-                yield from self._slowly(place, record, now)
-                continue
-            plain = earliest <= event.time <= latest and event.quantity is NONE and not event.cache_write_tokens
-            if plain and event.cost_usd is None and event.cache_read_tokens <= event.input_tokens:
-                yield place, event
-            else:
-                yield place, canonical.checked(event, latest)
+            if not record.headers and len(value) <= self._max_record_bytes and cloudevents.MARK not in value:
+                try:
+                    yield place, checked(decode(value), latest)
+                    continue
+                except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+                    pass
+            yield from self._slowly(place, record, now)
 
     def _slowly(self, place: int, record: Carrier, now: float) -> Iterator[tuple[int, Decoded]]:
         for item in self._decoded(record.value or b"", now, record.headers):

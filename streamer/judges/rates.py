@@ -90,10 +90,10 @@ class RateJudge:
     def on_passed(self, gauges: list[Gauge], at: float) -> None:
         """Open cases for what stands above its ceilings since the event at `at`."""
         for gauge in gauges:
-            rates = self._rates.get(gauge.entity)
-            for metric in METRICS if rates else ():
-                if getattr(gauge, metric) > getattr(rates.ceilings, metric):  # type: ignore[union-attr]
-                    self._open_case(gauge, metric, rates, at)  # type: ignore[arg-type]
+            if rates := self._rates.get(gauge.entity):
+                for metric in METRICS:
+                    if getattr(gauge, metric) > getattr(rates.ceilings, metric):
+                        self._open_case(gauge, metric, rates, at)
 
     def on_close(self, entity: Entity, totals: Totals, window: Window) -> None:
         """Judge, then learn, one closed window of an entity."""

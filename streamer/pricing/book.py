@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from streamer.events.usage import UsageEvent
+from streamer.news import News
 from streamer.pricing.models import TokenPrice, price_of
 from streamer.pricing.money import femtodollars
 
@@ -31,7 +32,7 @@ class PriceBook:
         self._units = dict(unit_prices or {})
         # Bounded: a tenant that invents model names must not fill the memory.
         self._model = lru_cache(maxsize=4096)(price_of)
-        self._unpriced: dict[str, bool] = {}
+        self._unpriced = News(_MOST_NAMES)
 
     def cost(self, event: UsageEvent) -> Cost:
         """Price one event, rounded once to the femtodollar."""
@@ -51,12 +52,8 @@ class PriceBook:
 
     def news(self) -> list[str]:
         """Name what was found to have no price since the last call, each once, for a warning."""
-        news = [name for name, told in self._unpriced.items() if not told]
-        self._unpriced.update(dict.fromkeys(news, True))
-        return news
+        return self._unpriced.taken()
 
     def _unknown(self, event: UsageEvent) -> Cost:
-        name = f"model {event.provider}/{event.model}" if event.model else f"kind {event.kind}"
-        if name not in self._unpriced and len(self._unpriced) < _MOST_NAMES:
-            self._unpriced[name] = False
+        self._unpriced.add(f"model {event.provider}/{event.model}" if event.model else f"kind {event.kind}")
         return _UNPRICED
