@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.partitioner import murmur2
+
+from tests.brokers import administering
 
 PARTITIONS = 4
 _BATCH = 256 << 10
@@ -35,14 +36,14 @@ def markers() -> tuple[str, ...]:
 
 async def make(bootstrap: str, *names: str, partitions: int = PARTITIONS) -> None:
     """Create topics whose records are stamped by the broker."""
-    async with _admin(bootstrap) as admin:
+    async with administering(bootstrap) as admin:
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=_APPEND_TIME) for name in names])
     await asyncio.sleep(_LED)
 
 
 async def drop(bootstrap: str, prefix: str) -> None:
     """Delete the topics of a run, so that the broker need not keep them."""
-    async with _admin(bootstrap) as admin:
+    async with administering(bootstrap) as admin:
         names = [name for name in await admin.list_topics() if name.startswith(prefix)]
         await admin.delete_topics(names)
 
@@ -87,13 +88,3 @@ def reader(bootstrap: str, *topics: str, since: str = "earliest") -> AIOKafkaCon
         isolation_level="read_committed",
         fetch_max_wait_ms=50,
     )
-
-
-@asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()

@@ -1,6 +1,8 @@
 """The topics by name, and their creation with the settings that CONTRACTS.md asks for."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -36,22 +38,23 @@ class Topics(msgspec.Struct, frozen=True):
         return cls(*(f"{prefix}{name}" for name in (*names, "dead-letter")))
 
 
-def changelog(group: str, table: str) -> str:
+def changelog(group: str, stage: str) -> str:
     """Name the topic that keeps the state of one stage of the consumer group."""
-    return f"{group}-{table}-changelog"
+    return f"{group}-{stage}-changelog"
 
 
-async def ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> dict[str, int]:
+async def ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]) -> dict[str, int]:
     """Create what is missing, and give the partition count of each topic that exists.
 
-    `tables` gives each table's partition count, 0 for as many as the usage topic has. Raises KafkaUnreachable.
+    `changelogs` gives the partition count of each stage's changelog, 0 for as many as the usage topic has. Raises
+    KafkaUnreachable.
     """
     last: Exception | None = None
     try:
         async with asyncio.timeout(kafka.connect_seconds):
             while True:
                 try:
-                    return await _ensure(kafka, topics, tables)
+                    return await _ensure(kafka, topics, changelogs)
                 except KafkaError as error:
                     last = error
                 await asyncio.sleep(_PAUSE)
@@ -63,27 +66,29 @@ async def widen(kafka: KafkaConfig, topic: str, partitions: int) -> None:
     """Give a topic so many partitions; raises KafkaUnreachable where we may not."""
     if not kafka.create_topics:
         raise KafkaUnreachable(f"{topic} needs {partitions} partitions, and kafka.create_topics is off")
-    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
-    try:
-        await admin.start()
+    async with _admin(kafka) as admin:
         await admin.create_partitions({topic: NewPartitions(partitions)})
-    finally:
-        await admin.close()
 
 
-async def _ensure(kafka: KafkaConfig, topics: Topics, tables: dict[str, int]) -> dict[str, int]:
-    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
-    try:
-        await admin.start()
+async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]) -> dict[str, int]:
+    async with _admin(kafka) as admin:
         found = await _partitions(admin)
         usage = found.get(topics.usage, kafka.partitions)
-        missing = [topic for topic in _wanted(kafka, topics, tables, usage) if topic.name not in found]
+        missing = [topic for topic in _wanted(kafka, topics, changelogs, usage) if topic.name not in found]
         if missing and not kafka.create_topics:
             names = ", ".join(topic.name for topic in missing)
             raise KafkaUnreachable(f"these topics are missing, and kafka.create_topics is off: {names}")
         for topic in missing:
             await _create(admin, topic)
         return {**found, **{topic.name: topic.num_partitions for topic in missing}}
+
+
+@asynccontextmanager
+async def _admin(kafka: KafkaConfig) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
+    try:
+        await admin.start()
+        yield admin
     finally:
         await admin.close()
 
@@ -101,7 +106,7 @@ async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
-def _wanted(kafka: KafkaConfig, topics: Topics, tables: dict[str, int], usage: int) -> list[NewTopic]:
+def _wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage: int) -> list[NewTopic]:
     def topic(name: str, partitions: int, **config: str) -> NewTopic:
         return NewTopic(name, partitions, kafka.replication, topic_configs=config)
 
@@ -112,7 +117,7 @@ def _wanted(kafka: KafkaConfig, topics: Topics, tables: dict[str, int], usage: i
         *(topic(name, 1, **_LARGE) for name in single),
         *(topic(name, 1, **_COMPACT) for name in (topics.alerts, topics.throttle)),
         *(
-            topic(changelog(kafka.group, table), count or usage, **_COMPACT, **_LARGE)
-            for table, count in tables.items()
+            topic(changelog(kafka.group, stage), count or usage, **_COMPACT, **_LARGE)
+            for stage, count in changelogs.items()
         ),
     ]

@@ -6,17 +6,15 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from streamer.demo.broker import BrokerProcess, EmbeddedBroker, free_port
 from streamer.errors import BrokerFailed
-from tests.brokers import Broker
+from tests.brokers import Broker, administering
 from tests.brokers.apache import GIVEN, ApacheKafka, JarsKafka, KafkaUnavailable, apache_kafka
 
 RECORDS = [f"record {number}".encode() for number in range(100)]
@@ -98,25 +96,15 @@ def test_without_docker_and_java_the_reason_names_what_is_missing(
         pass
 
 
-@asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 async def _new_topic(bootstrap: str) -> str:
     topic = f"numbers-{uuid.uuid4()}"
-    async with _admin(bootstrap) as admin:
+    async with administering(bootstrap) as admin:
         await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
     return topic
 
 
 async def _topics(bootstrap: str) -> list[str]:
-    async with _admin(bootstrap) as admin:
+    async with administering(bootstrap) as admin:
         return list(await admin.list_topics())
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from random import Random
 from typing import Self
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamer.demo.broker import free_port
-from tests.brokers import Broker
+from tests.brokers import Broker, administering
 from tests.chaos.freezing import ORDER
 from tests.chaos.line import Line
 from tests.chaos.usage import DETECTION
@@ -85,14 +84,11 @@ class Fleet(Deployment):
 
     async def _members(self) -> int:
         """The size of the group, 0 while it is being put together anew."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
-            await admin.start()
-            (answer,) = await admin.describe_consumer_groups([self._settings["KAFKA__GROUP"]])
+            async with administering(self.bootstrap) as admin:
+                (answer,) = await admin.describe_consumer_groups([self._settings["KAFKA__GROUP"]])
         except KafkaError:
             return 0
-        finally:
-            await admin.close()
         _, _, state, _, _, members, *_ = answer.groups[0]
         return len(members) if state == "Stable" else 0
 

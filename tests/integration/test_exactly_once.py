@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from faust.types import TP
 
 from streamer.config import KafkaConfig
@@ -17,7 +17,7 @@ from streamer.kafka.connection import writer_of
 from streamer.kafka.journal import Entry, StaleOwner, TransactionJournal
 from streamer.kafka.restore import read_log
 from streamer.kafka.topics import changelog
-from tests.brokers import Broker
+from tests.brokers import Broker, administering
 from tests.brokers.apache import ApacheKafka
 from tests.integration.deployment import Deployment, until
 from tests.integration.events import metered, produced, record, usage
@@ -122,14 +122,11 @@ def test_a_source_topic_that_is_made_anew_is_read_from_its_beginning_and_ids_see
 
 
 async def _made_anew(bootstrap: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with administering(bootstrap) as admin:
         await admin.delete_topics([topic])
-        await asyncio.sleep(1)  # Kafka deletes in its own time
+        while topic in await admin.list_topics():  # noqa: ASYNC110 - Kafka deletes in its own time, and tells nobody
+            await asyncio.sleep(0.05)
         await admin.create_topics([NewTopic(topic, 4, 1)])
-    finally:
-        await admin.close()
 
 
 PARTS, PART_BYTES = 100_000, 500
@@ -143,12 +140,8 @@ class Logged:
         self.tp = TP(changelog(name, "meter"), 0)
 
     async def create(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
-        await admin.start()
-        try:
+        async with administering(self.kafka.bootstrap) as admin:
             await admin.create_topics([NewTopic(self.tp.topic, 1, 1, topic_configs={"cleanup.policy": "compact"})])
-        finally:
-            await admin.close()
 
     async def journal(self) -> TransactionJournal:
         name = f"{self.kafka.group}-meter-0"

@@ -9,7 +9,7 @@ from alerts.throttle.command import Ack
 from alerts.throttle.ledger import Change
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.kafka.stage import AT_ONCE, Out, Record
-from streamer.kafka.stages.each import Aside, Each
+from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
 from streamer.records import Anomaly
 from streamer.web.metrics import Metrics
@@ -24,11 +24,11 @@ class AlertStage:
     def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics) -> None:
         self.desk, self._topics, self._metrics = desk, topics, metrics
         self._aside = Aside(topics.dead_letters, metrics)
-        self._each = Each(self._told, self._aside)
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
         """Take in anomalies, or gateways' words on commands."""
-        return self._each(records, now)
+        for record in records:
+            yield from self._told(record, now)
 
     def tick(self, now: float) -> Iterator[Out]:
         """Release and renew commands, and forget what is long over."""
@@ -48,13 +48,15 @@ class AlertStage:
         self.desk.dispatcher.restore(_section(parts, "incident/"))
         self.desk.ledger.restore(_section(parts, "command/"))
 
-    def _told(self, record: Record, now: float) -> Iterator[Out]:
+    def _told(self, record: Record, now: float) -> list[Out]:
         try:
-            yield from self._taken(record, now)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            broken = isinstance(error, UnicodeDecodeError)
-            rejected = Rejected("undecodable", "not UTF-8") if broken else rejected_by(error)
-            yield self._aside.rejected(record, rejected, now)
+            return list(self._taken(record, now))
+        except UnicodeDecodeError:
+            return [self._aside.rejected(record, Rejected("undecodable", "not UTF-8"), now)]
+        except msgspec.MsgspecError as error:
+            return [self._aside.rejected(record, rejected_by(error), now)]
+        except Exception as error:
+            return [self._aside.failed(record, error, now)]
 
     def _taken(self, record: Record, now: float) -> Iterator[Out]:
         value = record.value or b""

@@ -8,7 +8,7 @@ import structlog
 from streamer.events.decoder import Decoder
 from streamer.events.usage import UsageEvent
 from streamer.kafka.stage import AT_ONCE, Out, Record
-from streamer.kafka.stages.each import Aside
+from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
 from streamer.pipeline import Output, Pipeline
 from streamer.records import Anomaly, Rollup

@@ -7,7 +7,7 @@ import msgspec
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
 from streamer.kafka.stage import SOON, Out, Record
-from streamer.kafka.stages.each import Aside
+from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
 from streamer.web.metrics import Metrics
 

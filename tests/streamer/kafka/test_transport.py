@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from faust.types import TP
 
 from streamer.config import KafkaConfig
 from streamer.kafka.app import App
 from streamer.kafka.transport import Run, RunConsumer
-from tests.brokers import Broker
+from tests.brokers import Broker, administering
 from tests.brokers.apache import ApacheKafka
 
 pytestmark = pytest.mark.integration
@@ -75,12 +75,8 @@ class Bench:
         return TP(self.topic, partition)
 
     async def create(self, partitions: int = 1) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
-        try:
+        async with administering(self.bootstrap) as admin:
             await admin.create_topics([NewTopic(self.topic, partitions, 1)])
-        finally:
-            await admin.close()
 
     async def produce(self, values: Iterable[bytes], partition: int = 0) -> None:
         async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all") as producer:

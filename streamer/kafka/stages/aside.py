@@ -1,7 +1,5 @@
 """Puts aside what cannot be applied, so that it takes nothing else with it and does not come for ever."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-
 import structlog
 
 from streamer.events.rejected import Rejected
@@ -10,7 +8,6 @@ from streamer.kafka.stage import Out, Record
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
-Apply = Callable[[Record, float], Iterable[Out]]
 
 
 class Aside:
@@ -28,21 +25,3 @@ class Aside:
         """Make the dead letter of a rejected record or item."""
         self._metrics.rejected.labels(rejected.reason).inc()
         return dead_letter(self._dead_letters, record, rejected, now)
-
-
-class Each:
-    """Runs `apply` over records one by one; what raises is put aside."""
-
-    def __init__(self, apply: Apply, aside: Aside) -> None:
-        self._apply, self._aside = apply, aside
-
-    def __call__(self, records: Sequence[Record], now: float) -> Iterator[Out]:
-        """Give what comes of the records, in their order."""
-        for record in records:
-            yield from self._one(record, now)
-
-    def _one(self, record: Record, now: float) -> list[Out]:
-        try:
-            return list(self._apply(record, now))
-        except Exception as error:
-            return [self._aside.failed(record, error, now)]
