@@ -2,106 +2,155 @@
 
 import math
 import struct
+from dataclasses import dataclass
+from functools import cached_property
 
-import msgspec
-from river import stats
+# Twenty times the level: before anything is known of the spread, no deviation is taken for more.
+_FURTHEST = 3.0
+# What exp() and floats can hold.
+_LARGEST, _HUGE = 709.0, 1.7e308
+# seen, level, variance, peak
+_STATE = struct.Struct("<Qddd")
+# How much further than its own gates a single burst may push the peak: it shall not hide the next one.
+_PEAK_OF_A_BURST = 1.15
 
-# count, then the lengths of the two river states
-_HEAD = struct.Struct("<QHH")
 
+@dataclass(frozen=True)
+class RateParams:
+    """When a value counts as a burst; all gates must be passed together.
 
-class RateParams(msgspec.Struct, frozen=True):
-    """When a window counts as a burst; all three gates must be passed together.
-
-    `half_life` and `warm_up` are numbers of windows; `deviations` is in standard deviations of log(1 + value);
-    `ratio` is against the expected value; `excess` is in the metric's own unit, above the expected value.
+    `half_life`, `peak_half_life` and `warm_up` are numbers of values; `offset` and `excess` are in the metric's own
+    unit: what small numbers are blurred by, and how far above the expected value a burst lies at least. `deviations`
+    is in standard deviations of log(value + offset), `ratio` is against the expected value, and `margin` is against the
+    largest deviation seen of late.
     """
 
     half_life: float = 90.0
     warm_up: int = 30
-    deviations: float = 6.0
+    deviations: float = 3.7
     least_deviation: float = 0.2
-    ratio: float = 4.0
+    ratio: float = 3.0
+    margin: float = 1.2
+    peak_half_life: float = 8640.0
+    offset: float = 3.0
     excess: float = 0.0
+
+    @cached_property
+    def fading(self) -> float:
+        """The weight of one value in level and spread."""
+        return float(1 - 0.5 ** (1 / self.half_life))
+
+    @cached_property
+    def even(self) -> float:
+        """How many values at first are weighted evenly."""
+        return 1 / self.fading
+
+    @cached_property
+    def peak_kept(self) -> float:
+        """What is left of the peak after one value."""
+        return float(0.5 ** (1 / self.peak_half_life))
 
 
 class RateBaseline:
     """Level and spread of a non-negative rate, on a logarithmic scale because spend has a heavy tail.
 
-    Exponentially weighted mean and variance (river's `EWMean` and `EWVar`, after Finch, 2009) of log(1 + value),
-    one value a window. Anomalous values are learned at the ceiling only, so that a burst does not become normal
-    within minutes, yet a lasting change of level does in time. Warming up, it calls nothing abnormal.
+    Exponentially weighted mean and variance (Finch, "Incremental calculation of weighted mean and variance", 2009) of
+    log(value + offset). Two things differ from river's `EWMean` and `EWVar`, which forget their first value as slowly as
+    any other: the first values are weighted evenly, and what lies beyond the ceiling is learned at the ceiling only, so
+    that a burst does not become normal within minutes, yet a lasting change of level does in time. The largest
+    deviation seen, which fades, keeps a rate that often jumps from being called abnormal each time. Warming up, it
+    calls nothing abnormal.
 
     >>> rate = RateBaseline(RateParams(warm_up=3))
     >>> for value in (100, 110, 90, 105):
     ...     rate.learn_one(value)
-    >>> rate.ceiling > 400, rate.score_one(100) < 0.5 < rate.score_one(5000)
+    >>> rate.ceiling > 300, rate.score_one(100) < 0.5 < rate.score_one(5000)
     (True, True)
     """
 
-    __slots__ = ("_mean", "_variance", "ceiling", "expected", "params", "seen")
+    __slots__ = ("_level", "_most", "_peak", "_variance", "ceiling", "expected", "params", "seen")
 
     def __init__(self, params: RateParams) -> None:
         self.params = params
         self.seen = 0
+        self._level = math.log(params.offset)
+        self._variance = self._peak = 0.0
+        self._most = _FURTHEST
         #: The value that the next window is expected to have (the centre of the baseline).
         self.expected = 0.0
         #: The value above which an open window is already abnormal; infinite while warming up.
         self.ceiling = math.inf
-        fading = 1 - 0.5 ** (1 / params.half_life)
-        self._mean = stats.EWMean(fading)
-        self._variance = stats.EWVar(fading)
 
     def score_one(self, value: float) -> float:
-        """Score `value` from 0 to 1 without learning it; 0.5 lies `params.deviations` above the baseline."""
+        """Score `value` from 0 to 1 without learning it; 0.5 is where the deviation is as large as is still normal."""
         _refuse(value)
         if self.seen < self.params.warm_up:
             return 0.0
-        above = max(0.0, (math.log1p(value) - self._mean.get()) / self._deviation())
-        return above / (above + self.params.deviations)
+        above = max(0.0, math.log(value + self.params.offset) - self._level)
+        normal = math.log(min(self.ceiling, _HUGE) + self.params.offset) - self._level
+        return above / (above + normal)
 
     def learn_one(self, value: float) -> None:
         """Learn one closed window; what lies above the ceiling is learned as the ceiling."""
-        _refuse(value)
-        level = math.log1p(min(value, self.ceiling))
-        self._mean.update(level)
-        self._variance.update(level)
-        self.seen += 1
+        if not 0 <= value < math.inf:
+            _refuse(value)
+        params, seen, variance = self.params, self.seen, self._variance
+        at = math.log((value if value <= self.ceiling else self.ceiling) + params.offset)
+        if not seen:
+            self._level = at
+        above = at - self._level
+        fading = params.fading if seen > params.even else 1 / (seen + 1)
+        self._level += fading * above
+        self._variance = (1 - fading) * (variance + fading * above * above)
+        self._peak *= params.peak_kept
+        if above > self._peak:
+            self._peak = max(self._peak, min(above, self._most))
+        self.seen = seen + 1
         self._aim()
 
     def learn_silence(self, windows: int) -> None:
         """Learn so many windows in a row in which there was nothing."""
-        for _ in range(windows):
-            self._mean.update(0.0)
-            self._variance.update(0.0)
-        self.seen += windows
-        if windows:
+        while windows > 0 and self.seen <= self.params.even:
+            self.learn_one(0.0)
+            windows -= 1
+        if windows > 0:
+            # The same as so many steps, in one: each leaves the same share of what was before.
+            params = self.params
+            kept = (1 - params.fading) ** windows
+            below = math.log(params.offset) - self._level
+            self._level += (1 - kept) * below
+            self._variance = kept * (self._variance + (1 - kept) * below * below)
+            self._peak *= params.peak_kept**windows
+            self.seen += windows
             self._aim()
 
     def snapshot(self) -> bytes:
         """Write the whole state down."""
-        mean, variance = self._mean._ewmean.__getstate__(), self._variance._ewvar.__getstate__()
-        return _HEAD.pack(self.seen, len(mean), len(variance)) + mean + variance
+        return _STATE.pack(self.seen, self._level, self._variance, self._peak)
 
     def restore(self, snapshot: bytes) -> None:
         """Take up the state that `snapshot` wrote."""
-        self.seen, mean, variance = _HEAD.unpack_from(snapshot)
-        self._mean._ewmean.__setstate__(snapshot[_HEAD.size : _HEAD.size + mean])
-        self._variance._ewvar.__setstate__(snapshot[_HEAD.size + mean : _HEAD.size + mean + variance])
-        self.expected, self.ceiling = 0.0, math.inf
+        self.seen, self._level, self._variance, self._peak = _STATE.unpack(snapshot)
+        self._most, self.expected, self.ceiling = _FURTHEST, 0.0, math.inf
         if self.seen:
             self._aim()
 
     def _aim(self) -> None:
-        mean, params = self._mean.get(), self.params
-        expected = self.expected = max(0.0, math.expm1(mean))
-        if self.seen >= params.warm_up:
-            spread = math.expm1(min(mean + params.deviations * self._deviation(), 700.0))
-            self.ceiling = max(spread, expected * params.ratio, expected + params.excess)
-
-    def _deviation(self) -> float:
-        # Rounding can leave a variance a hair below zero when all values are equal.
-        return max(math.sqrt(max(0.0, self._variance.get())), self.params.least_deviation)
+        params, level = self.params, self._level
+        here = math.exp(level)
+        self.expected = expected = here - params.offset if here > params.offset else 0.0
+        if self.seen < params.warm_up:
+            return
+        spread = math.sqrt(self._variance)
+        gates = params.deviations * (spread if spread > params.least_deviation else params.least_deviation)
+        peak = params.margin * self._peak
+        reach = level + (peak if peak > gates else gates)
+        self.ceiling = max(
+            (math.exp(reach) if reach < _LARGEST else math.inf) - params.offset,
+            expected * params.ratio,
+            expected + params.excess,
+        )
+        self._most = _PEAK_OF_A_BURST * max(gates, math.log((expected * params.ratio + params.offset) / here))
 
 
 def _refuse(value: float) -> None:

@@ -89,25 +89,69 @@ class PricingConfig(Section):
 class FloorsConfig(Section):
     """How far above its expected value a window must be, in the metric's own unit, to be a burst."""
 
-    tokens: NotNegative = 20_000.0
-    steps: NotNegative = 30.0
-    tool_calls: NotNegative = 30.0
-    requests: NotNegative = 30.0
-    usd: NotNegative = 0.10
+    tokens: NotNegative = 5_000.0
+    steps: NotNegative = 8.0
+    tool_calls: NotNegative = 8.0
+    requests: NotNegative = 8.0
+    usd: NotNegative = 0.02
+
+
+class GatesConfig(Section):
+    """What a value must pass to be a burst, all of it: spread, ratio, and the largest deviation of late."""
+
+    deviations: Positive
+    ratio: Annotated[float, Field(gt=1)]
+    margin: Annotated[float, Field(ge=1)]
 
 
 class BurstConfig(Section):
     """The burst detector."""
 
     enabled: bool = True
-    levels: tuple[Level, ...] = ("tenant", "use_case", "agent")
     half_life_seconds: Positive = 900.0
     warm_up_seconds: Positive = 300.0
-    deviations: Positive = 6.0
-    ratio: Annotated[float, Field(gt=1)] = 4.0
+    counts: GatesConfig = GatesConfig(deviations=3.7, ratio=3.0, margin=1.2)
+    amounts: GatesConfig = GatesConfig(deviations=5.0, ratio=5.0, margin=1.5)
     floors: FloorsConfig = FloorsConfig()
-    clear_windows: Annotated[int, Field(ge=1)] = 3
-    max_series: Annotated[int, Field(ge=10)] = 5_000
+    least_events: Annotated[int, Field(ge=1)] = 8
+    large_usd: Positive = 10.0
+    clear_windows: Annotated[int, Field(ge=1)] = 12
+
+
+class RatioConfig(Section):
+    """The bloat and mix detectors; the first four are how many times the usual value is still normal."""
+
+    enabled: bool = True
+    size: Annotated[float, Field(gt=1)] = 2.0
+    price: Annotated[float, Field(gt=1)] = 1.6
+    uncached: Annotated[float, Field(gt=1)] = 1.6
+    evaluation: Annotated[float, Field(gt=1)] = 2.5
+    evidence: Positive = 8.0
+    warm_up_slices: Annotated[int, Field(ge=2)] = 10
+    half_life_slices: Positive = 720.0
+    least_requests: Annotated[int, Field(ge=1)] = 10
+
+
+class SilenceConfig(Section):
+    """The silence detector."""
+
+    enabled: bool = True
+    expected: Positive = 20.0
+    least_windows: Annotated[int, Field(ge=2)] = 3
+    warm_up_windows: Annotated[int, Field(ge=2)] = 60
+    margin: Annotated[float, Field(ge=1)] = 2.5
+    longest_seconds: Positive = 7200.0
+
+
+class DriftConfig(Section):
+    """The drift detector."""
+
+    enabled: bool = True
+    slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 900.0
+    ratio: Annotated[float, Field(gt=1)] = 1.6
+    share: Annotated[float, Field(gt=1)] = 2.0
+    evidence: Positive = 8.0
+    warm_up_slices: Annotated[int, Field(ge=2)] = 8
 
 
 class LoopConfig(Section):
@@ -134,7 +178,13 @@ class LoopConfig(Section):
 class DetectConfig(Section):
     """All detectors that judge."""
 
+    levels: tuple[Level, ...] = ("tenant", "use_case", "agent")
+    max_series: Annotated[int, Field(ge=10)] = 5_000
+    least_usd_per_hour: NotNegative = 0.25
     burst: BurstConfig = BurstConfig()
+    ratio: RatioConfig = RatioConfig()
+    drift: DriftConfig = DriftConfig()
+    silence: SilenceConfig = SilenceConfig()
     loop: LoopConfig = LoopConfig()
 
 

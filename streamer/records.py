@@ -11,6 +11,7 @@ from streamer.pricing.money import ZERO, CostKind
 
 AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
 AnomalyState = Literal["opened", "updated", "closed"]
+CauseLevel = Literal["use_case", "agent", "model", "tool", "session"]
 Severity = Literal["info", "warning", "critical"]
 
 
@@ -24,12 +25,21 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
     tool: str = ""
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """A part of the scope, and its share (0 to 1) of what is above normal."""
+
+    level: CauseLevel
+    name: str
+    share: float
+
+
 class Anomaly(msgspec.Struct, kw_only=True):
     """What a detector says: since when, how far from normal, what it costs, and why.
 
     `id` derives from what it is about and when it was known, so that saying it again is the same record.
     `observed` and `expected` are in the unit of the series' metric a window (calls for a loop, dollars or
-    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts.
+    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `causes` are the
+    parts of the scope that are behind it, the largest first.
     """
 
     id: str
@@ -49,6 +59,7 @@ class Anomaly(msgspec.Struct, kw_only=True):
     usd_excess: Decimal = ZERO
     usd_per_hour: Decimal = ZERO
     reason: str
+    causes: tuple[Cause, ...] = ()
 
 
 class Rollup(msgspec.Struct, gc=False):

@@ -11,7 +11,7 @@ from streamer.events.usage import UsageEvent
 from streamer.judges.budgets import BudgetJudge, BudgetSnapshot
 from streamer.judges.cases import Cases
 from streamer.judges.loops import LoopJudge
-from streamer.judges.rates import RateJudge, Window
+from streamer.judges.watch import Watch, WrittenWatch
 from streamer.news import News
 from streamer.pricing.book import PriceBook
 from streamer.records import Anomaly, Rollup
@@ -22,7 +22,7 @@ from streamer.windows.window import TumblingWindow, Watermark
 
 _NEVER = float("-inf")
 # The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
-CORE, RATES, LOOPS, SEEN = "tenant", "rates", "loops", "seen"
+CORE, MODELS, SEASONS, LOOPS, SEEN = "tenant", "models", "seasons", "loops", "seen"
 Parts = Mapping[str, Mapping[str, bytes]]
 
 
@@ -50,6 +50,7 @@ class _Core(msgspec.Struct):
     late_parts: int
     windows: list[WrittenWindow]
     cases: list[Anomaly]
+    watch: WrittenWatch
     budgets: list[BudgetSnapshot]
 
 
@@ -73,7 +74,7 @@ class TenantMeter:
 
     def _judges(self, config: Config, cases: Iterable[Anomaly] = ()) -> None:
         self.cases = Cases(self._tenant, cases)
-        self._rates = RateJudge(self._tenant, config.detect.burst, self._window.size, self.cases)
+        self._watch = Watch(self._tenant, config.detect, self._window.size, self.cases)
         self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
         self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
         self._config = config
@@ -92,7 +93,7 @@ class TenantMeter:
         window = self._windows.get(start) or self._open(start)
         passed = window.add(event, cost)
         if passed:
-            self._rates.on_passed(passed, at)
+            self._watch.on_passed(passed, window, at)
         if self._budgets.accounts:
             self._budgets.on_event(event, cost[0], at)
         if window.end <= self._closed:
@@ -114,7 +115,7 @@ class TenantMeter:
     @property
     def awake(self) -> bool:
         """Whether passing time can bring anything out."""
-        return bool(self._windows or self._loops.looping or self._rates.oldest_open() is not None)
+        return bool(self._windows or self._loops.looping or self._watch.waits)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""
@@ -123,7 +124,8 @@ class TenantMeter:
         except OverflowError:  # more than 64 bits: thousands of dollars in a window
             core = msgspec.msgpack.encode(self._core(as_text=True))
         yield f"{CORE}/{self._tenant}", core
-        yield from _named(RATES, self._tenant, self._rates.changes())
+        yield from _named(MODELS, self._tenant, self._watch.changes())
+        yield from _named(SEASONS, self._tenant, self._watch.seasons())
         yield from _named(LOOPS, self._tenant, self._loops.changes())
         seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
         yield from _named(SEEN, self._tenant, seen)
@@ -136,7 +138,8 @@ class TenantMeter:
         self._watermark.lateness = self._config.windows.lateness_seconds
         self._watermark.grace = self._config.windows.grace_seconds
         self._judges(self._config, core.cases)
-        self._rates.restore(list(parts.get(RATES, {}).values()))
+        models, seasons = parts.get(MODELS, {}), parts.get(SEASONS, {})
+        self._watch.restore(core.watch, list(models.values()), list(seasons.values()))
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
         self._budgets.restore(core.budgets)
         for start, end, cells in core.windows:
@@ -148,7 +151,13 @@ class TenantMeter:
     def _core(self, as_text: bool) -> _Core:
         windows = [self._windows[start].written(as_text) for start in sorted(self._windows)]
         return _Core(
-            self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot(), self._budgets.snapshot()
+            self._watermark,
+            self._closed,
+            self._late_parts,
+            windows,
+            self.cases.snapshot(),
+            self._watch.snapshot(),
+            self._budgets.snapshot(),
         )
 
     def _open(self, start: float) -> OpenWindow:
@@ -156,7 +165,7 @@ class TenantMeter:
         return window
 
     def _made(self, start: float, end: float) -> OpenWindow:
-        return OpenWindow(start, end, self._most_cells, self._rates.ceilings if end > self._closed else _unwatched)
+        return OpenWindow(start, end, self._most_cells, self._watch.ceilings if end > self._closed else _unwatched)
 
     def _close_due(self) -> Iterable[Rollup]:
         mark = self._watermark.value
@@ -179,31 +188,30 @@ class TenantMeter:
             self._pass_silence(end)
             self._closed_until(max(self._closed, end))
 
-    def _close(self, open_window: OpenWindow) -> Iterator[Rollup]:
-        window = Window(open_window.start, open_window.end)
+    def _close(self, window: OpenWindow) -> Iterator[Rollup]:
         late = window.end <= self._closed
         self._late_parts += late
-        self._tally.squeeze(self._tenant, open_window.folded, self._seen.squeezed())
+        self._tally.squeeze(self._tenant, window.folded, self._seen.squeezed())
         rollups = Rollups(self._tenant, utc(window.start), utc(window.end), self._late_parts if late else 0)
-        for entity, totals in open_window.totals().items():
-            if not late and self._rates.watches(entity):
-                self._rates.on_close(entity, totals, window)
+        for entity, totals in window.totals().items():
+            if not late and self._watch.watches(entity):
+                self._watch.on_close(entity, totals, window)
             yield rollups.of(entity, totals)
-        for agent, sessions in open_window.sessions():
+        for agent, sessions in window.sessions():
             yield from rollups.of_sessions(agent, sessions)
         if not late:
-            self._rates.on_silence(window)
+            self._watch.on_time(window.start, window.end)
             self._closed_until(window.end)
             for other in self._windows.values():
                 other.aim()
 
     def _pass_silence(self, until: float) -> None:
-        """Walk over empty windows, from the oldest open burst on, as far as there is one that they may end."""
-        while (oldest := self._rates.oldest_open()) is not None:
-            start = max(self._closed, self._window.start(oldest))
+        """Walk over empty windows, as far as there is something that they may end or bring to light."""
+        while (since := self._watch.waits_since()) < until:
+            start = max(self._closed, self._window.start(since))
             if start + self._window.size > until:
                 return
-            self._rates.on_silence(Window(start, start + self._window.size))
+            self._watch.on_time(start, start + self._window.size)
             self._closed_until(start + self._window.size)
 
 

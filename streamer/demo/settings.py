@@ -45,7 +45,7 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
         ),
         windows=WindowsConfig(size_seconds=2, lateness_seconds=0.5, grace_seconds=0.5),
         pricing=PricingConfig(tool=Decimal("0.002"), vector=Decimal("0.0004"), evaluation=Decimal("0.001")),
-        detect=DetectConfig(burst=_burst(), loop=LoopConfig(quiet_seconds=6)),
+        detect=DetectConfig(levels=("tenant",), burst=_burst(), loop=LoopConfig(quiet_seconds=6)),
         budgets=(BudgetConfig(tenant=LOOPER, limit=Decimal(2000)),),
         alerts=AlertsConfig(receivers=(receiver,), routes=(route,)),
         slack=_slack(token),
@@ -59,7 +59,7 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
 def _burst() -> BurstConfig:
     # Floors well above what ten seconds of warm-up can mistake for normal: the demo has no hours to learn from.
     floors = FloorsConfig(tokens=500_000, steps=60, tool_calls=60, requests=60, usd=2.0)
-    return BurstConfig(levels=("tenant",), warm_up_seconds=20, half_life_seconds=120, floors=floors)
+    return BurstConfig(warm_up_seconds=20, half_life_seconds=120, floors=floors)
 
 
 def _throttle() -> ThrottleConfig:

@@ -1,17 +1,26 @@
 """The open anomalies of one tenant: opened once, updated as they go on, closed once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
 
 from streamer.clock import utc
 from streamer.pricing.money import ZERO, dollars, femtodollars, plain
-from streamer.records import Anomaly, AnomalyKind, Scope, anomaly_id, severity_of
+from streamer.records import Anomaly, AnomalyKind, Cause, Scope, anomaly_id, severity_of
 
 HOUR = Decimal(3600)
 # Which detector judges which kind.
-DETECTORS: dict[AnomalyKind, str] = {"burst": "rate", "loop": "loop", "budget": "budget"}
+DETECTORS: dict[AnomalyKind, str] = {
+    "burst": "rate",
+    "silence": "silence",
+    "drift": "drift",
+    "bloat": "ratio",
+    "mix": "ratio",
+    "loop": "loop",
+    "budget": "budget",
+    "busywork": "busywork",
+}
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +32,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     usd_excess: Decimal = ZERO
     usd_per_hour: Decimal = ZERO
     reason: str
+    causes: tuple[Cause, ...] = ()
 
 
 class Cases:
@@ -73,6 +83,16 @@ class Cases:
         case.updated_at = case.closed_at = max(case.updated_at, utc(at))
         self._record(case)
 
+    def widen(self, series: str, at: float, scope: Scope) -> None:
+        """Let an open case be about more than was known when it was opened."""
+        case = self._open[series]
+        case.state, case.updated_at, case.scope = "updated", max(case.updated_at, utc(at)), scope
+        self._record(case)
+
+    def of_kind(self, kind: AnomalyKind) -> Iterator[Anomaly]:
+        """Give the open cases of one kind."""
+        return (case for case in self._open.values() if case.kind == kind)
+
     def excess(self, series: str) -> Decimal:
         """Give the dollars above normal that an open case has cost so far."""
         return self._open[series].usd_excess
@@ -102,6 +122,7 @@ class Cases:
         # How bad it was at its worst; a case that calms down keeps the rank that people were told.
         case.severity = max(case.severity, severity_of(reading.usd_per_hour, reading.score), key=_RANK.__getitem__)
         case.reason = reading.reason
+        case.causes = reading.causes or case.causes
 
     def _record(self, case: Anomaly) -> None:
         self.changes.append(msgspec.structs.replace(case))

@@ -18,18 +18,19 @@ NO_CEILINGS = Ceilings()
 
 
 class Gauge:
-    """The five metrics of one watched entity in an open window; dollars in femtodollars."""
+    """The five metrics of one watched entity in an open window, and how many events; dollars in femtodollars."""
 
-    __slots__ = ("ceilings", "entity", "requests", "steps", "tokens", "tool_calls", "usd")
+    __slots__ = ("ceilings", "entity", "events", "requests", "steps", "tokens", "tool_calls", "usd")
 
     def __init__(self, entity: Entity, ceilings: Ceilings) -> None:
         self.entity, self.ceilings = entity, ceilings
-        self.tokens = self.steps = self.tool_calls = self.requests = self.usd = 0
+        self.tokens = self.steps = self.tool_calls = self.requests = self.usd = self.events = 0
 
     def add(self, tokens: int, steps: int, tool_calls: int, requests: int, usd: int) -> bool:
         """Add what one event brought; True if a ceiling is passed."""
         # Every event comes here once a level: what it does not bring is passed over.
         most, passed = self.ceilings, False
+        self.events += 1
         if tokens:
             self.tokens += tokens
             passed = self.tokens > most.tokens

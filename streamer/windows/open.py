@@ -1,29 +1,42 @@
 """One open window of a tenant: totals by path, gauges of what is watched, and the roll-up when it closes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal
 
 from streamer.events.usage import UsageEvent
 from streamer.pricing.book import Cost
 from streamer.windows.entity import OTHER, Entity, entities_of
 from streamer.windows.gauge import Ceilings, Gauge
-from streamer.windows.totals import Totals, Written
+from streamer.windows.totals import Metric, Totals, Written
 
 Watch = Callable[[Entity], Ceilings | None]
+# By level and name, how much of a metric.
+Shares = Mapping[Literal["model", "tool", "session"], Mapping[str, int]]
 # Use case, agent and model: what sessions are told apart below.
 Head = tuple[str, str, str]
-# Start, end, and by head and session what was counted.
-WrittenWindow = tuple[float, float, list[tuple[Head, list[tuple[str, Written]]]]]
+# By head: the sessions and what was counted of them, and the calls of tools.
+WrittenBranch = tuple[Head, list[tuple[str, Written]], dict[str, int]]
+# Start, end, branches.
+WrittenWindow = tuple[float, float, list[WrittenBranch]]
 _OTHERS: Head = (OTHER, OTHER, OTHER)
+# Tools that are told apart in a branch; more are counted as `other`.
+_MOST_TOOLS = 64
 
 
 class _Branch:
-    """The sessions of one head, and the gauges above them."""
+    """The sessions of one head, the calls of its tools, and the gauges above them."""
 
-    __slots__ = ("gauges", "sessions")
+    __slots__ = ("gauges", "sessions", "tools")
 
     def __init__(self, gauges: tuple[Gauge, ...]) -> None:
         self.gauges = gauges
         self.sessions: dict[str, Totals] = {}
+        self.tools: dict[str, int] = {}
+
+    def called(self, tool: str) -> None:
+        tools = self.tools
+        name = tool if tool in tools or len(tools) < _MOST_TOOLS else OTHER
+        tools[name] = tools.get(name, 0) + 1
 
     def total(self) -> Totals:
         total = Totals()
@@ -52,7 +65,11 @@ class OpenWindow:
         head, session = (event.use_case, event.agent, event.model), event.session
         branch = self._branches.get(head)
         totals = branch.sessions.get(session) if branch else None
-        return (totals or self._find(head, session)).add(event, cost)
+        if totals is None:
+            branch, totals = self._find(head, session)
+        if event.tool and branch:
+            branch.called(event.tool)
+        return totals.add(event, cost)
 
     def aim(self) -> None:
         """Take over the ceilings as they are now."""
@@ -86,23 +103,44 @@ class OpenWindow:
     def written(self, as_text: bool) -> WrittenWindow:
         """Write the window down."""
         branches = [
-            (head, [(session, totals.written(as_text)) for session, totals in branch.sessions.items()])
+            (head, [(session, totals.written(as_text)) for session, totals in branch.sessions.items()], branch.tools)
             for head, branch in self._branches.items()
         ]
         return self.start, self.end, branches
 
-    def read(self, branches: Iterable[tuple[Head, list[tuple[str, Written]]]]) -> None:
+    def read(self, branches: Iterable[WrittenBranch]) -> None:
         """Take up the branches that `written` gave."""
-        for head, sessions in branches:
+        for head, sessions, tools in branches:
+            branch = self._branch(head)
+            branch.tools = tools
             for session, written in sessions:
-                self._enter(head, session).read(written)
+                self._enter(branch, session).read(written)
 
-    def _find(self, head: Head, session: str) -> Totals:
-        """Find the totals of a head and session that have none of their own yet."""
+    def gauge(self, entity: Entity) -> Gauge | None:
+        """Give the gauge of an entity, None for one that is not watched or had nothing."""
+        return self._gauges.get(entity)
+
+    def shares(self, entity: Entity, metric: Metric) -> Shares:
+        """Give, for the models, tools and sessions of an entity, how much of a metric each had."""
+        models: dict[str, int] = {}
+        tools: dict[str, int] = {}
+        sessions: dict[str, int] = {}
+        for head, branch in self._branches.items():
+            if entity in entities_of(head):
+                for session, totals in branch.sessions.items():
+                    amount = totals.judged(metric)
+                    _count(models, head[2], amount)
+                    _count(sessions, session, amount)
+                for tool, calls in branch.tools.items():
+                    _count(tools, tool, calls)
+        return {"model": models, "tool": tools, "session": sessions}
+
+    def _find(self, head: Head, session: str) -> tuple[_Branch, Totals]:
+        """Find the branch and totals of a head and session that have none of their own yet."""
         if self._size >= self._most:
             head, session = self._fold(head, session)
-        branch = self._branches.get(head)
-        return (branch and branch.sessions.get(session)) or self._enter(head, session)
+        branch = self._branches.get(head) or self._branch(head)
+        return branch, branch.sessions.get(session) or self._enter(branch, session)
 
     def _fold(self, head: Head, session: str) -> tuple[Head, str]:
         """Find another name for what is beyond the cap."""
@@ -111,12 +149,13 @@ class OpenWindow:
         self.folded += found != (head, session)
         return found
 
-    def _enter(self, head: Head, session: str) -> Totals:
-        branch = self._branches.get(head)
-        if branch is None:
-            watched = ((entity, self._watch(entity)) for entity in entities_of(head))
-            gauges = tuple(self._gauge(entity, most) for entity, most in watched if most)
-            branch = self._branches[head] = _Branch(gauges)
+    def _branch(self, head: Head) -> _Branch:
+        watched = ((entity, self._watch(entity)) for entity in entities_of(head))
+        gauges = tuple(self._gauge(entity, most) for entity, most in watched if most)
+        branch = self._branches[head] = _Branch(gauges)
+        return branch
+
+    def _enter(self, branch: _Branch, session: str) -> Totals:
         self._size += 1
         totals = branch.sessions[session] = Totals(branch.gauges)
         return totals
@@ -126,6 +165,11 @@ class OpenWindow:
         if gauge is None:
             gauge = self._gauges[entity] = Gauge(entity, ceilings)
         return gauge
+
+
+def _count(amounts: dict[str, int], name: str, amount: int) -> None:
+    if amount > 0:
+        amounts[name] = amounts.get(name, 0) + amount
 
 
 def _merge(into: dict[str, Totals], more: dict[str, Totals]) -> None:

@@ -26,8 +26,8 @@ COUNTS = (
 )
 # The counts, in the order of their names above.
 Counted = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
-# As text where numbers are too large to be packed.
-Written = tuple[Sequence[int | str], Mapping[CostKind, int | str]]
+# Counts, femtodollars, implied requests and calls; as text where numbers are too large to be packed.
+Written = tuple[Sequence[int | str], Mapping[CostKind, int | str], int, int]
 
 
 class Amounts(Protocol):
@@ -55,10 +55,11 @@ def value_of(amounts: Amounts, metric: Metric) -> float:
 class Totals:
     """Sums over usage events; exact, and the same in whatever order the events are added.
 
-    `gauges` grow with them: those of the watched entities that the events count for.
+    `gauges` grow with them: those of the watched entities that the events count for. The judges see more than is
+    published: an `llm` event that gives no number of requests is one all the same, and so with calls of tools.
     """
 
-    __slots__ = (*COUNTS, "gauges", "usd_by_kind")
+    __slots__ = (*COUNTS, "gauges", "implied_calls", "implied_requests", "usd_by_kind")
 
     events: int
     errors: int
@@ -78,7 +79,7 @@ class Totals:
         self.gauges = gauges
         self.events = self.errors = self.requests = self.steps = self.tool_calls = self.outcomes = 0
         self.input_tokens = self.output_tokens = self.cache_read_tokens = self.cache_write_tokens = 0
-        self.reasoning_tokens = self.unpriced = 0
+        self.reasoning_tokens = self.unpriced = self.implied_requests = self.implied_calls = 0
         self.usd_by_kind = {}
 
     # Every event comes through here, so each field is read once, and what is usually 0 is looked at before it is added.
@@ -92,10 +93,17 @@ class Totals:
             tokens += output
         if steps := event.steps:
             self.steps += steps
+        kind = event.kind
         if tool_calls := event.tool_calls:
             self.tool_calls += tool_calls
+        elif kind == "tool":
+            self.implied_calls += 1
+            tool_calls = 1
         if requests := event.requests:
             self.requests += requests
+        elif kind == "llm":
+            self.implied_requests += 1
+            requests = 1
         if event.cache_read_tokens or event.cache_write_tokens:
             self.cache_read_tokens += event.cache_read_tokens
             self.cache_write_tokens += event.cache_write_tokens
@@ -104,7 +112,6 @@ class Totals:
         if event.status == "error":
             self.errors += 1
         usd, origin = cost
-        kind = event.kind
         if kind == "outcome":
             self.outcomes += 1
             usd = 0
@@ -133,6 +140,8 @@ class Totals:
         self.errors += other.errors
         self.outcomes += other.outcomes
         self.unpriced += other.unpriced
+        self.implied_requests += other.implied_requests
+        self.implied_calls += other.implied_calls
         for kind, femto in other.usd_by_kind.items():
             self.usd_by_kind[kind] = self.usd_by_kind.get(kind, 0) + femto
 
@@ -145,6 +154,14 @@ class Totals:
     def usd(self) -> int:
         """Femtodollars over all kinds; below 0 for credits."""
         return sum(self.usd_by_kind.values())
+
+    def judged(self, metric: Metric) -> int:
+        """Give a metric as the judges see it, with what events imply; dollars in femtodollars."""
+        if metric == "requests":
+            return self.requests + self.implied_requests
+        if metric == "tool_calls":
+            return self.tool_calls + self.implied_calls
+        return int(getattr(self, metric))
 
     def counts(self) -> Counted:
         """Give all counts, in the order of `COUNTS`."""
@@ -165,17 +182,21 @@ class Totals:
 
     def written(self, as_text: bool = False) -> Written:
         """Write the totals down."""
+        implied = self.implied_requests, self.implied_calls
         if as_text:
-            return [str(count) for count in self.counts()], {kind: str(n) for kind, n in self.usd_by_kind.items()}
-        return self.counts(), self.usd_by_kind
+            money = {kind: str(n) for kind, n in self.usd_by_kind.items()}
+            return [str(count) for count in self.counts()], money, *implied
+        return self.counts(), self.usd_by_kind, *implied
 
     def read(self, written: Written) -> None:
         """Take up what `written` gave, the gauges too."""
         for name, count in zip(COUNTS, written[0], strict=True):
             setattr(self, name, int(count))
         self.usd_by_kind = {kind: int(femto) for kind, femto in written[1].items()}
+        self.implied_requests, self.implied_calls = written[2:]
         for gauge in self.gauges:
-            gauge.add(self.tokens, self.steps, self.tool_calls, self.requests, self.usd)
+            gauge.add(self.tokens, self.steps, self.judged("tool_calls"), self.judged("requests"), self.usd)
+            gauge.events += self.events - 1
 
     def __eq__(self, other: Any) -> bool:
         """Equal totals have equal counts and dollars, in whatever order the kinds came."""

@@ -1,0 +1,95 @@
+"""A slow rise that no threshold crosses: a level held against what it should be."""
+
+import math
+import struct
+from dataclasses import dataclass
+
+# seen, variance, evidence, deviation
+_STATE = struct.Struct("<Qddd")
+
+
+@dataclass(frozen=True)
+class DriftParams:
+    """When a level counts as risen.
+
+    `ratio` is how many times its reference is still normal; `offset`, in the metric's unit, blurs small numbers;
+    `evidence` is a logarithm of odds; `prior` is the deviation that is taken for usual before one is learned, with the
+    weight of `prior_weight` slices, and `half_life` is a number of slices.
+    """
+
+    ratio: float = 1.6
+    offset: float = 5.0
+    evidence: float = 8.0
+    prior: float = 0.35
+    prior_weight: float = 12.0
+    least_deviation: float = 0.15
+    half_life: float = 200.0
+
+
+class DriftDetector:
+    """A one-sided CUSUM (Page, 1954) of a level over its reference, such as the same hour of the days before.
+
+    What is usual between the two is learned; the reference is the caller's, and must not follow the rise.
+
+    >>> drift = DriftDetector(DriftParams())
+    >>> for _ in range(40):
+    ...     drift.learn_one(105.0, 100.0)
+    >>> for slice in range(8):
+    ...     drift.learn_one(250.0, 100.0)
+    >>> drift.abnormal
+    True
+    """
+
+    __slots__ = ("_seen", "_variance", "deviation", "evidence", "params")
+
+    def __init__(self, params: DriftParams) -> None:
+        self.params = params
+        self._seen = 0
+        self._variance = params.prior**2
+        #: The odds, as a logarithm, that the level has risen.
+        self.evidence = 0.0
+        #: How far above its reference the last slice was, as a logarithm.
+        self.deviation = 0.0
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether the level is proven to be beyond the gate."""
+        return self.evidence >= self.params.evidence
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is left of the evidence."""
+        return self.evidence <= 0
+
+    @property
+    def score(self) -> float:
+        """From 0 to 1; 0.5 is where the evidence suffices."""
+        return self.evidence / (self.evidence + self.params.evidence)
+
+    def learn_one(self, value: float, reference: float) -> None:
+        """Judge, then learn one slice's level and what it is held against (both 0 or more)."""
+        if not (0 <= value < math.inf and 0 <= reference < math.inf):
+            raise ValueError(f"a level and its reference must be finite numbers of 0 or more, not {value}, {reference}")
+        params = self.params
+        gate = math.log(params.ratio)
+        self.deviation = math.log(value + params.offset) - math.log(reference + params.offset)
+        spread = max(self._variance, params.least_deviation**2)
+        odds = min((self.deviation - gate) * gate / spread, params.evidence / 2)
+        self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
+        within = max(-2.0, min(self.deviation, 2.0))
+        fading = max(1 - 0.5 ** (1 / params.half_life), 1 / (params.prior_weight + self._seen))
+        if self.evidence < params.evidence / 2:
+            self._variance += fading * (within * within - self._variance)
+        self._seen += 1
+
+    def forgive(self) -> None:
+        """Drop the evidence: the rise was wanted."""
+        self.evidence = 0.0
+
+    def snapshot(self) -> bytes:
+        """Write the whole state down."""
+        return _STATE.pack(self._seen, self._variance, self.evidence, self.deviation)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take up the state that `snapshot` wrote."""
+        self._seen, self._variance, self.evidence, self.deviation = _STATE.unpack(snapshot)

@@ -1,0 +1,146 @@
+"""The baseline of a ratio, such as tokens per request: what is usual, and the evidence that it no longer holds."""
+
+import math
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+
+# seen, level, variance of one, trend, deviation, evidence
+_STATE = struct.Struct("<Qddddd")
+
+
+@dataclass(frozen=True)
+class RatioParams:
+    """When a ratio counts as changed.
+
+    `half_life`, `warm_up` and `trend_half_life` are numbers of slices. `ratio` is how many times the usual value is
+    still normal. `evidence` is a logarithm of odds: how much more likely the slices seen are after a change than
+    before it.
+    """
+
+    half_life: float = 720.0
+    warm_up: int = 10
+    ratio: float = 2.0
+    least_deviation: float = 0.1
+    evidence: float = 8.0
+    trend_half_life: float = 60.0
+
+    @cached_property
+    def gate(self) -> float:
+        """The deviation, on the logarithmic scale, up to which a slice is normal."""
+        return math.log(self.ratio)
+
+    @cached_property
+    def fading(self) -> float:
+        """The weight of one slice in level and spread."""
+        return float(1 - 0.5 ** (1 / self.half_life))
+
+    @cached_property
+    def trend_fading(self) -> float:
+        """The weight of one slice in the trend."""
+        return float(1 - 0.5 ** (1 / self.trend_half_life))
+
+
+class RatioBaseline:
+    """The usual value of a positive ratio, and a one-sided CUSUM (Page, 1954) on what lies above it.
+
+    A slice is the ratio over `count` things, say the tokens per request of 20 requests. On the logarithmic scale its
+    variance is taken for that of one thing, divided by their number, so that few and many can be weighed alike. The
+    CUSUM sums the logarithm of the odds for a change beyond the gate; one slice alone never proves it. Abnormal slices
+    are learned at the gate only.
+
+    >>> tokens = RatioBaseline(RatioParams())
+    >>> for _ in range(20):
+    ...     tokens.learn_one(500.0, 20)
+    >>> tokens.learn_one(2000.0, 20)
+    >>> tokens.abnormal
+    False
+    >>> tokens.learn_one(2000.0, 20)
+    >>> tokens.abnormal, round(tokens.expected)
+    (True, 501)
+    """
+
+    __slots__ = ("_level", "_trend", "_variance", "deviation", "evidence", "params", "seen")
+
+    def __init__(self, params: RatioParams) -> None:
+        self.params = params
+        self.seen = 0
+        self._level = self._trend = 0.0
+        # Before anything is known: as wide as the tokens of requests are in public traces.
+        self._variance = 1.0
+        #: How far above the usual the last slice was, as a logarithm.
+        self.deviation = 0.0
+        #: The odds, as a logarithm, that the ratio has changed.
+        self.evidence = 0.0
+
+    @property
+    def expected(self) -> float:
+        """The usual value of the ratio; 0 before the first slice."""
+        return math.exp(self._level) if self.seen else 0.0
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether the ratio is proven to be beyond the gate."""
+        return self.evidence >= self.params.evidence
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is left of the evidence."""
+        return self.evidence <= 0
+
+    @property
+    def slow(self) -> bool:
+        """Whether the ratio has been rising for long: a good part of its deviation is an old one."""
+        return self._trend > 0.35 * self.deviation
+
+    @property
+    def score(self) -> float:
+        """From 0 to 1; 0.5 is where the evidence suffices."""
+        return self.evidence / (self.evidence + self.params.evidence)
+
+    def learn_one(self, value: float, count: float) -> None:
+        """Judge, then learn a slice: its ratio (above 0), and over how many things it was taken."""
+        if not (0 < value < math.inf and 0 < count < math.inf):
+            raise ValueError(f"a ratio and its count must be finite numbers above 0, not {value} of {count}")
+        params, at = self.params, math.log(value)
+        if not self.seen:
+            self._level = at
+        self.deviation = above = at - self._level
+        if self.seen >= params.warm_up:
+            self._weigh(above, count)
+        self._learn(above, count)
+        self.seen += 1
+
+    def forgive(self) -> None:
+        """Take the ratio as it is now for the usual one."""
+        self._level += self.deviation
+        self._trend = self.deviation = self.evidence = 0.0
+
+    def snapshot(self) -> bytes:
+        """Write the whole state down."""
+        return _STATE.pack(self.seen, self._level, self._variance, self._trend, self.deviation, self.evidence)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take up the state that `snapshot` wrote."""
+        self.seen, self._level, self._variance, self._trend, self.deviation, self.evidence = _STATE.unpack(snapshot)
+
+    def _weigh(self, above: float, count: float) -> None:
+        params = self.params
+        spread = self._variance / count + params.least_deviation**2
+        odds = min((above - params.gate) * params.gate / spread, params.evidence * 0.7)
+        self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
+
+    def _learn(self, above: float, count: float) -> None:
+        params = self.params
+        within = max(-2 * params.gate, min(above, params.gate))
+        fading = max(params.fading, 1 / (self.seen + 1))
+        self._level += fading * within
+        self._trend += params.trend_fading * (above - self._trend)
+        if self.evidence < params.evidence / 2:
+            # One slice counts for as much as the prior did, and less and less.
+            fading = max(params.fading, 1 / (self.seen + 2))
+            self._variance += fading * (min(within * within * count, _WIDEST) - self._variance)
+
+
+# The variance of one thing, on the logarithmic scale, is taken for no more than this.
+_WIDEST = 25.0

@@ -1,0 +1,61 @@
+"""The hours of the week: what is usual at this time."""
+
+import math
+from array import array
+
+HOUR, HOURS = 3600.0, 168
+# Years of the same hour are averaged as if there had been this many.
+_WEEKS = 4
+_UNSEEN = math.nan
+
+
+class Season:
+    """The usual level of each hour of the week (UTC), an exponentially weighted mean over the weeks.
+
+    An hour that was never seen is taken from the same hour of the days that were, so that it is of use after one day.
+
+    >>> season = Season()
+    >>> season.learn_one(0.0, 100.0), season.learn_one(HOUR, 300.0)
+    (None, None)
+    >>> round(season.expected(0.5 * HOUR)), season.expected(20 * HOUR)
+    (100, None)
+    """
+
+    __slots__ = ("_levels",)
+
+    def __init__(self) -> None:
+        self._levels = array("f", [_UNSEEN]) * HOURS
+
+    def learn_one(self, start: float, value: float) -> None:
+        """Learn the `value` (0 or more) of the hour that begins at `start` (epoch seconds)."""
+        if not 0 <= value < math.inf:
+            raise ValueError(f"a level must be a finite number of 0 or more, not {value}")
+        hour = int(start // HOUR) % HOURS
+        known, new = self._levels[hour], math.log1p(value)
+        self._levels[hour] = new if math.isnan(known) else known + (new - known) / _WEEKS
+
+    def expected(self, at: float) -> float | None:
+        """Give what an hour is usually like around `at` (epoch seconds), between the middles of two; None if unseen."""
+        place = at / HOUR - 0.5
+        hour = math.floor(place)
+        before, after = self._usual(hour), self._usual(hour + 1)
+        if before is None or after is None:
+            here = self._usual(math.floor(at / HOUR))
+            return None if here is None else math.expm1(here)
+        share = place - hour
+        return math.expm1(before * (1 - share) + after * share)
+
+    def snapshot(self) -> bytes:
+        """Write the whole state down."""
+        return self._levels.tobytes()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take up the state that `snapshot` wrote."""
+        self._levels = array("f", snapshot)
+
+    def _usual(self, hour: int) -> float | None:
+        known = self._levels[hour % HOURS]
+        if not math.isnan(known):
+            return known
+        others = [level for level in self._levels[hour % 24 :: 24] if not math.isnan(level)]
+        return sum(others) / len(others) if others else None

@@ -1,0 +1,121 @@
+"""The cases that stand open about a tenant's rates and ratios: one a cause, however many series show it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from streamer.judges.cases import Cases, Reading
+from streamer.records import AnomalyKind, Scope
+from streamer.windows.entity import Entity
+
+# What shows this soon after the same kind of case in another part of the tenant has the same cause.
+_TOGETHER = 120.0
+
+
+class Standing(msgspec.Struct, array_like=True):
+    """An open case: what is judged, where its cause lies, and for how many windows it has been quiet.
+
+    `name` is the metric or the ratio; `windows` is the horizon over which it was found.
+    """
+
+    series: str
+    kind: AnomalyKind
+    entity: Entity
+    name: str
+    scope: Scope
+    since: float
+    windows: int = 1
+    quiet: int = 0
+
+
+class Book:
+    """Opens a case where none stands yet that explains the same thing."""
+
+    def __init__(self, tenant: str, cases: Cases) -> None:
+        self._tenant, self._cases = tenant, cases
+        #: By series.
+        self.standing: dict[str, Standing] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.standing)
+
+    def series(self, entity: Entity, name: str) -> str:
+        """Name the series that a case is about."""
+        return f"{entity.key(self._tenant)}#{name}"
+
+    def explains(self, scope: Scope) -> bool:
+        """Tell whether what happens in `scope` is part of an open case, or holds one."""
+        if any(related(standing.scope, scope) for standing in self.standing.values()):
+            return True
+        return any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
+
+    def open(self, found: Standing, reading: Reading) -> None:
+        """Open a case, unless one stands that explains it."""
+        if found.series in self._cases or self.explains(found.scope) or self._widened(found):
+            return
+        self.standing[found.series] = found
+        self._cases.open(found.kind, found.series, found.scope, found.since, reading)
+
+    def update(self, standing: Standing, at: float, reading: Reading) -> None:
+        """Note how a case goes on."""
+        standing.quiet = 0
+        self._cases.update(standing.series, at, reading)
+
+    def close(self, standing: Standing, at: float) -> None:
+        """Close a case: it is over since `at`."""
+        del self.standing[standing.series]
+        self._cases.close(standing.series, at)
+
+    def of(self, entity: Entity, *kinds: AnomalyKind) -> list[Standing]:
+        """Give the open cases about an entity."""
+        return [s for s in self.standing.values() if s.entity == entity and s.kind in kinds]
+
+    def excess(self, standing: Standing) -> Decimal:
+        """Give the dollars above normal that a case has cost so far."""
+        return self._cases.excess(standing.series)
+
+    def forget(self, entity: Entity, at: float) -> None:
+        """Close what is open about an entity that is no longer followed."""
+        for standing in [s for s in self.standing.values() if s.entity == entity]:
+            self.close(standing, at)
+
+    def snapshot(self) -> list[Standing]:
+        """Give the open cases, in order of their series."""
+        return [self.standing[series] for series in sorted(self.standing)]
+
+    def restore(self, snapshot: list[Standing]) -> None:
+        """Take up what `snapshot` gave."""
+        self.standing = {standing.series: standing for standing in snapshot if standing.series in self._cases}
+
+    def _widened(self, found: Standing) -> bool:
+        """Let a young case of the same kind be about more, where there is one."""
+        for standing in self._young(found):
+            standing.scope = _common(standing.scope, found.scope)
+            self._cases.widen(standing.series, found.since, standing.scope)
+            return True
+        return False
+
+    def _young(self, found: Standing) -> Iterator[Standing]:
+        return (s for s in self.snapshot() if s.kind == found.kind and found.since - s.since <= _TOGETHER)
+
+
+def related(one: Scope, other: Scope) -> bool:
+    """Tell whether one scope is part of the other.
+
+    >>> related(Scope("support"), Scope("support", "triage")), related(Scope("support"), Scope("search"))
+    (True, False)
+    """
+    pairs = ((one.use_case, other.use_case), (one.agent, other.agent), (one.model, other.model))
+    return all(not a or not b or a == b for a, b in pairs)
+
+
+def scope_of(entity: Entity) -> Scope:
+    """Give the scope that an entity stands for."""
+    return Scope(entity.use_case, entity.agent, entity.model)
+
+
+def _common(one: Scope, other: Scope) -> Scope:
+    if one.use_case != other.use_case:
+        return Scope()
+    return Scope(one.use_case, one.agent if one.agent == other.agent else "")

@@ -1,0 +1,155 @@
+"""Judges bursts: what stands above its ceiling, in an open window, a minute or ten."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from streamer.config import BurstConfig
+from streamer.judges.book import Book, Standing, scope_of
+from streamer.judges.cases import HOUR, Reading
+from streamer.judges.causes import Parts, spelled
+from streamer.judges.horizons import Excess, Values
+from streamer.judges.models import Models, Registry
+from streamer.pricing.money import ZERO
+from streamer.records import Cause
+from streamer.windows.entity import Entity
+from streamer.windows.gauge import Gauge
+from streamer.windows.open import OpenWindow
+from streamer.windows.totals import METRICS, Metric, value_of
+
+_UNITS: dict[Metric, str] = {
+    "tokens": "tokens",
+    "steps": "agent steps",
+    "tool_calls": "tool calls",
+    "requests": "requests",
+    "usd": "dollars",
+}
+# What counts how often something happens; the others also grow when each happening grows.
+_COUNTS: frozenset[Metric] = frozenset({"requests", "steps", "tool_calls"})
+
+
+class BurstJudge:
+    """Bursts of one tenant's entities; `size` is a window's length in seconds."""
+
+    def __init__(
+        self, config: BurstConfig, size: float, least_usd_per_hour: Decimal, registry: Registry, book: Book
+    ) -> None:
+        self._config, self._size, self._registry, self._book = config, size, registry, book
+        self._least = least_usd_per_hour
+
+    def on_passed(self, gauges: Iterable[Gauge], window: OpenWindow, at: float) -> None:
+        """Open a case for what stands above the ceilings of its window since the event at `at`, the smallest part."""
+        for gauge in reversed(list(gauges)):
+            models = self._registry.get(gauge.entity)
+            if models and not self._book.explains(scope_of(gauge.entity)):
+                number = round(window.start / self._size)
+                self._find(models, values_of(gauge), gauge.events, number, window, at)
+
+    def on_close(self, models: Models, gauge: Gauge, number: int, window: OpenWindow) -> None:
+        """Judge one closed window of an entity, before it is learned."""
+        values = values_of(gauge)
+        standing = self._book.of(models.entity, "burst") if self._book else []
+        for case in standing:
+            self._go_on(case, models, values, number, window)
+        if self._config.enabled and not standing and not (self._book and self._book.explains(scope_of(models.entity))):
+            self._find(models, values, gauge.events, number, window, window.end)
+
+    def on_silence(self, number: int, end: float) -> None:
+        """Let open cases of entities that had nothing in window `number` come nearer to their end."""
+        for case in self._book.snapshot():
+            models = self._registry.get(case.entity)
+            if case.kind == "burst" and models and models.horizons.last < number:
+                self._calm(case, end)
+
+    def open_since(self) -> float | None:
+        """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
+        return min((case.since for case in self._book.standing.values() if case.kind == "burst"), default=None)
+
+    def _find(self, models: Models, values: Values, events: int, number: int, window: OpenWindow, at: float) -> None:
+        found = [e for e in models.horizons.above(number, values) if e.metric in _COUNTS or self._weighs(e, events)]
+        often = any(excess.metric in _COUNTS for excess in found)
+        # Where each thing has become larger or dearer, that is what is to be told, and the ratios tell it.
+        if often or (found and not models.ratios.larger(values[_TOKENS], values[_REQUESTS], values[_USD])):
+            self._open(models, max(found, key=_strength), values, window, at)
+
+    def _weighs(self, excess: Excess, events: int) -> bool:
+        """Tell whether tokens or dollars are more because much happened, and not because one thing was large."""
+        return events >= self._config.least_events or (
+            excess.metric == "usd" and excess.value - excess.baseline.expected >= self._config.large_usd
+        )
+
+    def _open(self, models: Models, excess: Excess, values: Values, window: OpenWindow, at: float) -> None:
+        reading = self._reading(models, excess, values, window, ZERO)
+        if reading.usd_per_hour < self._least and values[_USD] > 0 and excess.metric in _PRICED:
+            return
+        entity, metric = models.entity, excess.metric
+        parts = Parts(window, self._expected)
+        causes = parts.causes(entity, metric)
+        scope = scope_of(parts.culprit(entity, metric))
+        series = self._book.series(entity, metric)
+        standing = Standing(series, "burst", entity, metric, scope, at, excess.windows)
+        told = f"{reading.reason}{spelled(causes)}"
+        self._book.open(standing, _with(reading, told, causes))
+
+    def _go_on(self, case: Standing, models: Models, values: Values, number: int, window: OpenWindow) -> None:
+        # A window that ended before the case was opened says nothing of it.
+        if window.end <= case.since:
+            return
+        half = [
+            e for e in models.horizons.above(number, values, 0.5) if (e.metric, e.windows) == (case.name, case.windows)
+        ]
+        if not half:
+            self._calm(case, window.end)
+            return
+        before = self._book.excess(case) if window.start > case.since else ZERO
+        self._book.update(case, window.end, self._reading(models, half[0], values, window, before))
+
+    def _calm(self, case: Standing, end: float) -> None:
+        case.quiet += 1
+        # The sum over a long horizon falls to nothing at the turn of each slot: that is no end.
+        if case.quiet >= max(self._config.clear_windows, case.windows):
+            self._book.close(case, end)
+
+    def _expected(self, entity: Entity, metric: Metric) -> float:
+        models = self._registry.get(entity)
+        return models.horizons.of_window(metric).expected if models else 0.0
+
+    def _reading(self, models: Models, excess: Excess, values: Values, window: OpenWindow, before: Decimal) -> Reading:
+        usual = models.horizons.of_window("usd").expected
+        above = Decimal(repr(max(0.0, values[_USD] - usual)))
+        seconds = excess.windows * self._size
+        return Reading(
+            observed=excess.value,
+            expected=round(excess.baseline.expected, 6),
+            score=excess.baseline.score_one(excess.value),
+            usd_excess=before + above,
+            usd_per_hour=above * HOUR / Decimal(repr(window.end - window.start)),
+            reason=_reason(excess.metric, excess.value, excess.baseline.expected, seconds),
+        )
+
+
+_USD, _TOKENS, _REQUESTS = METRICS.index("usd"), METRICS.index("tokens"), METRICS.index("requests")
+_PRICED: frozenset[Metric] = frozenset({"requests", "tokens", "usd"})
+
+
+def values_of(gauge: Gauge) -> Values:
+    """Give what a gauge shows as the models take it, dollars in dollars."""
+    return tuple(value_of(gauge, metric) for metric in METRICS)
+
+
+def _strength(excess: Excess) -> tuple[float, int]:
+    return excess.baseline.score_one(excess.value), METRICS.index(excess.metric)
+
+
+def _with(reading: Reading, reason: str, causes: tuple[Cause, ...]) -> Reading:
+    return msgspec.structs.replace(reading, reason=reason, causes=causes)
+
+
+def _reason(metric: Metric, observed: float, expected: float, seconds: float) -> str:
+    digits = 4 if metric == "usd" else 0
+    found = f"{observed:,.{digits}f} {_UNITS[metric]} in {seconds:g} s"
+    usual = f"{expected:,.{digits}f}"
+    if expected <= 0 or not float(usual.replace(",", "")):
+        return f"{found}, where next to none are usual"
+    return f"{found}, {observed / expected:.1f} times the usual {usual}"

@@ -1,0 +1,157 @@
+"""What is learned of each entity of a tenant, kept within a bound, and written down where it changed."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from detectors import DriftDetector, DriftParams, RatioBaseline, Season, SilenceBaseline, SilenceParams
+from streamer.judges.horizons import Horizon, Horizons, HorizonsState
+from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState
+from streamer.windows.entity import Entity
+
+
+class ModelParams(msgspec.Struct, frozen=True):
+    """The parameters that the models of all entities share."""
+
+    horizons: Sequence[Horizon]
+    silence: SilenceParams
+    drift: DriftParams
+    ratios: RatiosConfig
+
+
+class Volume(msgspec.Struct, array_like=True):
+    """Requests in the slice and in the hour that are under way, and in the slice before; times in epoch seconds."""
+
+    begin: float = 0.0
+    slice_start: float = 0.0
+    slice_sum: float = 0.0
+    hour_start: float = 0.0
+    hour_sum: float = 0.0
+    last_start: float = 0.0
+    last_sum: float = 0.0
+
+
+class _Written(msgspec.Struct, array_like=True):
+    """One entity's models, and when they were last used (a count)."""
+
+    entity: Entity
+    turn: int
+    horizons: HorizonsState
+    ratios: RatiosState
+    volume: Volume
+    silence: bytes
+    drift: bytes
+    share: bytes
+
+
+class Models:
+    """All models of one entity."""
+
+    __slots__ = ("drift", "entity", "horizons", "ratios", "season", "share", "silence", "turn", "volume")
+
+    def __init__(self, entity: Entity, params: ModelParams, number: int) -> None:
+        self.entity, self.turn = entity, 0
+        self.horizons = Horizons(params.horizons, number - 1)
+        self.ratios = Ratios(params.ratios)
+        self.volume = Volume()
+        self.silence = SilenceBaseline(params.silence)
+        #: The volume against the same hours of other days.
+        self.drift = DriftDetector(params.drift)
+        #: The volume against the rest of the tenant's.
+        self.share = RatioBaseline(params.ratios.share)
+        #: Made with the first hour that is over.
+        self.season: Season | None = None
+
+
+class Registry:
+    """The models of a tenant's entities; past `most` entities the least recently active is forgotten.
+
+    `forgotten` is told of each that is.
+    """
+
+    def __init__(self, tenant: str, params: ModelParams, most: int, forgotten: Callable[[Entity], None]) -> None:
+        self._tenant, self._params, self._most, self._forgotten = tenant, params, most, forgotten
+        self._models: OrderedDict[Entity, Models] = OrderedDict()
+        self._changed: set[Entity] = set()
+        self._seasons: set[Entity] = set()
+        self._turn = 0
+
+    def __iter__(self) -> Iterator[Models]:
+        return iter(self._models.values())
+
+    def get(self, entity: Entity) -> Models | None:
+        """Give an entity's models, if it has any."""
+        return self._models.get(entity)
+
+    def use(self, entity: Entity, number: int) -> Models:
+        """Give an entity's models, which window `number` changes; makes them for a new one."""
+        models = self._models.get(entity) or self._enter(entity, number)
+        self._turn += 1
+        models.turn = self._turn
+        self._models.move_to_end(entity)
+        self._changed.add(entity)
+        return models
+
+    def learn_hour(self, models: Models, start: float, value: float) -> None:
+        """Learn what the hour from `start` on held."""
+        models.season = models.season or Season()
+        models.season.learn_one(start, value)
+        self._seasons.add(models.entity)
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the entities that changed since the last call, by key, written down; None for dropped ones."""
+        for entity in sorted(self._changed):
+            models = self._models.get(entity)
+            yield entity.key(self._tenant), self._written(models) if models else None
+        self._changed.clear()
+
+    def seasons(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the seasons that changed since the last call, as `changes` does."""
+        for entity in sorted(self._seasons):
+            models = self._models.get(entity)
+            season = models.season if models else None
+            yield entity.key(self._tenant), msgspec.msgpack.encode((entity, season.snapshot())) if season else None
+        self._seasons.clear()
+
+    def restore(self, parts: list[bytes], seasons: list[bytes]) -> None:
+        """Take up what `changes` and `seasons` gave."""
+        found = [msgspec.msgpack.decode(part, type=_Written) for part in parts]
+        for written in sorted(found, key=lambda written: written.turn):
+            models = self._models[written.entity] = Models(written.entity, self._params, 0)
+            self._turn = models.turn = written.turn
+            models.horizons.read(written.horizons)
+            models.ratios.read(written.ratios)
+            models.volume = written.volume
+            models.silence.restore(written.silence)
+            models.drift.restore(written.drift)
+            models.share.restore(written.share)
+        for part in seasons:
+            entity, state = msgspec.msgpack.decode(part, type=tuple[Entity, bytes])
+            models = self._models[entity]
+            models.season = Season()
+            models.season.restore(state)
+
+    def _enter(self, entity: Entity, number: int) -> Models:
+        models = self._models[entity] = Models(entity, self._params, number)
+        if len(self._models) > self._most:
+            oldest, dropped = self._models.popitem(last=False)
+            self._changed.add(oldest)
+            if dropped.season:
+                self._seasons.add(oldest)
+            self._forgotten(oldest)
+        return models
+
+    def _written(self, models: Models) -> bytes:
+        return msgspec.msgpack.encode(
+            _Written(
+                models.entity,
+                models.turn,
+                models.horizons.written(),
+                models.ratios.written(),
+                models.volume,
+                models.silence.snapshot(),
+                models.drift.snapshot(),
+                models.share.snapshot(),
+            )
+        )

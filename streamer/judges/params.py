@@ -1,0 +1,82 @@
+"""From the configuration to the parameters of the models: seconds become numbers of windows and slices."""
+
+from collections.abc import Mapping
+
+from detectors import DriftParams, RateParams, RatioParams, SilenceParams
+from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SilenceConfig
+from streamer.judges.horizons import Horizon
+from streamer.judges.models import ModelParams
+from streamer.judges.ratios import RATIOS, RatiosConfig
+from streamer.windows.totals import METRICS, Metric
+
+# Longer horizons by their seconds, and how many times the half-life and the warm-up of the window they have.
+_LONGER = ((60.0, 2.0, 3.0), (600.0, 4.0, 12.0))
+_PEAK_HALF_LIFE = 86_400.0
+# What small numbers are blurred by: about three ordinary events.
+_OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
+_DAY, _HOUR = 86_400.0, 3600.0
+
+
+def model_params(config: DetectConfig, size: float) -> ModelParams:
+    """Give the parameters of all models of windows of `size` seconds."""
+    horizons = [_horizon(config.burst, size, 1, 1.0, 1.0)]
+    for seconds, fading, warm_up in _LONGER:
+        if (windows := round(seconds / size)) > 1:
+            horizons.append(_horizon(config.burst, size, windows, fading, warm_up))
+    return ModelParams(
+        tuple(horizons), _silence(config.silence, size), _drift(config.drift), _ratios(config.ratio, config.drift)
+    )
+
+
+def _horizon(config: BurstConfig, size: float, windows: int, fading: float, warm_up: float) -> Horizon:
+    length = size * windows
+    return Horizon(windows, {metric: _rate(config, metric, length, fading, warm_up) for metric in METRICS})
+
+
+def _rate(config: BurstConfig, metric: Metric, length: float, fading: float, warm_up: float) -> RateParams:
+    gates = config.amounts if metric in _OFFSETS else config.counts
+    return RateParams(
+        half_life=config.half_life_seconds * fading / length,
+        warm_up=max(1, round(config.warm_up_seconds * warm_up / length)),
+        deviations=gates.deviations,
+        ratio=gates.ratio,
+        margin=gates.margin,
+        peak_half_life=_PEAK_HALF_LIFE / length,
+        offset=_OFFSETS.get(metric, 3.0),
+        excess=getattr(config.floors, metric),
+    )
+
+
+def _silence(config: SilenceConfig, size: float) -> SilenceParams:
+    return SilenceParams(
+        least=float(config.least_windows),
+        most=config.longest_seconds / size,
+        warm_up=config.warm_up_windows,
+        expected=config.expected,
+        margin=config.margin,
+        kept=float(0.5 ** (size / _DAY)),
+    )
+
+
+def _drift(config: DriftConfig) -> DriftParams:
+    return DriftParams(ratio=config.ratio, evidence=config.evidence, half_life=2 * _DAY / config.slice_seconds)
+
+
+def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
+    share = RatioParams(
+        half_life=_DAY / drift.slice_seconds,
+        warm_up=drift.warm_up_slices,
+        ratio=drift.share,
+        evidence=drift.evidence,
+        trend_half_life=_HOUR / drift.slice_seconds,
+    )
+    params = {
+        name: RatioParams(
+            half_life=config.half_life_slices,
+            warm_up=config.warm_up_slices,
+            ratio=getattr(config, name),
+            evidence=config.evidence,
+        )
+        for name in RATIOS
+    }
+    return RatiosConfig(params, share, config.least_requests)

@@ -1,0 +1,129 @@
+"""Judges bloat and mix: requests that grow, tokens that become dearer, caches that no longer hit, costly evaluation."""
+
+from decimal import Decimal
+
+import msgspec
+
+from streamer.config import RatioConfig
+from streamer.judges.book import Book, Standing, scope_of
+from streamer.judges.cases import HOUR, Reading
+from streamer.judges.causes import Parts, spelled
+from streamer.judges.models import Models, Registry
+from streamer.judges.ratios import RATIOS, RatioName, Slice
+from streamer.pricing.money import ZERO
+from streamer.records import AnomalyKind
+from streamer.windows.entity import TENANT, Entity
+from streamer.windows.open import OpenWindow
+from streamer.windows.totals import Metric, Totals
+
+_KINDS: dict[RatioName, AnomalyKind] = {"size": "bloat", "price": "mix", "uncached": "mix", "evaluation": "mix"}
+# In which metric a ratio's parts are ranked.
+_METRICS: dict[RatioName, Metric] = {"size": "tokens", "price": "usd", "uncached": "usd", "evaluation": "usd"}
+
+
+class ShapeJudge:
+    """The ratios of one tenant's entities, judged where no smaller part is known: there nothing else can shift them."""
+
+    def __init__(
+        self, config: RatioConfig, size: float, least_usd_per_hour: Decimal, registry: Registry, book: Book
+    ) -> None:
+        self._config, self._registry, self._book = config, registry, book
+        self._size, self._minute, self._least = size, max(1, round(60 / size)), least_usd_per_hour
+        self._parents: set[Entity] = set()
+
+    def meet(self, entity: Entity) -> None:
+        """Note that an entity exists, so that those above it are judged by their parts."""
+        if entity.level == "agent":
+            self._parents.add(Entity("use_case", entity.use_case) if entity.use_case else TENANT)
+        if entity.level == "use_case":
+            self._parents.add(TENANT)
+
+    def on_close(self, models: Models, totals: Totals, number: int, window: OpenWindow) -> None:
+        """Learn one closed window; judge where it fills a slice."""
+        begin = models.ratios.judged
+        if not models.ratios.learn(totals, totals.judged("requests"), number, self._minute):
+            return
+        seconds = max(1, number - begin) * self._size
+        found = dict(models.ratios.last.ratios())
+        for name in RATIOS:
+            case = self._book.standing.get(self._book.series(models.entity, name)) if self._book else None
+            if name in found:
+                self._judge(case, models, name, seconds, window)
+            elif case:
+                self._book.close(case, window.end)
+
+    def snapshot(self) -> list[Entity]:
+        """Give the entities that are judged by their parts."""
+        return sorted(self._parents)
+
+    def restore(self, parents: list[Entity]) -> None:
+        """Take up what `snapshot` gave."""
+        self._parents = set(parents)
+
+    def _judge(
+        self, case: Standing | None, models: Models, name: RatioName, seconds: float, window: OpenWindow
+    ) -> None:
+        baseline = models.ratios.baselines[name]
+        if case is None:
+            if baseline.abnormal and self._judges(models.entity, name):
+                self._open(models, name, seconds, window)
+        elif baseline.calm:
+            self._book.close(case, window.end)
+        else:
+            self._book.update(case, window.end, self._reading(models, name, seconds, self._book.excess(case)))
+
+    def _judges(self, entity: Entity, name: RatioName) -> bool:
+        # What evaluates is often another agent than what is evaluated: that is judged one level up.
+        if not self._config.enabled:
+            return False
+        return entity not in self._parents or (name == "evaluation" and entity.level == "use_case")
+
+    def _open(self, models: Models, name: RatioName, seconds: float, window: OpenWindow) -> None:
+        reading = self._reading(models, name, seconds, ZERO)
+        if models.ratios.last.others > 0 and reading.usd_per_hour < self._least:
+            return
+        entity, slow = models.entity, models.ratios.baselines[name].slow
+        causes = Parts(window, _nothing).causes(entity, _METRICS[name])
+        kind: AnomalyKind = "drift" if slow and name == "size" else _KINDS[name]
+        series = self._book.series(entity, name)
+        standing = Standing(series, kind, entity, name, scope_of(entity), window.end)
+        reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
+        self._book.open(standing, reading)
+
+    def _reading(self, models: Models, name: RatioName, seconds: float, before: Decimal) -> Reading:
+        baseline, slice_ = models.ratios.baselines[name], models.ratios.last
+        observed = dict(slice_.ratios())[name]
+        above = Decimal(repr(_usd_above(name, slice_, observed, baseline.expected)))
+        return Reading(
+            observed=observed,
+            expected=round(baseline.expected, 9),
+            score=baseline.score,
+            usd_excess=before + above,
+            usd_per_hour=above * HOUR / Decimal(repr(seconds)),
+            reason=_reason(name, observed, baseline.expected),
+        )
+
+
+def _usd_above(name: RatioName, held: Slice, observed: float, expected: float) -> float:
+    """Estimate what the change cost in a slice; of lost cache hits only that the price shows it."""
+    if name == "evaluation":
+        return max(0.0, held.evaluation - expected * held.others)
+    if name == "uncached":
+        # A cached token costs about a tenth of one that is not.
+        return max(0.0, held.llm * (1 - (0.1 + 0.9 * expected) / (0.1 + 0.9 * observed)))
+    return max(0.0, held.llm * (1 - expected / observed))
+
+
+def _nothing(_: Entity, __: Metric) -> float:
+    return 0.0
+
+
+def _reason(name: RatioName, observed: float, expected: float) -> str:
+    times = f"{observed / expected:.1f} times the usual"
+    if name == "size":
+        return f"{observed:,.0f} tokens a request, {times} {expected:,.0f}"
+    if name == "price":
+        return f"${observed * 1e6:,.2f} for a million tokens, {times} ${expected * 1e6:,.2f}"
+    if name == "uncached":
+        return f"only {1 - observed:.0%} of the input came from the cache, usual are {1 - expected:.0%}"
+    return f"evaluation costs {observed:.0%} of what it evaluates, usual are {expected:.0%}"

@@ -1,0 +1,139 @@
+"""Watches the rates and ratios of one tenant: what its open windows may hold, and what its closed ones mean."""
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from streamer.config import DetectConfig
+from streamer.judges.book import Book, Standing
+from streamer.judges.bursts import BurstJudge, values_of
+from streamer.judges.cases import Cases
+from streamer.judges.drifts import DriftJudge
+from streamer.judges.models import Models, Registry
+from streamer.judges.params import model_params
+from streamer.judges.shapes import ShapeJudge
+from streamer.judges.silences import SilenceJudge
+from streamer.pricing.money import FEMTODOLLARS
+from streamer.windows.entity import Entity
+from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge
+from streamer.windows.open import OpenWindow
+from streamer.windows.totals import Totals
+
+
+class WrittenWatch(msgspec.Struct, array_like=True):
+    """What is written down of a tenant's watch beside its entities' models."""
+
+    standing: list[Standing]
+    waiting: list[tuple[Entity, int]]
+    parents: list[Entity]
+    end: float
+
+
+class Watch:
+    """All judges that learn from a tenant's windows, over the models that they share.
+
+    `size` is a window's length in seconds; windows are numbered by how many lie between the epoch and them.
+    """
+
+    def __init__(self, tenant: str, config: DetectConfig, size: float, cases: Cases) -> None:
+        self._config, self._size = config, size
+        self._levels = frozenset(config.levels)
+        self._book = Book(tenant, cases)
+        self._registry = Registry(tenant, model_params(config, size), config.max_series, self._forgotten)
+        self._ceilings: dict[Entity, Ceilings] = {}
+        self._end = 0.0
+        least = Decimal(repr(config.least_usd_per_hour))
+        self._bursts = BurstJudge(config.burst, size, least, self._registry, self._book)
+        self._shapes = ShapeJudge(config.ratio, size, least, self._registry, self._book)
+        self._silences = SilenceJudge(config.silence, size, self._registry, self._book)
+        self._drifts = DriftJudge(config.drift, size, self._registry, self._book)
+
+    def watches(self, entity: Entity) -> bool:
+        """Tell whether the entity's level is judged."""
+        return entity.level in self._levels
+
+    def ceilings(self, entity: Entity) -> Ceilings | None:
+        """Give the entity's ceilings for the windows now open, None if its level is not judged."""
+        if entity.level not in self._levels:
+            return None
+        return self._ceilings.get(entity, NO_CEILINGS)
+
+    def on_passed(self, gauges: list[Gauge], window: OpenWindow, at: float) -> None:
+        """Judge what stands above its ceilings since the event at `at`."""
+        self._bursts.on_passed(gauges, window, at)
+
+    def on_close(self, entity: Entity, totals: Totals, window: OpenWindow) -> None:
+        """Judge, then learn, one closed window of an entity."""
+        gauge = window.gauge(entity)
+        if gauge is None:
+            return
+        self._end = window.end
+        number = self._number(window.start)
+        models = self._registry.use(entity, number)
+        self._shapes.meet(entity)
+        self._silences.on_close(models, number, window.start)
+        models.horizons.pass_to(number)
+        self._bursts.on_close(models, gauge, number, window)
+        self._shapes.on_close(models, totals, number, window)
+        self._drifts.on_close(models, gauge.requests, window)
+        models.horizons.learn(number, values_of(gauge))
+        self._aim(models)
+
+    def on_time(self, start: float, end: float) -> None:
+        """Let the window from `start` to `end` be over for all that had nothing in it."""
+        self._end = end
+        if self._book:
+            self._bursts.on_silence(self._number(start), end)
+        if self._silences.waits:
+            self._silences.on_time(self._number(end))
+
+    @property
+    def waits(self) -> bool:
+        """Whether passing time alone can bring something out."""
+        return self._silences.waits or self._bursts.open_since() is not None
+
+    def waits_since(self) -> float:
+        """Give the time (epoch seconds) from which on empty windows matter; infinite where they do not."""
+        since = self._bursts.open_since()
+        return min(math.inf if since is None else since, self._end if self._silences.waits else math.inf)
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the entities that changed since the last call, by key, written down; None for dropped ones."""
+        return self._registry.changes()
+
+    def seasons(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give the entities whose season changed since the last call, as `changes` does."""
+        return self._registry.seasons()
+
+    def snapshot(self) -> WrittenWatch:
+        """Write down what is not an entity's own."""
+        return WrittenWatch(self._book.snapshot(), self._silences.snapshot(), self._shapes.snapshot(), self._end)
+
+    def restore(self, written: WrittenWatch, parts: list[bytes], seasons: list[bytes]) -> None:
+        """Take up what `snapshot`, `changes` and `seasons` gave; to be called when the tenant's cases are restored."""
+        self._registry.restore(parts, seasons)
+        self._book.restore(written.standing)
+        self._silences.restore(written.waiting)
+        self._shapes.restore(written.parents)
+        self._end = written.end
+        for models in self._registry:
+            self._aim(models)
+
+    def _number(self, start: float) -> int:
+        return round(start / self._size)
+
+    def _aim(self, models: Models) -> None:
+        """Take the ceilings of the next window from the baselines."""
+        if not self._config.burst.enabled:
+            return
+        ceilings = self._ceilings.get(models.entity) or self._ceilings.setdefault(models.entity, Ceilings())
+        for metric, baseline in models.horizons.baselines[0].items():
+            ceiling = baseline.ceiling
+            setattr(ceilings, metric, ceiling * FEMTODOLLARS if metric == "usd" else ceiling)
+
+    def _forgotten(self, entity: Entity) -> None:
+        self._ceilings.pop(entity, None)
+        self._silences.forget(entity)
+        self._book.forget(entity, self._end)
