@@ -19,7 +19,7 @@ from benchmarks.quality.scenarios import Scenario, scenarios
 from streamer.config import Config
 
 SEEDS: Mapping[Literal["tune", "report"], tuple[int, ...]] = {"tune": (1, 2, 3), "report": (101, 102, 103)}
-# The tenants that are also run through a Pipeline that detects nothing.
+# The first such tenant is also run through a Pipeline that detects nothing.
 _TIMED = "short large"
 
 
@@ -56,7 +56,7 @@ def measure(console: Console, options: Options) -> Figures:
         run = replayed(scenario, config, events)
         results.take(scenario, judged(run, scenario.plantings, scenario.label, scenario.begin), run.times)
         ran[scenario.tenant] = scenario
-        if scenario.label == _TIMED:
+        if scenario.label == _TIMED and not timed.events:
             timed.add(run.times)
             blinded.add(replayed(scenario, without, events).times)
     found = figures.as_json(results, options.seeds) | {"cost": figures.cost(results.times, timed, blinded)}

@@ -18,15 +18,16 @@ MINUTE = 60.0
 _LEAD = {"long": 24 * HOUR, "mid": 4 * HOUR, "short": HOUR}
 _GAP = {"long": 3 * HOUR, "mid": 2 * HOUR, "short": HOUR}
 _TAIL = 20 * MINUTE
+# From and to: how long plantings last; drifts by how much history there is.
 _SPANS = {
     "burst": (5 * MINUTE, 30 * MINUTE),
     "bloat": (20 * MINUTE, HOUR),
     "mix": (1.5 * HOUR, 3 * HOUR),
     "busywork": (3 * HOUR, 6 * HOUR),
     "silence": (10 * MINUTE, 40 * MINUTE),
-    "drift": (6 * HOUR, 10 * HOUR),
     "loop": (3 * MINUTE, 5 * MINUTE),
 }
+_DRIFTS = {"long": (10 * HOUR, 18 * HOUR), "mid": (6 * HOUR, 10 * HOUR)}
 # What mix and busywork change must be there beforehand.
 _READY: dict[str, dict[str, float]] = {
     "model": {"dear": 0.05},
@@ -54,12 +55,12 @@ class Recipe(NamedTuple):
         kind, variant, *factor = text.split()
         return cls(cast(AnomalyKind, kind), variant, float(factor[0]) if factor else 1.0)
 
-    def duration(self, random: Random, short: bool) -> float:
+    def duration(self, random: Random, history: str) -> float:
         """Draw how long it lasts, in seconds; budgets last as long as the data."""
         if self.kind == "budget":
             return 0.0
-        low, high = _SPANS[self.kind]
-        return random.uniform(low, (low + high) / 2 if short else high) // 1
+        low, high = _DRIFTS[history] if self.kind == "drift" else _SPANS[self.kind]
+        return random.uniform(low, (low + high) / 2 if history == "short" else high) // 1
 
 
 def room(durations: Sequence[float], history: str) -> float:

@@ -16,7 +16,7 @@ from streamer.events.usage import UsageEvent
 
 History = Literal["long", "mid", "short"]
 # Hours of data (from, to), and how much a day may swing: where there is too little to learn a day from, not much.
-_HOURS: dict[History, tuple[float, float]] = {"long": (56, 60), "mid": (12, 16), "short": (2, 6)}
+_HOURS: dict[History, tuple[float, float]] = {"long": (48, 52), "mid": (12, 16), "short": (2, 6)}
 _SWING: dict[History, float] = {"long": 0.8, "mid": 0.3, "short": 0.4}
 
 
@@ -52,7 +52,7 @@ class Spec(NamedTuple):
 
 
 ROSTER = (
-    # two and a half days: seasons can be learned
+    # two days: seasons can be learned
     Spec("long", "small", ("burst step 10", "busywork none", "loop identical")),
     Spec("long", "small", ("bloat tokens 4", "drift requests 4")),
     Spec("long", "small", ("mix model", "loop pair")),
@@ -124,7 +124,7 @@ def _planted(seed: int, number: int, spec: Spec) -> Scenario:
     recipes = [placing.Recipe.read(text) for text in spec.planted]
     for attempt in count():
         random = Random(f"{seed}/{tenant}/{attempt}/plan")
-        durations = [recipe.duration(random, spec.history == "short") for recipe in recipes]
+        durations = [recipe.duration(random, spec.history) for recipe in recipes]
         least = placing.room(durations, spec.history)
         seconds = max(random.uniform(*_HOURS[spec.history]) * HOUR, least) // 600 * 600 + 600
         name, swing = f"{seed}/{attempt}", _SWING[spec.history]
