@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from benchmarks.quality.profiles import DAY, HOUR, Profile
 
-_WOBBLE_SECONDS, _TRACE_SECONDS = 300.0, 600.0
+# Of the rates of production clients, seconds.
+STEP = 600.0
+_WOBBLE_SECONDS = 300.0
 # How much of a wobble is left after five minutes.
 _MEMORY = 0.9
 _FINE = 30.0
@@ -94,8 +96,8 @@ def client_rates(path: Path, count: int, random: Random, thinned_to: float) -> t
 
 def _traced(profile: Profile, rate: float) -> Iterator[Block]:
     for number, (factor, cv) in enumerate(profile.trace):
-        start = profile.begin + number * _TRACE_SECONDS
-        yield Block(start, start + _TRACE_SECONDS, rate * factor, cv)
+        start = profile.begin + number * STEP
+        yield Block(start, start + STEP, rate * factor, cv)
 
 
 def _gap(random: Random, cv: float) -> float:

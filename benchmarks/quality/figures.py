@@ -125,6 +125,7 @@ def targets(results: Results) -> list[tuple[str, float | None, str, bool | None]
         ("kind right at the first alarm", every["kind_right"]),
         ("loops said at the 10th call or before", _in_time(results, "loop", lambda v: v.calls <= 10)),
         ("bursts of 5x and more said within a minute", _in_time(results, "burst", lambda v: v.delay <= 60, _steep)),
+        ("the same, where a minute proves them", _in_time(results, "burst", lambda v: v.delay <= 60, _provable)),
         ("bloat of 4x and more said within 5 minutes", _in_time(results, "bloat", lambda v: v.delay <= 300, _large)),
         ("drifts said before they doubled twice", _in_time(results, "drift", lambda v: v.grown < 4)),
         (
@@ -172,8 +173,8 @@ def _special(found: Sequence[Verdict]) -> Mapping[str, float | None]:
         return _spread("calls", [v.calls for v in found])
     if kinds == {"drift"}:
         return _spread("grown", [v.grown for v in found])
-    if kinds == {"silence"}:
-        return _spread("windows_late", [v.windows_late(WINDOW) for v in found])
+    if kinds in ({"silence"}, {"burst"}):
+        return _spread("windows_late", [v.windows_late(WINDOW) for v in found if v.planting.certain])
     if kinds == {"busywork"}:
         return _spread("hours", [v.delay / HOUR for v in found])
     return {}
@@ -196,6 +197,10 @@ def _in_time(
 
 def _steep(verdict: Verdict) -> bool:
     return verdict.planting.variant == "step" and verdict.planting.factor >= 5
+
+
+def _provable(verdict: Verdict) -> bool:
+    return _steep(verdict) and verdict.planting.certain <= verdict.planting.start + 60
 
 
 def _large(verdict: Verdict) -> bool:

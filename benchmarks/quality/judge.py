@@ -72,7 +72,7 @@ class Verdict:
         return self.planting.at(min(opened(self.alarms[0]), self.planting.end - 1e-6))
 
     def windows_late(self, size: float) -> float:
-        """How many windows of `size` seconds after silence was certain it was said; below 0 before that."""
+        """How many windows of `size` seconds after it was certain it was said; below 0 before that."""
         return (opened(self.alarms[0]) - self.planting.certain) / size
 
     def _named(self, alarm: Anomaly) -> bool:

@@ -1,5 +1,6 @@
 """Real traffic: the example traces as they are, and production clients' rates as a tenant's."""
 
+import math
 import runpy
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,15 +9,14 @@ from random import Random
 
 import msgspec
 
-from benchmarks.quality.arrivals import client_rates
-from benchmarks.quality.profiles import Profile, draw_profile
+from benchmarks.quality.arrivals import STEP, client_rates
+from benchmarks.quality.profiles import Profile
 from streamer.events.usage import UsageEvent
 
 _ROOT = Path(__file__).parents[2]
 FOLDER = _ROOT.parent / "shared" / "data" / "traces"
 EPISODES = "airline"
 _FILES = ("azure_llm_2023_code.csv", "mooncake_conversation.csv", "taubench_airline_gpt4o.jsonl")
-_ATTEMPTS = 40
 
 
 def whole() -> Iterator[tuple[str, list[UsageEvent]]]:
@@ -28,16 +28,15 @@ def whole() -> Iterator[tuple[str, list[UsageEvent]]]:
             yield events[0].tenant, events
 
 
-def client(random: Random, steps: int, rate: float) -> tuple[tuple[float, float], ...] | None:
-    """Draw one of the production clients and a span of it, of `steps` times 600 s, in which it does not pause."""
-    paths = sorted((FOLDER / "servegen").glob("*.csv"))
-    for _ in range(_ATTEMPTS if paths else 0):
-        if found := client_rates(random.choice(paths), steps, random, rate):
-            return found
-    return None
+def clients() -> list[Path]:
+    """List the production clients; none where they are not at hand."""
+    return sorted((FOLDER / "servegen").glob("*.csv"))
 
 
-def as_profile(tenant: str, seed: str, trace: tuple[tuple[float, float], ...], rate: float) -> Profile:
-    """Make a tenant that is asked as often as the client was, thinned to `rate` requests a second."""
-    drawn = draw_profile(tenant, "real client", seed, seconds=600.0 * len(trace), size="medium", rate=rate)
-    return replace(drawn, trace=trace)
+def as_client(profile: Profile) -> Profile:
+    """Let a tenant be asked as often as a production client, over a span in which that does not pause, but thinned."""
+    random, steps = Random(f"{profile.seed}/client"), math.ceil(profile.seconds / STEP)
+    rate = sum(stream.requests_per_second for stream in profile.streams)
+    while True:
+        if trace := client_rates(random.choice(clients()), steps, random, rate):
+            return replace(profile, trace=trace)

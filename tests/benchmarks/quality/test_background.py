@@ -27,7 +27,7 @@ from streamer.pricing.models import price_of
 
 ROOT = Path(__file__).parents[3]
 BEGIN = 1_780_272_000.0
-START, END = BEGIN + HOUR / 2, BEGIN + HOUR * 3 / 2
+START, END = BEGIN + HOUR / 4, BEGIN + HOUR * 3 / 4
 STREAM = Stream(
     use_case="support",
     agent="triage",
@@ -47,7 +47,7 @@ STREAM = Stream(
     errors=0.02,
 )
 OTHER = replace(STREAM, use_case="coding", agent="writer", requests_per_second=0.05)
-PROFILE = Profile("acme", "test", "7/acme", BEGIN, 2 * HOUR, (STREAM, OTHER), wobble=0.1)
+PROFILE = Profile("acme", "test", "7/acme", BEGIN, HOUR, (STREAM, OTHER), wobble=0.1)
 MARKS = tuple(START + 3 * n for n in range(24))
 
 
@@ -86,7 +86,7 @@ def test_events_survive_being_written_and_checked(clean):
 
 
 def test_a_tenant_is_asked_as_often_as_its_profile_says(clean):
-    assert requests(clean) == pytest.approx(0.55 * 2 * HOUR, rel=0.2)
+    assert requests(clean) == pytest.approx(0.55 * HOUR, rel=0.2)
 
 
 def test_sessions_repeat_a_call_three_times_at_the_most(clean):
@@ -133,7 +133,7 @@ def test_a_gradual_burst_grows_over_a_third_of_its_time():
 
 def test_a_drift_of_requests_grows_to_its_factor_by_and_by(clean):
     drift = planted("drift", "requests", 4.0)
-    halves = [(START, START + HOUR / 2), (START + HOUR / 2, END)]
+    halves = [(START, START + HOUR / 4), (START + HOUR / 4, END)]
     grown = [_ratio(drift, clean, span) for span in halves]
     # the mean of 4 ** x over either half
     assert grown == pytest.approx([1.44, 2.89], rel=0.2)
