@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos check bench format lock schemas clean
+.PHONY: install demo test test-fast chaos check bench quality format lock schemas clean
 
 install: $(STAMP)
 
@@ -40,6 +40,10 @@ check: install
 # The programs that Tidegate is compared with live in an environment of their own.
 bench: install $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks
+
+# How well the detectors detect, on labelled scenarios. ARGS="--quick --seeds tune -v" is for tuning.
+quality: install
+	$(BIN)/python -m benchmarks.quality $(ARGS)
 
 $(BENCH_STAMP): requirements-bench.lock
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)

@@ -1,0 +1,150 @@
+"""Runs a scenario through the real product, by the code path of `tidegate replay`, and times the Pipeline in it."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from benchmarks.quality.scenarios import Scenario
+from streamer.config import Config, DetectConfig
+from streamer.events.usage import UsageEvent
+from streamer.pipeline import Output, Pipeline
+from streamer.records import Anomaly, Rollup, Scope
+from streamer.replay.run import Replay, Step
+from streamer.replay.sources import Item
+
+
+class WindowTotals(NamedTuple):
+    """What a closed window holds: its start (epoch seconds), requests, tokens and dollars."""
+
+    start: float
+    requests: int
+    tokens: int
+    usd: float
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds in the Pipeline, and of what: events, windows of judged entities, and ticks that closed none."""
+
+    event_seconds: float = 0.0
+    window_seconds: float = 0.0
+    tick_seconds: float = 0.0
+    events: int = 0
+    windows: int = 0
+    ticks: int = 0
+
+    def add(self, other: "Times") -> None:
+        """Take in another run's."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return self.event_seconds + self.window_seconds + self.tick_seconds
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of a scenario: anomalies as they were when opened, in order, and windows by scope."""
+
+    opened: list[Anomaly] = field(default_factory=list)
+    windows: dict[Scope, list[WindowTotals]] = field(default_factory=lambda: defaultdict(list))
+    times: Times = field(default_factory=Times)
+
+
+class Recorder(Pipeline):
+    """A Pipeline that is timed and whose output is kept in `run`; `sessions` are those whose windows are kept too."""
+
+    def __init__(self, config: Config, sessions: Iterable[str] = ()) -> None:
+        super().__init__(config)
+        self.run = Run()
+        self._sessions = frozenset(sessions)
+
+    def submit(self, events: Iterable[UsageEvent], now: float) -> Output:
+        """Take in events, as a Pipeline does; time that closes windows is counted as theirs."""
+        began = time.perf_counter()
+        output = super().submit(events, now)
+        seconds, times = time.perf_counter() - began, self.run.times
+        times.events += 1
+        if not self._kept(output, seconds):
+            times.event_seconds += seconds
+        return output
+
+    def tick(self, now: float) -> Output:
+        """Let time pass, as a Pipeline does."""
+        began = time.perf_counter()
+        output = super().tick(now)
+        seconds, times = time.perf_counter() - began, self.run.times
+        times.ticks += 1
+        if not self._kept(output, seconds):
+            times.tick_seconds += seconds
+        return output
+
+    def flush(self) -> Output:
+        """Close all windows, as a Pipeline does."""
+        began = time.perf_counter()
+        output = super().flush()
+        self._kept(output, time.perf_counter() - began)
+        return output
+
+    def _kept(self, output: Output, seconds: float) -> bool:
+        """Keep what came out; tells whether windows closed."""
+        self.run.opened += (msgspec.structs.replace(case) for case in output.anomalies if case.state == "opened")
+        if not output.rollups:
+            return False
+        self.run.times.window_seconds += seconds
+        for rollup in output.rollups:
+            if rollup.level != "session":
+                self.run.times.windows += 1
+            if rollup.level in ("tenant", "use_case", "agent") or rollup.scope.session in self._sessions:
+                self.run.windows[rollup.scope].append(_totals(rollup))
+        return True
+
+
+class PipelineReplay(Replay):
+    """A replay without the alert side, which changes nothing of what the Pipeline says, but takes time."""
+
+    def __init__(self, pipeline: Recorder, config: Config) -> None:
+        super().__init__(config)
+        self._pipeline = pipeline
+
+    def _follow(self, output: Output) -> Step:
+        return Step(output.rollups)
+
+
+def replayed(scenario: Scenario, config: Config, events: Sequence[UsageEvent] | None = None) -> Run:
+    """Replay a scenario with its budgets; `events` are the scenario's own, where the caller has them."""
+    config = config.model_copy(update={"budgets": scenario.budgets})
+    recorder = Recorder(config, (planting.session for planting in scenario.plantings if planting.session))
+    events = scenario.events() if events is None else events
+    for _ in PipelineReplay(recorder, config).run(
+        Item(event, scenario.tenant, row) for row, event in enumerate(events, 1)
+    ):
+        pass
+    return recorder.run
+
+
+def blind() -> Config:
+    """Give a configuration that detects nothing, to be timed beside the one that does."""
+    sections = {
+        name: section.model_copy(update={"enabled": False})
+        for name, section in DetectConfig()
+        if "enabled" in type(section).model_fields
+    }
+    return Config(detect=DetectConfig().model_copy(update=sections))
+
+
+def series(scenario: Scenario, scope: Scope, config: Config | None = None) -> tuple[list[WindowTotals], list[Anomaly]]:
+    """Give the windows of one scope of a scenario and the tenant's opened anomalies: what a picture shows."""
+    run = replayed(scenario, config or Config())
+    return run.windows[scope], run.opened
+
+
+def _totals(rollup: Rollup) -> WindowTotals:
+    tokens = rollup.input_tokens + rollup.output_tokens
+    return WindowTotals(rollup.start.timestamp(), rollup.requests, tokens, float(rollup.usd))
