@@ -5,16 +5,21 @@ Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the 
 
 from detectors.budget import BudgetDetector, BudgetLine
 from detectors.contract import Detector
-from detectors.loop import LoopDetector, LoopFinding, LoopParams
+from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
 from detectors.rate import RateBaseline, RateParams
 
 __all__ = [
     "BudgetDetector",
     "BudgetLine",
+    "Circled",
     "Detector",
+    "Grown",
     "LoopDetector",
     "LoopFinding",
     "LoopParams",
     "RateBaseline",
     "RateParams",
+    "Repeated",
+    "Ringed",
+    "Varied",
 ]
