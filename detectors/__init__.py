@@ -6,7 +6,7 @@ Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the 
 from detectors.budget import BudgetDetector, BudgetLine
 from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
-from detectors.loop import LoopDetector, LoopFinding, LoopParams
+from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
 from detectors.rate import RateBaseline, RateParams
 from detectors.ratio import RatioBaseline, RatioParams
 from detectors.season import Season
@@ -15,9 +15,11 @@ from detectors.silence import SilenceBaseline, SilenceParams
 __all__ = [
     "BudgetDetector",
     "BudgetLine",
+    "Circled",
     "Detector",
     "DriftDetector",
     "DriftParams",
+    "Grown",
     "LoopDetector",
     "LoopFinding",
     "LoopParams",
@@ -25,7 +27,10 @@ __all__ = [
     "RateParams",
     "RatioBaseline",
     "RatioParams",
+    "Repeated",
+    "Ringed",
     "Season",
     "SilenceBaseline",
     "SilenceParams",
+    "Varied",
 ]

@@ -90,9 +90,9 @@ class FloorsConfig(Section):
     """How far above its expected value a window must be, in the metric's own unit, to be a burst."""
 
     tokens: NotNegative = 5_000.0
-    steps: NotNegative = 8.0
-    tool_calls: NotNegative = 8.0
-    requests: NotNegative = 8.0
+    steps: NotNegative = 20.0
+    tool_calls: NotNegative = 20.0
+    requests: NotNegative = 20.0
     usd: NotNegative = 0.02
 
 
@@ -160,18 +160,23 @@ class LoopConfig(Section):
     enabled: bool = True
     repeats: Annotated[int, Field(ge=2)] = 6
     memory: Annotated[int, Field(ge=4, le=1024)] = 32
-    cycle_repeats: Annotated[int, Field(ge=2)] = 4
-    longest_cycle: Annotated[int, Field(ge=1, le=16)] = 4
+    window: Annotated[int, Field(ge=4, le=1024)] = 10
+    longest_cycle: Annotated[int, Field(ge=2, le=16)] = 4
     span_seconds: Positive = 900.0
+    ring_handovers: Annotated[int, Field(ge=2)] = 8
+    growth_steps: Annotated[int, Field(ge=2)] = 9
+    growth_factor: Annotated[float, Field(ge=1)] = 1.5
+    small_output_tokens: Annotated[int, Field(ge=0)] = 20
+    pause_seconds: Positive = 20.0
     quiet_seconds: Positive = 30.0
     max_sessions: Annotated[int, Field(ge=10)] = 5_000
 
     @field_validator("longest_cycle")
     @classmethod
     def _cycles_fit_the_memory(cls, longest: int, others: ValidationInfo) -> int:
-        memory = others.data.get("memory", 1024)
-        if others.data.get("cycle_repeats", 0) * longest > memory or others.data.get("repeats", 0) > memory:
-            raise ValueError("memory is too short for repeats, or for cycle_repeats times longest_cycle")
+        memory, window = others.data.get("memory", 1024), others.data.get("window", 1024)
+        if max(window, others.data.get("repeats", 0)) > memory or 2 * longest > window:
+            raise ValueError("memory is too short for repeats or window, or window for two rounds of longest_cycle")
         return longest
 
 

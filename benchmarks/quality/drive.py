@@ -134,7 +134,7 @@ def blind() -> Config:
     sections = {
         name: section.model_copy(update={"enabled": False})
         for name, section in DetectConfig()
-        if "enabled" in type(section).model_fields
+        if "enabled" in getattr(type(section), "model_fields", ())
     }
     return Config(detect=DetectConfig().model_copy(update=sections))
 

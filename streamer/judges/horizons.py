@@ -1,5 +1,6 @@
 """The rates of one entity over several horizons: a window, a minute, ten minutes."""
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -43,8 +44,11 @@ class Horizons:
     """Baselines of all metrics over all horizons; the first is the window itself.
 
     Longer horizons are judged as a sum that slides with each window, where they are at most `_SLIDING` windows long,
-    else over aligned slots. All learn aligned slots. Of a long gap only the beginning is learned: a stream that sleeps at
-    night has not become a slow one.
+    else over aligned slots. All learn aligned slots.
+
+    What is usual in a short horizon is what is usual where there is anything at all: calls come in sessions, and of a
+    stream that is still most of the time even a single session would be a burst. Only the longest horizon learns
+    that nothing came, and of a long gap only the beginning: a stream that sleeps at night has not become a slow one.
     """
 
     __slots__ = ("_recent", "_slots", "baselines", "horizons", "last")
@@ -62,16 +66,15 @@ class Horizons:
         return self.baselines[0][metric]
 
     def rate(self) -> float:
-        """Give how many requests, steps or tool calls, whichever are most, a window is expected to hold."""
-        first = self.baselines[0]
-        return max(first["requests"].expected, first["steps"].expected, first["tool_calls"].expected)
+        """Give how many requests, steps or tool calls, whichever are most, a window is expected to hold; 0 if unknown."""
+        last = self.baselines[-1]
+        most = max(last["requests"].expected, last["steps"].expected, last["tool_calls"].expected)
+        return most / self.horizons[-1].windows if last["requests"].ceiling < math.inf else 0.0
 
     def pass_to(self, number: int) -> None:
         """Learn that nothing came between the last window and window `number`."""
         missed = number - self.last - 1
         heard = min(missed, self._attention()) if missed > 0 else 0
-        for baseline in self.baselines[0].values() if heard else ():
-            baseline.learn_silence(heard)
         for place, horizon in enumerate(self.horizons[1:], 1):
             self._turn_slot(place, horizon.windows, number, heard)
 
@@ -87,7 +90,8 @@ class Horizons:
     def learn(self, number: int, values: Values) -> None:
         """Learn window `number`, up to which time has been `pass_to`-ed."""
         for baseline, value in zip(self.baselines[0].values(), values, strict=True):
-            baseline.learn_one(value)
+            if value:
+                baseline.learn_one(value)
         for place in range(1, len(self.horizons)):
             self._slots[place] = _plus(self._slots[place], values)
         self._recent.append((number, values))
@@ -115,10 +119,12 @@ class Horizons:
         turned = number // windows - self.last // windows
         if turned <= 0:
             return
-        silent = min(turned - 1, heard // windows)
+        longest = place == len(self.horizons) - 1
+        silent = min(turned - 1, heard // windows) if longest else 0
         for baseline, value in zip(self.baselines[place].values(), self._slots[place], strict=True):
-            baseline.learn_one(value)
-            baseline.learn_silence(silent)
+            if value or longest:
+                baseline.learn_one(value)
+                baseline.learn_silence(silent)
         self._slots[place] = NOTHING
 
     def _sums(self, place: int, windows: int, number: int, values: Values) -> Values:

@@ -1,74 +1,67 @@
-"""Judges sessions: tool calls that go round in circles, and what the circle costs."""
+"""Judges sessions: calls, handovers and steps that go round in circles, and what the circle costs."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
-from xxhash import xxh3_64_intdigest
 
-from detectors import LoopDetector, LoopFinding, LoopParams
+from detectors import LoopFinding, LoopParams
 from streamer.config import LoopConfig
+from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
 from streamer.judges.cases import HOUR, Cases, Reading
+from streamer.judges.loop_session import Session, WrittenSession
+from streamer.judges.loop_words import reason, scope
 from streamer.pricing.money import dollars
-from streamer.records import Scope
 from streamer.windows.entity import Entity
 
-
-class _Written(msgspec.Struct, array_like=True):
-    """One session: when it last made a call (a count), femtodollars, the times of `_Session`, series, last calls."""
-
-    session: str
-    turn: int
-    spent: str
-    last_proof: float
-    over: float
-    series: str
-    calls: bytes
+# Of sessions that are not followed it is remembered for a while that they were met: so many times `max_sessions`.
+_MET = 10
 
 
-class _Session:
-    __slots__ = ("detector", "last_proof", "over", "series", "spent", "turn")
+class _WrittenMet(msgspec.Struct, array_like=True, tag=1):
+    """A chunk of the sessions that were met."""
 
-    def __init__(self, params: LoopParams) -> None:
-        self.detector = LoopDetector(params)
-        self.spent = self.turn = 0
-        self.last_proof = self.over = float("-inf")
-        self.series = ""
+    place: tuple[int, int]
+    hashes: bytes
 
 
 class LoopJudge:
-    """Loops of one tenant's sessions; a loop is over when no call has proven it for `quiet_seconds`.
+    """Loops of one tenant's sessions; a loop is over when nothing has proven it for `quiet_seconds`.
 
-    A session is followed from its first tool call on, by its name alone: agents that call each other in a ring
-    share it.
+    A session is followed by its name alone, for agents that call each other in a ring share it: from its first tool
+    call on; or from when it shows a second agent; or from its second event on, where that has hardly any output. So
+    the many that are asked and answer are not followed at all.
     """
 
     def __init__(self, tenant: str, config: LoopConfig, cases: Cases) -> None:
         self._tenant, self._config, self._cases = tenant, config, cases
-        self._params = LoopParams(
-            repeats=config.repeats,
-            memory=config.memory,
-            cycle_repeats=config.cycle_repeats,
-            longest_cycle=config.longest_cycle,
-            span=config.span_seconds,
-        )
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._params = _params(config)
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._met = SeenIds(config.span_seconds, _MET * config.max_sessions)
         self._changed: set[str] = set()
         self._turn = 0
         #: The sessions that have an open case.
-        self.looping: dict[str, _Session] = {}
+        self.looping: dict[str, Session] = {}
 
     def on_event(self, event: UsageEvent, usd: int, at: float) -> None:
-        """Take in an event of a session (`usd` in femtodollars); opens or updates a case at the call that proves it."""
+        """Take in an event of a session (`usd` in femtodollars); opens or updates a case at the one that proves it."""
+        if not self._config.enabled:
+            return
         name = event.session
         session = self._sessions.get(name)
-        if event.tool and event.tool_args_hash and self._config.enabled:
-            self._called(session or self._enter(name, at), event, usd, at)
-        elif session is not None:
-            session.spent += usd
-            self._changed.add(name)
+        if session is None:
+            if not self._is_to_follow(event, at):
+                return
+            session = self._enter(name, at)
+        self._turn += 1
+        session.turn = self._turn
+        self._sessions.move_to_end(name)
+        self._changed.add(name)
+        finding = session.take(event, usd, at)
+        if finding:
+            self._prove(session, event, finding, at)
 
     def on_time(self, at: float) -> None:
         """Close the cases of sessions that have been quiet until `at`, the tenant's event time."""
@@ -82,44 +75,43 @@ class LoopJudge:
             self._changed.add(name)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give the sessions that changed since the last call, by name, written down; None for dropped ones."""
+        """Give what changed since the last call, by name, written down; None for what was dropped.
+
+        Names of sessions begin with a slash; those of chunks of the sessions that were met do not.
+        """
         for name in sorted(self._changed):
             session = self._sessions.get(name)
-            yield name, self._written(name, session) if session else None
+            yield f"/{name}", session.written() if session else None
         self._changed.clear()
+        for place, hashes in self._met.changes():
+            part = None if hashes is None else msgspec.msgpack.encode(_WrittenMet(place, hashes))
+            yield f"{place[0]}.{place[1]}", part
 
     def restore(self, parts: list[bytes]) -> None:
         """Take up what `changes` gave."""
-        found = [msgspec.msgpack.decode(part, type=_Written) for part in parts]
-        for written in sorted(found, key=lambda written: written.turn):
-            session = self._sessions[written.session] = _Session(self._params)
-            self._turn = session.turn = written.turn
-            session.spent, session.last_proof = int(written.spent), written.last_proof
-            session.over, session.series = written.over, written.series
-            session.detector.restore(written.calls)
+        found = [msgspec.msgpack.decode(part, type=WrittenSession | _WrittenMet) for part in parts]
+        self._met.restore({part.place: part.hashes for part in found if isinstance(part, _WrittenMet)})
+        sessions = [part for part in found if isinstance(part, WrittenSession)]
+        for written in sorted(sessions, key=lambda written: written.turn):
+            session = self._sessions[written.name] = Session.read(written, self._params)
+            self._turn = session.turn
             if session.series:
-                self.looping[written.session] = session
+                self.looping[session.name] = session
 
-    def _called(self, session: _Session, event: UsageEvent, usd: int, at: float) -> None:
-        name = event.session
-        self._turn += 1
-        session.turn = self._turn
-        self._sessions.move_to_end(name)
-        self._changed.add(name)
-        spent = session.spent
-        session.spent = spent + usd
-        identity = xxh3_64_intdigest(f"{event.tool}\x00{event.tool_args_hash}".encode())
-        finding = session.detector.observe(identity, at, spent)
-        if finding:
-            self._prove(session, event, finding, at)
+    def _is_to_follow(self, event: UsageEvent, at: float) -> bool:
+        if event.tool and event.tool_args_hash:
+            return True
+        if event.kind != "llm":
+            return False
+        # Sessions are remembered twice: each with its agents, and by itself ("").
+        if event.agent and self._met.add(event.agent, event.session, at):
+            return not self._met.add("", event.session, at)
+        if not event.input_tokens or event.output_tokens > self._config.small_output_tokens:
+            return False
+        return bool(event.agent) or not self._met.add("", event.session, at)
 
-    def _written(self, name: str, s: _Session) -> bytes:
-        return msgspec.msgpack.encode(
-            _Written(name, s.turn, str(s.spent), s.last_proof, s.over, s.series, s.detector.snapshot())
-        )
-
-    def _enter(self, name: str, at: float) -> _Session:
-        session = self._sessions[name] = _Session(self._params)
+    def _enter(self, name: str, at: float) -> Session:
+        session = self._sessions[name] = Session(name, self._params)
         if len(self._sessions) > self._config.max_sessions:
             self._forget_oldest(at)
         return session
@@ -130,7 +122,7 @@ class LoopJudge:
         if self.looping.pop(name, None):
             self._cases.close(session.series, at)
 
-    def _prove(self, session: _Session, event: UsageEvent, finding: LoopFinding, at: float) -> None:
+    def _prove(self, session: Session, event: UsageEvent, finding: LoopFinding, at: float) -> None:
         # What comes late of a loop that was said to be over is no new one.
         if at < session.over:
             return
@@ -139,27 +131,35 @@ class LoopJudge:
         if session.series:
             self._cases.update(session.series, at, reading)
             return
-        session.series = f"{Entity('session', session=event.session).key(self._tenant)}#loop"
-        self.looping[event.session] = session
-        scope = Scope(use_case=event.use_case, agent=event.agent, session=event.session, tool=event.tool)
-        self._cases.open("loop", session.series, scope, at, reading)
+        session.series = f"{Entity('session', session=session.name).key(self._tenant)}#loop"
+        self.looping[session.name] = session
+        agent = session.agent if session.agent_since <= finding.since else ""
+        self._cases.open("loop", session.series, scope(event, finding, agent), at, reading)
 
-    def _reading(self, event: UsageEvent, session: _Session, finding: LoopFinding, at: float) -> Reading:
+    def _reading(self, event: UsageEvent, session: Session, finding: LoopFinding, at: float) -> Reading:
         circle = max(dollars(session.spent - finding.spent_before), Decimal(0))
         # The loop's cost of a whole case is counted from the first of the repeated calls on.
         excess = max(circle, self._cases.excess(session.series)) if session.series else circle
         return Reading(
-            observed=finding.repeats,
+            observed=finding.length,
             expected=1,
             score=finding.score,
             usd_excess=excess,
             usd_per_hour=circle * HOUR / Decimal(repr(max(at - finding.since, 1.0))),
-            reason=_reason(event, finding, at),
+            reason=reason(event.tool, finding, at),
         )
 
 
-def _reason(event: UsageEvent, finding: LoopFinding, at: float) -> str:
-    seconds = f"in {max(at - finding.since, 0):.0f} s"
-    if finding.cycle == 1:
-        return f"{event.tool} called {finding.repeats} times with the same arguments {seconds}"
-    return f"the same {finding.cycle} calls, {event.tool} the last, gone through {finding.repeats} times {seconds}"
+def _params(config: LoopConfig) -> LoopParams:
+    return LoopParams(
+        repeats=config.repeats,
+        memory=config.memory,
+        window=config.window,
+        longest_cycle=config.longest_cycle,
+        span=config.span_seconds,
+        ring_handovers=config.ring_handovers,
+        growth_steps=config.growth_steps,
+        growth_factor=config.growth_factor,
+        small_output=config.small_output_tokens,
+        pause=config.pause_seconds,
+    )

@@ -35,7 +35,13 @@ def feed_rate(rate: RateBaseline, _: int, value: float) -> object:
 
 
 def feed_loop(loop: LoopDetector, at: int, value: float) -> object:
-    return loop.observe(int(value % 5), float(at), int(value))
+    """A call, a step, or progress, whichever the value says."""
+    number, spent = int(value % 5), int(value)
+    if value % 2 < 1:
+        return loop.call(number, f"t{number % 2}", float(at), spent)
+    if value % 3 < 0.1:
+        return loop.progress(float(at))
+    return loop.step(f"a{number}", 100 * number, number, float(at), spent)
 
 
 def feed_budget(budget: BudgetDetector, at: int, value: float) -> object:
@@ -198,7 +204,7 @@ def test_a_rate_that_is_none_is_refused_and_changes_nothing(value: float) -> Non
 @given(st.integers(2, 1000))
 def test_a_loops_score_lies_between_one_half_and_1(repeats: int) -> None:
     loop = LoopDetector(LoopParams(repeats=2))
-    findings = [loop.observe(1, float(at), 0) for at in range(min(repeats, 40))]
+    findings = [loop.call(1, "t", float(at), 0) for at in range(min(repeats, 40))]
     scores = [finding.score for finding in findings if finding]
     assert scores == sorted(scores)
     assert all(0.5 <= score <= 1 for score in scores)

@@ -1,24 +1,28 @@
-"""A loop is found at the call that proves it, and real agents at work are not taken for one."""
+"""Calls in a loop are found at the call that proves it, and agents at work are not taken for one."""
 
+import math
 import runpy
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, repeat
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import LoopDetector, LoopFinding, LoopParams
+from detectors import Circled, LoopDetector, LoopFinding, LoopParams, Repeated, Varied
 
 ROOT = Path(__file__).parents[2]
 
 
-def found(calls: Sequence[str], params: LoopParams | None = None, gap: float = 1.0) -> list[LoopFinding | None]:
-    """The answers to calls that come `gap` seconds apart and cost 1 each."""
+def found(
+    calls: Sequence[str], params: LoopParams | None = None, gap: float = 1.0, tool: str | None = None
+) -> list[LoopFinding | None]:
+    """The answers to calls that come `gap` seconds apart and cost 1 each; of `tool`, or each of its own."""
     detector, names = LoopDetector(params or LoopParams()), {name: n for n, name in enumerate(dict.fromkeys(calls))}
-    return [detector.observe(names[call], at * gap, at) for at, call in enumerate(calls)]
+    return [detector.call(names[call], call if tool is None else tool, at * gap, at) for at, call in enumerate(calls)]
 
 
 def first(answers: list[LoopFinding | None]) -> int | None:
@@ -26,33 +30,108 @@ def first(answers: list[LoopFinding | None]) -> int | None:
     return next((number for number, answer in enumerate(answers, 1) if answer), None)
 
 
+def in_runs(names: Iterable[str], lengths: Iterable[int]) -> list[str]:
+    """Each name so many times in a row."""
+    return list(chain.from_iterable(repeat(name, length) for name, length in zip(names, lengths, strict=False)))
+
+
 def test_the_sixth_identical_call_proves_a_loop() -> None:
     answers = found("aaaaaa")
     assert first(answers) == 6
-    assert answers[-1] == LoopFinding(repeats=6, since=0.0, spent_before=0, cycle=1)
+    assert answers[-1] == Repeated(length=6, since=0.0, spent_before=0)
 
 
 def test_identical_calls_count_with_others_between_them() -> None:
     assert first(found("axaybzaacadae")) == 12
 
 
-def test_the_eighth_call_proves_a_cycle_of_two() -> None:
-    answers = found("abababab")
-    assert first(answers) == 8
-    assert answers[-1] == LoopFinding(repeats=4, since=0.0, spent_before=0, cycle=2)
+@pytest.mark.parametrize("ring", ["ab", "abc", "abcd"])
+def test_the_tenth_call_proves_a_cycle(ring: str) -> None:
+    answers = found("xyz" + ring * 6)
+    assert first(answers) == 3 + 10
+    assert answers[12] == Circled(length=10, since=3.0, spent_before=3, cycle=len(ring), one_tool=False)
+    assert answers[13] is not None
+    assert answers[13].length == 11
 
 
-@pytest.mark.parametrize(("ring", "proof"), [("abc", 12), ("abcd", 16)])
-def test_agents_in_a_ring_are_found_in_the_fourth_round(ring: str, proof: int) -> None:
-    answers = found("xy" + ring * 5)
-    assert first(answers) == 2 + proof
-    finding = answers[1 + proof]
-    assert finding is not None
-    assert (finding.cycle, finding.since, finding.spent_before) == (len(ring), 2.0, 2)
-
-
-def test_longer_rings_are_found_as_repeated_calls() -> None:
+def test_longer_cycles_are_found_as_repeated_calls() -> None:
     assert first(found("abcde" * 6)) == 26
+
+
+def test_a_few_calls_in_no_order_are_a_loop_when_each_of_them_comes_back() -> None:
+    answers = found("xy" + "abcabbacab")
+    assert first(answers) == 2 + 10
+    assert answers[-1] == Varied(length=10, since=2.0, spent_before=2, kinds=3, one_tool=False)
+    assert first(found("xy" + "abcabbabab")) is None
+
+
+def test_small_variations_of_one_tools_arguments_are_a_loop_though_one_of_them_came_once() -> None:
+    answers = found("abcdabbcac", tool="search")
+    assert first(answers) == 10
+    assert answers[-1] == Varied(length=10, since=0.0, spent_before=0, kinds=4, one_tool=True)
+
+
+@pytest.mark.parametrize("calls", ["avawaxayaz", "vawaxayaza", "aavwaaxyaz"])
+def test_a_call_that_comes_again_between_ever_new_variations_of_it_is_a_loop(calls: str) -> None:
+    assert first(found(calls, tool="search")) in (9, 10)
+    assert first(found(calls)) is None
+
+
+def test_a_loop_of_one_tools_calls_knows_where_others_came_before() -> None:
+    detector = LoopDetector(LoopParams())
+    for at, call in enumerate("xababababa"):
+        answer = detector.call(ord(call), "other" if call == "x" else "search", float(at), at)
+    assert answer == Varied(length=9, since=1.0, spent_before=1, kinds=2, one_tool=True)
+
+
+KINDS = st.integers(2, 4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(KINDS, st.integers(0, 40), st.booleans(), st.integers(0, 9))
+def test_whatever_came_before_a_cycle_is_known_at_its_tenth_call(
+    kinds: int, before: int, one_tool: bool, turn: int
+) -> None:
+    cycle = [f"cycle-{(turn + n) % kinds}" for n in range(10)]
+    answer = first(found([*map(str, range(before)), *cycle], tool="t" if one_tool else None))
+    assert answer is not None
+    assert before + 9 <= answer <= before + 10
+
+
+@settings(max_examples=100, deadline=None)
+@given(KINDS, st.integers(0, 2**32))
+def test_of_so_few_calls_no_order_is_kept_up_for_long(kinds: int, seed: int) -> None:
+    rng = Random(seed)
+    assert (first(found([f"{rng.randrange(kinds)}" for _ in range(40)], tool="search")) or 99) <= 21
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 120), st.booleans(), st.data())
+def test_different_calls_are_never_a_loop(count: int, one_tool: bool, data: st.DataObject) -> None:
+    calls = data.draw(st.permutations([f"file-{n}" for n in range(count)]))
+    assert first(found(calls, tool="read" if one_tool else None)) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 4), max_size=40), st.booleans())
+def test_jobs_that_are_polled_and_calls_that_are_retried_are_no_loop(lengths: list[int], one_tool: bool) -> None:
+    calls = in_runs(map(str, range(99)), lengths)
+    assert first(found(calls, tool="status" if one_tool else None)) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 3), max_size=40), st.booleans())
+def test_nor_are_they_where_a_source_tells_of_each_call_twice(retries: list[int], one_tool: bool) -> None:
+    """Once with the request that asks for it, once when it is done, by another hash."""
+    calls = in_runs(range(99), retries)  # type: ignore[arg-type]
+    twice = [f"{call}-{told}" for call in calls for told in ("asked", "done")]
+    assert first(found(twice, tool="t" if one_tool else None)) is None
+
+
+@pytest.mark.parametrize("before", ["", "y", "s", "ys", "ss", "sss", "xyzs"])
+@pytest.mark.parametrize("after", ["g", "gw", "gwh", "ghw"])
+def test_a_job_that_is_polled_four_times_with_waits_between_is_no_loop(before: str, after: str) -> None:
+    assert first(found(before + "wp" * 4 + after)) is None
 
 
 def test_calls_further_apart_than_the_span_are_no_loop() -> None:
@@ -66,17 +145,6 @@ def test_calls_beyond_the_memory_are_forgotten() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.permutations(list("abcdefghij")), st.lists(st.sampled_from("abcdefghij"), max_size=20))
-def test_less_than_six_of_a_kind_and_no_cycle_is_no_loop(start: list[str], rest: list[str]) -> None:
-    calls = start + rest
-    answer = first(found(calls))
-    if answer is not None:
-        seen = calls[:answer]
-        cycled = any(seen[-4 * cycle :] == seen[-cycle:] * 4 for cycle in (2, 3, 4))
-        assert seen.count(seen[-1]) >= 6 or cycled
-
-
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), max_size=60), st.integers(2, 8))
 def test_so_many_calls_within_the_memory_are_always_found(calls: list[str], repeats: int) -> None:
     for number, answer in enumerate(found(calls, LoopParams(repeats=repeats)), 1):
@@ -84,61 +152,126 @@ def test_so_many_calls_within_the_memory_are_always_found(calls: list[str], repe
             assert answer is not None
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from("abcdef"), max_size=60), st.permutations("abcdef"))
+def test_what_calls_and_tools_are_named_makes_no_difference(calls: list[str], others: list[str]) -> None:
+    renamed = [f"{others['abcdef'.index(call)]} by another name" for call in calls]
+    assert found(renamed) == found(calls)
+    assert found(renamed, tool="a") == found(calls, tool="b")
+
+
 CALLS = st.lists(
-    st.tuples(st.integers(0, 4), st.sampled_from([0.0, 1.0, 1.0, 30.0, 200.0, -1.0, -50.0]), st.integers(-5, 5)),
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from("tttu"),
+        st.sampled_from([0.0, 1.0, 1.0, 1.0, 30.0, 200.0, -1.0, -50.0]),
+        st.integers(-5, 5),
+    ),
     max_size=80,
 )
 PARAMS = st.builds(
     LoopParams,
-    repeats=st.integers(2, 6),
-    memory=st.integers(6, 32),
-    cycle_repeats=st.integers(2, 4),
-    longest_cycle=st.integers(1, 4),
+    repeats=st.integers(2, 9),
+    memory=st.integers(9, 32),
+    window=st.integers(4, 9),
+    longest_cycle=st.integers(2, 4),
     span=st.sampled_from([40.0, 900.0]),
 )
-Call = tuple[int, float, int]
+Told = tuple[int, float, int]
 
 
-def proven(calls: list[Call], params: LoopParams) -> LoopFinding | None:
-    """What the newest of all remembered calls proves, by the definition of a loop."""
+def proven(calls: list[Told], tools: list[str], params: LoopParams) -> LoopFinding | None:
+    """What the newest of all remembered calls proves, by the definition of a loop; `tools` are those of all calls."""
+    same = [call for call in calls if call[0] == calls[-1][0]]
+    if len(same) == 1:
+        return None
+    streak = len(tools) - max((n for n, tool in enumerate(tools, 1) if tool != tools[-1]), default=0)
+    few = proven_by_few(calls, streak, params)
+    if few is None and len(same) >= params.repeats:
+        return Repeated(length=len(same), since=same[0][1], spent_before=same[0][2])
+    return few
+
+
+def proven_by_few(calls: list[Told], streak: int, params: LoopParams) -> LoopFinding | None:
     names = [identity for identity, _, _ in calls]
-    same = [call for call in calls if call[0] == names[-1]]
-    if len(same) >= params.repeats:
-        return LoopFinding(len(same), same[0][1], same[0][2], 1)
+    last, one_tool = names[-params.window :], streak >= params.window - 1
+    if len(last) >= params.window - 1 and one_tool and params.repeats - 1 <= last.count(names[-1]) < len(last):
+        return varied(calls, min(len(last), streak), streak)
+    back = {name: returns(last, name) for name in last}
+    comes_back = min(back.values()) >= 1 or (one_tool and sum(back.values()) >= 2)
+    if len(last) < params.window or len(back) > params.longest_cycle or moved_on(last) or not comes_back:
+        return None
     for cycle in range(2, params.longest_cycle + 1):
-        length = cycle * params.cycle_repeats
-        if len(names) >= length and names[-length:] == names[-cycle:] * params.cycle_repeats:
-            return LoopFinding(params.cycle_repeats, calls[-length][1], calls[-length][2], cycle)
-    return None
+        if goes_round(last, cycle):
+            length = max(n for n in range(len(last), len(names) + 1) if goes_round(names[-n:], cycle))
+            _, since, spent = calls[-length]
+            return Circled(length=length, since=since, spent_before=spent, cycle=cycle, one_tool=streak >= length)
+    return varied(calls, params.window, streak)
 
 
-@settings(max_examples=200, deadline=None)
+def varied(calls: list[Told], least: int, streak: int) -> Varied:
+    kinds = {identity for identity, _, _ in calls[-least:]}
+    length = max(n for n in range(1, len(calls) + 1) if {identity for identity, _, _ in calls[-n:]} == kinds)
+    _, since, spent = calls[-length]
+    return Varied(length=length, since=since, spent_before=spent, kinds=len(kinds), one_tool=streak >= length)
+
+
+def moved_on(names: list[int]) -> bool:
+    return any(not set(names[:cut]) & set(names[cut:]) for cut in range(1, len(names)))
+
+
+def returns(names: list[int], name: int) -> int:
+    """How often it comes after another one, having come before."""
+    return sum(names[n] == name != names[n - 1] and name in names[:n] for n in range(1, len(names)))
+
+
+def goes_round(names: list[int], cycle: int) -> bool:
+    return all(names[n] == names[n - cycle] for n in range(cycle, len(names)))
+
+
+@settings(max_examples=300, deadline=None)
 @given(CALLS, PARAMS, st.integers(0, 80))
 def test_every_answer_is_that_of_the_definition_also_after_a_restart(
-    steps: list[Call], params: LoopParams, restart: int
+    steps: list[tuple[int, str, float, int]], params: LoopParams, restart: int
 ) -> None:
     """Times that go back among them: a call is forgotten with those before it."""
-    times = accumulate(gap for _, gap, _ in steps)
-    detector, remembered = LoopDetector(params), list[Call]()
-    for number, ((identity, _, spent), at) in enumerate(zip(steps, times, strict=True)):
+    times = accumulate(gap for _, _, gap, _ in steps)
+    detector, remembered, tools = LoopDetector(params), list[Told](), list[str]()
+    for number, ((identity, tool, _, spent), at) in enumerate(zip(steps, times, strict=True)):
         remembered = [*remembered, (identity, at, spent)][-params.memory :]
+        tools.append(tool)
         while remembered[0][1] < at - params.span:
             remembered.pop(0)
         if number == restart:
             snapshot, detector = detector.snapshot(), LoopDetector(params)
             detector.restore(snapshot)
-        assert detector.observe(identity, at, spent) == proven(remembered, params)
+        assert detector.call(identity, tool, at, spent) == proven(remembered, tools, params)
 
 
 def test_what_a_session_had_spent_can_be_any_whole_number() -> None:
     """The caller's unit may be a small one: 10**27 are a trillion dollars in femtodollars."""
     detector, again = LoopDetector(LoopParams(repeats=2)), LoopDetector(LoopParams(repeats=2))
-    detector.observe(1, 0.0, -(10**27))
+    detector.call(1, "t", 0.0, -(10**27))
     again.restore(detector.snapshot())
-    assert again.observe(1, 1.0, 0) == LoopFinding(repeats=2, since=0.0, spent_before=-(10**27), cycle=1)
+    assert again.call(1, "t", 1.0, 0) == Repeated(length=2, since=0.0, spent_before=-(10**27))
+
+
+@pytest.mark.parametrize("at", [math.nan, math.inf, -math.inf])
+def test_a_time_that_is_none_is_refused_and_changes_nothing(at: float) -> None:
+    detector = LoopDetector(LoopParams())
+    detector.call(1, "t", 1.0, 0)
+    before = detector.snapshot()
+    with pytest.raises(ValueError, match="finite"):
+        detector.call(1, "t", at, 0)
+    with pytest.raises(ValueError, match="finite"):
+        detector.step("a", 1, 1, at, 0)
+    with pytest.raises(ValueError, match="finite"):
+        detector.progress(at)
+    assert detector.snapshot() == before
 
 
 def test_real_agents_at_work_are_in_no_loop(shared_data: Path) -> None:
+    """Whether their calls are told by their tools' names, or as calls of one tool that does all."""
     events_of = runpy.run_path(str(ROOT / "examples" / "trace_events.py"))["events_of"]
     sessions: dict[str, list[str]] = defaultdict(list)
     for event in events_of(shared_data / "traces" / "taubench_airline_gpt4o.jsonl"):
@@ -146,4 +279,7 @@ def test_real_agents_at_work_are_in_no_loop(shared_data: Path) -> None:
         if event["kind"] == "tool":
             calls.append(f"{event['tool']}\x00{event['tool_args_hash']}")
     assert len(sessions) == 100
-    assert {session: first(found(calls)) for session, calls in sessions.items()} == dict.fromkeys(sessions)
+    for tool in (None, "any"):
+        assert {session: first(found(calls, tool=tool)) for session, calls in sessions.items()} == dict.fromkeys(
+            sessions
+        )

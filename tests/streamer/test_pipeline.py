@@ -47,7 +47,17 @@ NERVOUS = Config(
             clear_windows=2,
             max_series=10,
         ),
-        loop=LoopConfig(repeats=2, cycle_repeats=2, longest_cycle=3, quiet_seconds=5, max_sessions=10),
+        loop=LoopConfig(
+            repeats=2,
+            window=4,
+            longest_cycle=2,
+            ring_handovers=3,
+            growth_steps=2,
+            growth_factor=1,
+            pause_seconds=5,
+            quiet_seconds=5,
+            max_sessions=10,
+        ),
     ),
     budgets=(
         BudgetConfig(tenant="acme", limit=Decimal(5)),
@@ -68,7 +78,7 @@ def drawn(rng: Random, number: int, seconds: float) -> UsageEvent:
         round(seconds, 3),
         tenant=rng.choice(["acme", "beta"]),
         use_case=rng.choice(["", "u", "u", "v"]),
-        agent=rng.choice(["", "g"]),
+        agent=rng.choice(["", "g", "h"]),
         session=rng.choice(["", "s", "s", "t"]),
         kind=rng.choice(["llm", "tool", "tool", "vector", "saas", "outcome"]),
         model=rng.choice(["", "gpt-4o", "in-house"]),
@@ -503,7 +513,7 @@ def test_a_tenant_that_invents_names_is_folded_and_changes_no_bit_for_the_others
     assert sent >= 30_000
     kept = {kind: [part for key, part in log.items() if key.startswith(f"{kind}/5/flood/")] for kind in KINDS}
     assert 0 < len(kept["rates"]) <= config.detect.burst.max_series
-    assert 0 < len(kept["loops"]) <= config.detect.loop.max_sessions
+    assert 0 < len(kept["loops"]) <= config.detect.loop.max_sessions + SeenIds.PARTS + 1
     assert 0 < sum(map(len, kept["seen"])) <= 8 * (4096 + SeenIds.CHUNK)
     assert len(log["tenant/flood"]) < 20_000
     assert with_flood.counts()["folded"] > 25_000

@@ -87,7 +87,7 @@ def test_all_mistakes_are_listed_at_once_with_their_places(path: Path, monkeypat
         f"{path}: windows.size_seconds: Input should be greater than 0",
         f"{path}: windows.siz: Extra inputs are not permitted",
         f"{path}: budgets[1].limit: Input should be greater than 0",
-        f"{path}: detect.loop.longest_cycle: memory is too short for repeats, or for cycle_repeats times longest_cycle",
+        f"{path}: detect.loop.longest_cycle: memory is too short for repeats or window, or window",
         f"{path}: nonsense: Extra inputs are not permitted",
         "environment TIDEGATE_WEB__PORT: Input should be a valid integer",
         "environment TIDEGATE_KAFKA__BOTSTRAP: Extra inputs are not permitted",

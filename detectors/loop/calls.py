@@ -1,0 +1,95 @@
+"""Tool calls that come again and again: the same one, a few in turn, or small variations of one."""
+
+from collections import deque
+
+import msgspec
+
+from detectors.loop.few import few
+from detectors.loop.findings import Circled, LoopFinding, Repeated, Varied
+from detectors.loop.params import LoopParams
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One tool call: its identity, its time (epoch seconds), and what the session had spent before it."""
+
+    identity: int
+    at: float
+    spent: int
+
+
+# The calls as (identity, time, spent), the tool of the last ones, and how many in a row they are. Spend is text, for
+# what is packed as a number ends at 64 bits.
+WrittenCalls = tuple[list[tuple[int, float, str]], str, int]
+
+
+class Calls:
+    """The last calls of a session."""
+
+    __slots__ = ("_calls", "_counts", "_params", "_streak", "_tool")
+
+    def __init__(self, params: LoopParams) -> None:
+        self._params = params
+        self._calls: deque[Call] = deque()
+        self._counts: dict[int, int] = {}
+        # How many of the last calls in a row were of one tool.
+        self._tool, self._streak = "", 0
+
+    def add(self, identity: int, tool: str, at: float, spent: int) -> bool:
+        """Remember a call; tells whether it is a new one, unlike all that are remembered."""
+        calls, oldest = self._calls, at - self._params.span
+        self._append(Call(identity, at, spent))
+        self._streak = self._streak + 1 if tool == self._tool else 1
+        self._tool = tool
+        while len(calls) > self._params.memory or calls[0].at < oldest:
+            self._forget()
+        return self._counts[identity] == 1
+
+    def proven(self) -> LoopFinding | None:
+        """Say what the newest call proves; it is one that came before."""
+        # A glance at the number spares most of the comparisons.
+        found = self._few() if len(self._calls) >= self._params.window - 1 else None
+        return found or self._repeated()
+
+    def written(self) -> WrittenCalls:
+        """Write the whole state down."""
+        return [(call.identity, call.at, str(call.spent)) for call in self._calls], self._tool, self._streak
+
+    def read(self, written: WrittenCalls) -> None:
+        """Take up what `written` gave."""
+        calls, self._tool, self._streak = written
+        self._calls.clear()
+        self._counts.clear()
+        for identity, at, spent in calls:
+            self._append(Call(identity, at, int(spent)))
+
+    def _append(self, call: Call) -> None:
+        self._calls.append(call)
+        self._counts[call.identity] = self._counts.get(call.identity, 0) + 1
+
+    def _forget(self) -> None:
+        identity = self._calls.popleft().identity
+        left = self._counts[identity] - 1
+        if left:
+            self._counts[identity] = left
+        else:
+            del self._counts[identity]
+
+    def _repeated(self) -> Repeated | None:
+        identity = self._calls[-1].identity
+        if self._counts[identity] < self._params.repeats:
+            return None
+        same = [call for call in self._calls if call.identity == identity]
+        return Repeated(length=len(same), since=same[0].at, spent_before=same[0].spent)
+
+    def _few(self) -> LoopFinding | None:
+        found = few([call.identity for call in self._calls], self._streak, self._params)
+        if found is None:
+            return None
+        first, one_tool = self._calls[-found.calls], self._streak >= found.calls
+        if found.cycle:
+            return Circled(
+                length=found.calls, since=first.at, spent_before=first.spent, cycle=found.cycle, one_tool=one_tool
+            )
+        return Varied(
+            length=found.calls, since=first.at, spent_before=first.spent, kinds=found.kinds, one_tool=one_tool
+        )

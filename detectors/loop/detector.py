@@ -1,0 +1,83 @@
+"""All shapes of a loop in one session."""
+
+from math import isfinite
+
+import msgspec
+
+from detectors.loop.calls import Calls, WrittenCalls
+from detectors.loop.findings import LoopFinding
+from detectors.loop.growth import Growth, WrittenGrowth
+from detectors.loop.params import LoopParams
+from detectors.loop.ring import Ring, WrittenRing
+
+
+class _Written(msgspec.Struct, array_like=True):
+    calls: WrittenCalls
+    ring: WrittenRing
+    growth: WrittenGrowth
+    latest: float
+
+
+class LoopDetector:
+    """What one session did last; each method answers at once whether the newest of it proves a loop.
+
+    Told are its tool calls, its steps (each a request to a model), and all else that may be progress. A call that is
+    unlike all that are remembered is progress, too. Times are epoch seconds, spend is a whole number of the caller's
+    unit, as it was before what is told. Times that are no finite number are refused with ValueError.
+
+    >>> detector = LoopDetector(LoopParams(repeats=3))
+    >>> [detector.call(ord(call), "search", at, 0) is not None for at, call in enumerate("abaa")]
+    [False, False, False, True]
+    """
+
+    __slots__ = ("_calls", "_growth", "_latest", "_ring", "params")
+
+    def __init__(self, params: LoopParams) -> None:
+        self.params = params
+        self._calls, self._ring, self._growth = Calls(params), Ring(params), Growth(params)
+        self._latest = 0.0
+
+    def call(self, identity: int, tool: str, at: float, spent: int) -> LoopFinding | None:
+        """Take in a call of `tool`; `identity` is any number that calls with the same arguments share."""
+        self._pass(at)
+        if self._calls.add(identity, tool, at, spent):
+            self._get_on()
+            return None
+        return self._calls.proven()
+
+    def step(self, agent: str, taken: int, given: int, at: float, spent: int) -> LoopFinding | None:
+        """Take in a step of `agent` ("" if unknown) that read `taken` and wrote `given` tokens, 0 if unknown."""
+        self._pass(at)
+        ringed = self._ring.observe(agent, taken, given, at, spent) if agent else None
+        return self._growth.observe(taken, given, at, spent) or ringed
+
+    def progress(self, at: float) -> None:
+        """Take in that something came out, or may have."""
+        self._pass(at)
+        self._get_on()
+
+    def snapshot(self) -> bytes:
+        """Write the whole state down."""
+        return msgspec.msgpack.encode(
+            _Written(self._calls.written(), self._ring.written(), self._growth.written(), self._latest)
+        )
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take up the state that `snapshot` wrote."""
+        written = msgspec.msgpack.decode(snapshot, type=_Written)
+        self._calls.read(written.calls)
+        self._ring.read(written.ring)
+        self._growth.read(written.growth)
+        self._latest = written.latest
+
+    def _pass(self, at: float) -> None:
+        """Let time pass; after a pause nothing is left but the calls."""
+        if not isfinite(at):
+            raise ValueError(f"the time has to be a finite number, not {at}")
+        if at - self._latest > self.params.pause:
+            self._get_on()
+        self._latest = max(self._latest, at)
+
+    def _get_on(self) -> None:
+        self._ring.forget()
+        self._growth.forget()
