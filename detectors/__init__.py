@@ -3,7 +3,8 @@
 Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the online statistics.
 """
 
-from detectors.budget import BudgetDetector, BudgetLine
+from detectors.budget import BudgetDetector, BudgetLine, BudgetTerms
+from detectors.burn import BurnParams
 from detectors.contract import Detector
 from detectors.loop import LoopDetector, LoopFinding, LoopParams
 from detectors.rate import RateBaseline, RateParams
@@ -11,6 +12,8 @@ from detectors.rate import RateBaseline, RateParams
 __all__ = [
     "BudgetDetector",
     "BudgetLine",
+    "BudgetTerms",
+    "BurnParams",
     "Detector",
     "LoopDetector",
     "LoopFinding",

@@ -12,6 +12,8 @@ from streamer.pricing.money import ZERO, CostKind
 AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
 AnomalyState = Literal["opened", "updated", "closed"]
 Severity = Literal["info", "warning", "critical"]
+# What of a budget is crossed, from weak to strong.
+Line = Literal["", "burn", "soft", "hard"]
 
 
 class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,7 +31,8 @@ class Anomaly(msgspec.Struct, kw_only=True):
 
     `id` derives from what it is about and when it was known, so that saying it again is the same record.
     `observed` and `expected` are in the unit of the series' metric a window (calls for a loop, dollars or
-    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts.
+    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `line` is that of
+    a budget (fast burn, the soft or the hard line), and empty for other kinds.
     """
 
     id: str
@@ -49,6 +52,7 @@ class Anomaly(msgspec.Struct, kw_only=True):
     usd_excess: Decimal = ZERO
     usd_per_hour: Decimal = ZERO
     reason: str
+    line: Line = ""
 
 
 class Rollup(msgspec.Struct, gc=False):

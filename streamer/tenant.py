@@ -8,7 +8,7 @@ from streamer.clock import utc
 from streamer.config import Config
 from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
-from streamer.judges.budgets import BudgetJudge, BudgetSnapshot
+from streamer.judges.budgets import BudgetJudge
 from streamer.judges.cases import Cases
 from streamer.judges.loops import LoopJudge
 from streamer.judges.rates import RateJudge, Window
@@ -22,7 +22,7 @@ from streamer.windows.window import TumblingWindow, Watermark
 
 _NEVER = float("-inf")
 # The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
-CORE, RATES, LOOPS, SEEN = "tenant", "rates", "loops", "seen"
+CORE, RATES, LOOPS, BUDGETS, SEEN = "tenant", "rates", "loops", "budgets", "seen"
 Parts = Mapping[str, Mapping[str, bytes]]
 
 
@@ -50,7 +50,6 @@ class _Core(msgspec.Struct):
     late_parts: int
     windows: list[WrittenWindow]
     cases: list[Anomaly]
-    budgets: list[BudgetSnapshot]
 
 
 class TenantMeter:
@@ -114,7 +113,8 @@ class TenantMeter:
     @property
     def awake(self) -> bool:
         """Whether passing time can bring anything out."""
-        return bool(self._windows or self._loops.looping or self._rates.oldest_open() is not None)
+        judging = self._loops.looping or self._budgets.standing or self._rates.oldest_open() is not None
+        return bool(self._windows or judging)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""
@@ -125,6 +125,7 @@ class TenantMeter:
         yield f"{CORE}/{self._tenant}", core
         yield from _named(RATES, self._tenant, self._rates.changes())
         yield from _named(LOOPS, self._tenant, self._loops.changes())
+        yield from _named(BUDGETS, self._tenant, self._budgets.changes())
         seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
         yield from _named(SEEN, self._tenant, seen)
 
@@ -138,7 +139,7 @@ class TenantMeter:
         self._judges(self._config, core.cases)
         self._rates.restore(list(parts.get(RATES, {}).values()))
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
-        self._budgets.restore(core.budgets)
+        self._budgets.restore(parts.get(BUDGETS, {}))
         for start, end, cells in core.windows:
             self._windows[start] = self._made(start, end)
             self._windows[start].read(cells)
@@ -147,9 +148,7 @@ class TenantMeter:
 
     def _core(self, as_text: bool) -> _Core:
         windows = [self._windows[start].written(as_text) for start in sorted(self._windows)]
-        return _Core(
-            self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot(), self._budgets.snapshot()
-        )
+        return _Core(self._watermark, self._closed, self._late_parts, windows, self.cases.snapshot())
 
     def _open(self, start: float) -> OpenWindow:
         window = self._windows[start] = self._made(start, start + self._window.size)
@@ -165,6 +164,8 @@ class TenantMeter:
             rollups = list(self._close_up_to(self._window.start(mark)))
         if self._loops.looping:
             self._loops.on_time(mark)
+        if self._budgets.accounts:
+            self._budgets.on_time(mark)
         return rollups
 
     def _closed_until(self, end: float) -> None:
