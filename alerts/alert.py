@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Label = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity"]
+Label = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line"]
 Severity = Literal["info", "warning", "critical"]
 AlertState = Literal["opened", "updated", "closed"]
 
@@ -16,7 +16,8 @@ RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One anomaly at one moment; records of the same `id` are the same anomaly going on.
 
-    `labels` say whom it concerns, and never hold an empty value. `usd_excess` is in dollars so far,
+    `labels` say whom it concerns, and never hold an empty value; `line` is the line of a budget that is crossed, and
+    changes when a stronger one is. `usd_excess` is in dollars so far,
     `usd_per_hour` in dollars an hour if nobody acts.
     """
 

@@ -60,7 +60,8 @@ class Incident(msgspec.Struct, kw_only=True):
             return
         self.alerts[alert.id] = alert
         self.updated_at = max(self.updated_at, alert.updated_at)
-        if self._sum_up() or known is None or alert.state == "closed":
+        crossed = known is None or known.labels.get("line") != alert.labels.get("line")
+        if self._sum_up() or crossed or alert.state == "closed":
             self.revision += 1
 
     def note(self, text: str) -> None:

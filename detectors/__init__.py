@@ -3,7 +3,8 @@
 Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the online statistics.
 """
 
-from detectors.budget import BudgetDetector, BudgetLine
+from detectors.budget import BudgetDetector, BudgetLine, BudgetTerms
+from detectors.burn import BurnParams
 from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
 from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
@@ -15,6 +16,8 @@ from detectors.silence import SilenceBaseline, SilenceParams
 __all__ = [
     "BudgetDetector",
     "BudgetLine",
+    "BudgetTerms",
+    "BurnParams",
     "Circled",
     "Detector",
     "DriftDetector",

@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from streamer.periods import PeriodName
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Level = Literal["tenant", "use_case", "agent", "model"]
-AlertLabel = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity"]
+AlertLabel = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line"]
 AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
+Line = Literal["", "burn", "soft", "hard"]
 
 
 class Section(BaseModel):
@@ -193,14 +196,33 @@ class DetectConfig(Section):
     loop: LoopConfig = LoopConfig()
 
 
+class BurnConfig(Section):
+    """A budget burns too fast if both windows use it up at `factor` times the even pace, the long one also `share`."""
+
+    long_seconds: Annotated[float, Field(ge=300, le=86_400)]
+    short_seconds: Annotated[float, Field(ge=300, le=7200)]
+    factor: Annotated[float, Field(gt=1)]
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
+# The windows of the Site Reliability Workbook's chapter 5, the slow one made faster for the sake of working weeks.
+_BURN = (
+    BurnConfig(long_seconds=3600, short_seconds=300, factor=14.4, share=0.02),
+    BurnConfig(long_seconds=21_600, short_seconds=1800, factor=6, share=0.05),
+    BurnConfig(long_seconds=86_400, short_seconds=7200, factor=3, share=0.1),
+)
+
+
 class BudgetConfig(Section):
-    """One budget: what a tenant, or one of its use cases, may use up in a calendar month (UTC)."""
+    """One budget: what a tenant, or one of its use cases, may use up in a calendar month or quarter (UTC)."""
 
     tenant: Annotated[str, Field(min_length=1)]
     use_case: str = ""
     metric: Literal["usd", "tokens", "steps", "tool_calls"] = "usd"
+    period: PeriodName = "month"
     limit: Annotated[Decimal, Field(gt=0)]
     soft: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
+    burn: tuple[BurnConfig, ...] = _BURN
 
 
 class ReceiverConfig(Section):
@@ -269,11 +291,19 @@ class PolicyConfig(Section):
     """Which anomaly leads to which action on which scope."""
 
     kind: AnomalyKind
+    line: Line = ""
     scope: Literal["session", "agent", "use_case", "tenant"] = "agent"
     action: Literal["limit_rate", "cap_steps", "downgrade_model", "block_tool", "pause"]
     mode: Literal["suggest", "enforce"] = "suggest"
     params: dict[str, int | str] = {}
     expires_seconds: Positive = 900.0
+
+    @field_validator("line")
+    @classmethod
+    def _only_budgets_have_lines(cls, line: Line, others: ValidationInfo) -> Line:
+        if line and others.data.get("kind", "budget") != "budget":
+            raise ValueError("only a policy for kind budget can name a line")
+        return line
 
 
 class ThrottleConfig(Section):
@@ -323,6 +353,14 @@ class Config(Section):
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
     log: LogConfig = LogConfig()
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets_are_unique(cls, budgets: tuple[BudgetConfig, ...]) -> tuple[BudgetConfig, ...]:
+        about = [(budget.tenant, budget.use_case, budget.metric, budget.period) for budget in budgets]
+        if len(about) != len(set(about)):
+            raise ValueError("two budgets are for the same tenant, use_case, metric and period")
+        return budgets
 
     @field_validator("slack")
     @classmethod

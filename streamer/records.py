@@ -13,6 +13,8 @@ AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "bud
 AnomalyState = Literal["opened", "updated", "closed"]
 CauseLevel = Literal["use_case", "agent", "model", "tool", "session"]
 Severity = Literal["info", "warning", "critical"]
+# What of a budget is crossed, from weak to strong.
+Line = Literal["", "burn", "soft", "hard"]
 
 
 class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,8 +40,9 @@ class Anomaly(msgspec.Struct, kw_only=True):
 
     `id` derives from what it is about and when it was known, so that saying it again is the same record.
     `observed` and `expected` are in the unit of the series' metric a window (calls for a loop, dollars or
-    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `causes` are the
-    parts of the scope that are behind it, the largest first.
+    the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `line` is that of
+    a budget (fast burn, the soft or the hard line), and empty for other kinds. `causes` are the parts of the scope
+    that are behind it, the largest first.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Anomaly(msgspec.Struct, kw_only=True):
     usd_excess: Decimal = ZERO
     usd_per_hour: Decimal = ZERO
     reason: str
+    line: Line = ""
     causes: tuple[Cause, ...] = ()
 
 

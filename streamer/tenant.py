@@ -8,7 +8,7 @@ from streamer.clock import utc
 from streamer.config import Config
 from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
-from streamer.judges.budgets import BudgetJudge, BudgetSnapshot
+from streamer.judges.budgets import BudgetJudge
 from streamer.judges.cases import Cases
 from streamer.judges.loops import LoopJudge
 from streamer.judges.watch import Watch, WrittenWatch
@@ -22,7 +22,7 @@ from streamer.windows.window import TumblingWindow, Watermark
 
 _NEVER = float("-inf")
 # The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
-CORE, MODELS, SEASONS, LOOPS, SEEN = "tenant", "models", "seasons", "loops", "seen"
+CORE, MODELS, SEASONS, LOOPS, BUDGETS, SEEN = "tenant", "models", "seasons", "loops", "budgets", "seen"
 Parts = Mapping[str, Mapping[str, bytes]]
 
 
@@ -51,7 +51,6 @@ class _Core(msgspec.Struct):
     windows: list[WrittenWindow]
     cases: list[Anomaly]
     watch: WrittenWatch
-    budgets: list[BudgetSnapshot]
 
 
 class TenantMeter:
@@ -115,7 +114,8 @@ class TenantMeter:
     @property
     def awake(self) -> bool:
         """Whether passing time can bring anything out."""
-        return bool(self._windows or self._loops.looping or self._watch.waits)
+        judging = self._loops.looping or self._budgets.standing or self._watch.waits
+        return bool(self._windows or judging)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""
@@ -127,6 +127,7 @@ class TenantMeter:
         yield from _named(MODELS, self._tenant, self._watch.changes())
         yield from _named(SEASONS, self._tenant, self._watch.seasons())
         yield from _named(LOOPS, self._tenant, self._loops.changes())
+        yield from _named(BUDGETS, self._tenant, self._budgets.changes())
         seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
         yield from _named(SEEN, self._tenant, seen)
 
@@ -141,7 +142,7 @@ class TenantMeter:
         models, seasons = parts.get(MODELS, {}), parts.get(SEASONS, {})
         self._watch.restore(core.watch, list(models.values()), list(seasons.values()))
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
-        self._budgets.restore(core.budgets)
+        self._budgets.restore(parts.get(BUDGETS, {}))
         for start, end, cells in core.windows:
             self._windows[start] = self._made(start, end)
             self._windows[start].read(cells)
@@ -157,7 +158,6 @@ class TenantMeter:
             windows,
             self.cases.snapshot(),
             self._watch.snapshot(),
-            self._budgets.snapshot(),
         )
 
     def _open(self, start: float) -> OpenWindow:
@@ -174,6 +174,8 @@ class TenantMeter:
             rollups = list(self._close_up_to(self._window.start(mark)))
         if self._loops.looping:
             self._loops.on_time(mark)
+        if self._budgets.accounts:
+            self._budgets.on_time(mark)
         return rollups
 
     def _closed_until(self, end: float) -> None:

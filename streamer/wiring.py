@@ -56,6 +56,7 @@ def _ledger(config: Config) -> Ledger:
     policies = [
         Policy(
             kind=policy.kind,
+            line=policy.line,
             scope=policy.scope,
             action=policy.action,
             mode=policy.mode,
@@ -99,6 +100,7 @@ def alert_of(anomaly: Anomaly) -> Alert:
         "tool": scope.tool,
         "kind": anomaly.kind,
         "severity": anomaly.severity,
+        "line": anomaly.line,
     }
     return Alert(
         id=anomaly.id,

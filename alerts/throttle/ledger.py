@@ -11,11 +11,11 @@ from alerts.throttle.policy import Policy, policy_for
 
 
 class Live(msgspec.Struct):
-    """A command in force, or just released. Times are epoch seconds; `causes` are ids of open alerts."""
+    """A command in force, or just released. Times are epoch seconds; `causes` are the lines of open alerts, by id."""
 
     command: Command
     policy: Policy
-    causes: set[str]
+    causes: dict[str, str]
     issued_at: float
     expires_at: float
     released_at: float | None = None
@@ -31,6 +31,8 @@ class Change(msgspec.Struct, frozen=True):
 class Ledger:
     """All commands in force, by scope: at most one a scope, none without an expiry.
 
+    A stronger one takes the place of a weaker one, and so does that of an alert which was raised to another line of a
+    budget; where that binds another scope, the alert no longer holds the command that it had led to before.
     `hold` is the least time in seconds that a command stays in force, so that it does not flap; a release is
     followed by a tombstone after `tombstone` seconds, when every gateway has seen it. Past `most` live commands
     no new one is issued (counted in `refused`). Switched off (`enabled`), it releases all and issues none.
@@ -62,11 +64,15 @@ class Ledger:
             return []
         scope = policy.scope_of(alert.labels)
         live = self._live.get(scope.key())
-        if live and live.released_at is None and not _outranks(policy, live.command):
-            live.causes.add(alert.id)
+        if live and live.released_at is None and not _supersedes(policy, alert, live):
+            live.causes[alert.id] = _line_of(alert)
             self._dirty.add(scope.key())
+            self._raised(alert, scope.key())
             return []
-        return self._issue(scope, policy, alert, incident, now)
+        changes = self._issue(scope, policy, alert, incident, now)
+        if changes:
+            self._raised(alert, scope.key())
+        return changes
 
     def tick(self, now: float) -> list[Change]:
         """Let time pass: releases, renewals and tombstones that are due."""
@@ -113,13 +119,19 @@ class Ledger:
             expires_at=moment(expires_at),
             generation=generation,
         )
-        causes = {alert.id, *(before.causes if before and in_force else ())}
+        causes = {**(before.causes if before and in_force else {}), alert.id: _line_of(alert)}
         return [self._put(key, Live(command, policy, causes, now, expires_at))]
 
     def _over(self, alert: str) -> None:
         for key, live in self._live.items():
-            if alert in live.causes:
-                live.causes.discard(alert)
+            if live.causes.pop(alert, None) is not None:
+                self._dirty.add(key)
+
+    def _raised(self, alert: Alert, scope: str) -> None:
+        """Take an alert that came to another line off the commands of other scopes."""
+        for key, live in self._live.items():
+            if key != scope and live.causes.get(alert.id, _line_of(alert)) != _line_of(alert):
+                del live.causes[alert.id]
                 self._dirty.add(key)
 
     def _pass(self, key: str, live: Live, now: float) -> Change | None:
@@ -161,9 +173,14 @@ class Ledger:
         return Change(key, None)
 
 
-def _outranks(policy: Policy, command: Command) -> bool:
-    """Tell whether a policy enforces where so far something is only suggested."""
-    return policy.mode == "enforce" and command.mode == "suggest"
+def _supersedes(policy: Policy, alert: Alert, live: Live) -> bool:
+    """Tell whether a policy takes the place of a command in force: a stronger one, or that of an alert's new line."""
+    raised = live.causes.get(alert.id, _line_of(alert)) != _line_of(alert)
+    return policy.rank > live.policy.rank or (raised and policy.rank == live.policy.rank and policy != live.policy)
+
+
+def _line_of(alert: Alert) -> str:
+    return alert.labels.get("line", "")
 
 
 def _reason(alert: Alert, incident: str) -> CommandReason:

@@ -20,17 +20,28 @@ _LEVELS = tuple(_PARTS)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule: alerts of `kind` throttle `scope` by `action`. `expires` is in seconds.
+    """One rule: alerts of `kind`, if `line` is given at that line of a budget, throttle `scope` by `action`.
 
-    Where an alert does not name a session, an agent, ... (a tenant's burst names none), the next wider scope is bound.
+    `expires` is in seconds. Where an alert does not name a session, an agent, ... (a tenant's burst names none), the
+    next wider scope is bound.
     """
 
     kind: str
+    line: str = ""
     scope: ScopeLevel
     action: Action
     mode: Mode = "suggest"
     params: dict[str, int | str] = {}
     expires: float = 900.0
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """How strongly it binds: what is enforced before what is suggested, then a pause before what only slows."""
+        return self.mode == "enforce", self.action == "pause"
+
+    def takes(self, labels: Mapping[Label, str]) -> bool:
+        """Tell whether an alert with these labels leads to its action."""
+        return self.kind == labels.get("kind") and self.line in ("", labels.get("line"))
 
     def scope_of(self, labels: Mapping[Label, str]) -> CommandScope:
         """Give the scope that the command binds."""
@@ -39,5 +50,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy_for(policies: Sequence[Policy], alert: Alert) -> Policy | None:
-    """Find the first policy for an alert's kind."""
-    return next((policy for policy in policies if policy.kind == alert.labels.get("kind")), None)
+    """Find the first policy for an alert's kind and line."""
+    return next((policy for policy in policies if policy.takes(alert.labels)), None)

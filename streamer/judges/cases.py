@@ -7,7 +7,7 @@ import msgspec
 
 from streamer.clock import utc
 from streamer.pricing.money import ZERO, dollars, femtodollars, plain
-from streamer.records import Anomaly, AnomalyKind, Cause, Scope, anomaly_id, severity_of
+from streamer.records import Anomaly, AnomalyKind, Cause, Line, Scope, anomaly_id, severity_of
 
 HOUR = Decimal(3600)
 # Which detector judges which kind.
@@ -32,6 +32,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     usd_excess: Decimal = ZERO
     usd_per_hour: Decimal = ZERO
     reason: str
+    line: Line = ""
     causes: tuple[Cause, ...] = ()
 
 
@@ -76,10 +77,11 @@ class Cases:
         self._read(case, reading)
         self._record(case)
 
-    def close(self, series: str, at: float) -> None:
-        """Close a case: what it is about is back to normal since `at`."""
+    def close(self, series: str, at: float, usd_excess: Decimal = ZERO) -> None:
+        """Close a case: what it is about is back to normal since `at`; `usd_excess` is what it came to, if more."""
         case = self._open.pop(series)
         case.state, case.usd_per_hour = "closed", ZERO
+        case.usd_excess = max(case.usd_excess, dollars(femtodollars(usd_excess)))
         case.updated_at = case.closed_at = max(case.updated_at, utc(at))
         self._record(case)
 
@@ -121,7 +123,7 @@ class Cases:
         case.usd_per_hour = plain(round(reading.usd_per_hour, 4))
         # How bad it was at its worst; a case that calms down keeps the rank that people were told.
         case.severity = max(case.severity, severity_of(reading.usd_per_hour, reading.score), key=_RANK.__getitem__)
-        case.reason = reading.reason
+        case.reason, case.line = reading.reason, reading.line
         case.causes = reading.causes or case.causes
 
     def _record(self, case: Anomaly) -> None:

@@ -133,6 +133,16 @@ def test_a_moment_has_whole_milliseconds(at: float) -> None:
     assert moment(NOW) == START
 
 
+def test_a_budget_that_comes_to_another_line_is_news() -> None:
+    at_soft = alert(labels={"tenant": "acme", "kind": "budget", "line": "soft"})
+    found = incident(at_soft)
+    before = found.revision
+    found.take(alert(state="updated", after=1, labels={"tenant": "acme", "kind": "budget", "line": "soft"}))
+    assert found.revision == before
+    found.take(alert(state="updated", after=2, labels={"tenant": "acme", "kind": "budget", "line": "hard"}))
+    assert found.revision == before + 1
+
+
 def lived(records: list[Alert]) -> Iterator[Incident]:
     """Take in records one by one, as a dispatcher does: what is over takes in nothing new."""
     found = incident(records[0])

@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import BudgetDetector, Detector, LoopDetector, LoopParams, RateBaseline, RateParams
+from detectors import (
+    BudgetDetector,
+    BudgetTerms,
+    BurnParams,
+    Detector,
+    LoopDetector,
+    LoopParams,
+    RateBaseline,
+    RateParams,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,13 +53,26 @@ def feed_loop(loop: LoopDetector, at: int, value: float) -> object:
 
 
 def feed_budget(budget: BudgetDetector, at: int, value: float) -> object:
-    return budget.add(Decimal(repr(value)), f"2026-{1 + at // 2000 % 12:02}"), budget.spent
+    """A whole amount every seven minutes, and after each the question of what is over."""
+    now = 420.0 * at
+    ended = budget.ended(now)
+    return ended, budget.add(int(value), now), budget.spent, budget.line, budget.due, budget.exhausted_at(budget.memory)
+
+
+def months(at: float) -> tuple[float, float]:
+    """Periods of thirty days."""
+    return at // 2_592_000 * 2_592_000, (at // 2_592_000 + 1) * 2_592_000
+
+
+def budget() -> BudgetDetector:
+    burn = (BurnParams(3600, 300, 14.4, 0.02), BurnParams(86_400, 7200, 3, 0.1))
+    return BudgetDetector(BudgetTerms(100_000, 80_000, burn), months)
 
 
 SUBJECTS = [
     Subject("rate", lambda: RateBaseline(RateParams(half_life=20, warm_up=5, excess=10)), feed_rate),
     Subject("loop", lambda: LoopDetector(LoopParams()), feed_loop),
-    Subject("budget", lambda: BudgetDetector(Decimal(100_000)), feed_budget),
+    Subject("budget", budget, feed_budget),
 ]
 every = pytest.mark.parametrize("subject", SUBJECTS, ids=[subject.name for subject in SUBJECTS])
 VALUES = st.lists(st.floats(0, 1e9, allow_subnormal=False), max_size=50)

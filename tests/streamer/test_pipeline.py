@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
 from typing import Any, Literal
@@ -61,6 +60,7 @@ NERVOUS = Config(
     ),
     budgets=(
         BudgetConfig(tenant="acme", limit=Decimal(5)),
+        BudgetConfig(tenant="acme", period="quarter", limit=Decimal(50), soft=Decimal("0.9")),
         BudgetConfig(tenant="beta", use_case="u", metric="tokens", limit=Decimal(3000)),
     ),
 )
@@ -416,31 +416,6 @@ def test_loops_that_end_together_are_closed_in_the_same_order_after_a_restart() 
     closed = pipeline.tick(NOW + 100)
     assert len(closed.anomalies) == 2
     assert encoded(restored.tick(NOW + 100)) == encoded(closed)
-
-
-def test_a_budget_opens_at_the_soft_line_is_raised_at_the_hard_one_and_closes_with_the_month() -> None:
-    config = Config(budgets=(BudgetConfig(tenant="acme", use_case="support", limit=Decimal(10)),))
-    pipeline = Pipeline(config)
-
-    def spend(number: int, usd: str, use_case: str = "support", time: datetime | None = None) -> list[Any]:
-        moment = time or datetime(2026, 11, 22, 12, number, tzinfo=UTC)
-        return submit(pipeline, [event(number, time=moment, use_case=use_case, cost_usd=Decimal(usd))])
-
-    series = "tenant=acme/use_case=support#budget-usd"
-    assert spend(1, "7.99") == []
-    assert spend(2, "100", use_case="other") == []
-    (soft,) = spend(3, "0.01")
-    assert said([soft]) == [("budget", series, "opened")]
-    assert soft.reason == "80% of the month's budget of 10 usd is used up (soft line)"
-    assert spend(4, "1") == []
-    (hard,) = spend(5, "1")
-    assert (hard.id, hard.state, hard.score, hard.usd_excess) == (soft.id, "updated", 0.95, 0)
-    assert spend(6, "5") == []
-    (closed,) = spend(7, "1", time=datetime(2026, 12, 1, tzinfo=UTC))
-    assert (closed.id, closed.state) == (soft.id, "closed")
-    (again,) = spend(8, "8", time=datetime(2026, 12, 2, tzinfo=UTC))
-    assert again.state == "opened"
-    assert again.id != soft.id
 
 
 def test_an_idle_tenants_windows_close_by_the_clock() -> None:

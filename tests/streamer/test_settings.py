@@ -196,3 +196,18 @@ def test_mistakes_never_repeat_a_value(path: Path, monkeypatch: pytest.MonkeyPat
 def test_nothing_changes_after_the_start() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load(None).windows.size_seconds = 5
+
+
+def test_two_budgets_of_one_thing_and_period_are_a_mistake(path: Path) -> None:
+    one = '[[budgets]]\ntenant = "acme"\nlimit = 5\n'
+    path.write_text(one + one.replace("limit = 5", 'limit = 5\nperiod = "quarter"'))
+    assert [budget.period for budget in load(path).budgets] == ["month", "quarter"]
+    path.write_text(one + one.replace("5", "6"))
+    assert mistakes(path) == [f"{path}: budgets: two budgets are for the same tenant, use_case, metric and period"]
+
+
+def test_only_policies_for_budgets_name_a_line(path: Path) -> None:
+    path.write_text('[[throttle.policies]]\nkind = "budget"\nline = "hard"\naction = "pause"')
+    assert load(path).throttle.policies[0].line == "hard"
+    path.write_text('[[throttle.policies]]\nkind = "loop"\nline = "hard"\naction = "pause"')
+    assert mistakes(path) == [f"{path}: throttle.policies[0].line: only a policy for kind budget can name a line"]

@@ -1,5 +1,7 @@
 """The commands in force: issued once, renewed while needed, released when not, then forgotten."""
 
+from typing import Any
+
 from alerts.alert import Label
 from alerts.throttle.command import Command
 from alerts.throttle.ledger import Change, Ledger
@@ -223,3 +225,77 @@ def test_a_restored_ledger_goes_on_where_it_was() -> None:
     assert again.live() == found.live() == [command]
     for at in (359, 360, 894, 895, 2000):
         assert passed(again, at) == passed(found, at)
+
+
+DEGRADE = Policy(kind="budget", line="soft", scope="use_case", action="downgrade_model", mode="enforce", expires=900)
+PAUSE = Policy(kind="budget", line="hard", scope="use_case", action="pause", mode="enforce", expires=900)
+BUDGET: dict[Label, str] = {"tenant": "acme", "use_case": "support", "kind": "budget"}
+
+
+def crossed(found: Ledger, line: str, at: float, name: str = "a1") -> list[str]:
+    """The actions that a budget's alert leads to when it comes to a line."""
+    told = alert(name, "opened" if at == 0 else "updated", after=at, labels={**BUDGET, "line": line})
+    return [change.command.action for change in found.submit(told, "incident-1", NOW + at) if change.command]
+
+
+def test_a_budget_degrades_at_the_soft_line_and_pauses_at_the_hard_one() -> None:
+    found = ledger(DEGRADE, PAUSE)
+    assert crossed(found, "burn", 0) == []
+    assert crossed(found, "soft", 1) == ["downgrade_model"]
+    assert crossed(found, "soft", 2) == []
+    assert crossed(found, "hard", 3) == ["pause"]
+    assert crossed(found, "hard", 4) == []
+    (command,) = found.live()
+    assert (command.action, command.generation, command.scope.key()) == ("pause", 2, "tenant=acme/use_case=support")
+    over(found, at=5)
+    assert [change.command.action for change in passed(found, 100) if change.command] == ["release"]
+
+
+def test_a_line_of_another_scope_lets_go_of_the_narrower_command_that_it_led_to_before() -> None:
+    """Else the most specific one would go on binding: degraded, where it is to be paused."""
+    wide = Policy(kind="budget", line="hard", scope="tenant", action="pause", mode="enforce", expires=900)
+    found = ledger(DEGRADE, wide)
+    crossed(found, "soft", 0)
+    assert crossed(found, "hard", 1) == ["pause"]
+    assert [(change.key, change.command.action) for change in passed(found, 100) if change.command] == [
+        ("tenant=acme/use_case=support", "release")
+    ]
+
+
+def test_a_raised_alert_keeps_its_command_where_there_is_no_room_for_the_stronger_one() -> None:
+    wide = Policy(kind="budget", line="hard", scope="tenant", action="pause", mode="enforce", expires=900)
+    found = ledger(DEGRADE, wide, most=1)
+    crossed(found, "soft", 0)
+    assert crossed(found, "hard", 1) == []
+    assert found.refused == 1
+    assert passed(found, 100) == []
+
+
+def test_a_new_line_may_tighten_the_same_action() -> None:
+    tight = Policy(kind="budget", line="hard", scope="use_case", action="downgrade_model", mode="enforce", expires=900)
+    found = ledger(DEGRADE, Policy(**{**_fields(tight), "params": {"model": "small"}}))
+    crossed(found, "soft", 0)
+    assert crossed(found, "hard", 1) == ["downgrade_model"]
+    assert found.live()[0].params == {"model": "small"}
+
+
+def test_a_weaker_policy_of_another_alert_does_not_loosen_a_pause() -> None:
+    found = ledger(DEGRADE, PAUSE)
+    assert crossed(found, "hard", 0) == ["pause"]
+    assert crossed(found, "soft", 1, "a2") == []
+    over(found, "a1", at=2)
+    assert passed(found, 100) == []
+    over(found, "a2", at=101)
+    assert len(passed(found, 200)) == 1
+
+
+def test_lines_survive_a_restart() -> None:
+    found, again = ledger(DEGRADE, PAUSE), ledger(DEGRADE, PAUSE)
+    crossed(found, "soft", 0)
+    again.restore({key: state for key, state in found.changes() if state})
+    assert crossed(again, "soft", 1) == []
+    assert crossed(again, "hard", 2) == ["pause"]
+
+
+def _fields(policy: Policy) -> dict[str, Any]:
+    return {name: getattr(policy, name) for name in policy.__struct_fields__}

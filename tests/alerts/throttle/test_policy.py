@@ -38,5 +38,14 @@ def test_the_first_policy_of_the_alerts_kind_holds() -> None:
     assert policy_for([loop], alert(labels={"tenant": "acme"})) is None
 
 
+def test_a_policy_that_names_a_line_takes_a_budget_at_that_line_only() -> None:
+    hard, every = Policy(kind="budget", line="hard", action="pause", scope="tenant"), policy("budget")
+    at_soft = alert(labels={"tenant": "acme", "kind": "budget", "line": "soft"})
+    at_hard = alert(labels={"tenant": "acme", "kind": "budget", "line": "hard"})
+    assert policy_for([hard], at_soft) is None
+    assert policy_for([hard, every], at_soft) is every
+    assert policy_for([hard, every], at_hard) is hard
+
+
 def test_a_policy_suggests_unless_it_is_told_to_enforce() -> None:
     assert policy().mode == "suggest"
