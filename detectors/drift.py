@@ -18,7 +18,7 @@ class DriftParams:
     """
 
     ratio: float = 1.6
-    offset: float = 5.0
+    offset: float = 15.0
     evidence: float = 8.0
     prior: float = 0.35
     prior_weight: float = 12.0
@@ -74,7 +74,7 @@ class DriftDetector:
         gate = math.log(params.ratio)
         self.deviation = math.log(value + params.offset) - math.log(reference + params.offset)
         spread = max(self._variance, params.least_deviation**2)
-        odds = min((self.deviation - gate) * gate / spread, params.evidence / 2)
+        odds = min((self.deviation - gate) * gate / spread, params.evidence * 0.3)
         self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
         within = max(-2.0, min(self.deviation, 2.0))
         fading = max(1 - 0.5 ** (1 / params.half_life), 1 / (params.prior_weight + self._seen))

@@ -14,16 +14,21 @@ class RatioParams:
     """When a ratio counts as changed.
 
     `half_life`, `warm_up` and `trend_half_life` are numbers of slices. `ratio` is how many times the usual value is
-    still normal. `evidence` is a logarithm of odds: how much more likely the slices seen are after a change than
-    before it.
+    still normal. `prior` is the variance of one thing that is taken for usual before one is learned, on the
+    logarithmic scale, with the weight of `prior_weight` slices. `evidence` is a logarithm of odds: how much more likely the slices seen are after a change than
+    before it; one slice brings no more than `most_of_one` of it.
     """
 
     half_life: float = 720.0
+    prior: float = 0.7
+    prior_weight: int = 5
     warm_up: int = 10
     ratio: float = 2.0
     least_deviation: float = 0.1
     evidence: float = 8.0
     trend_half_life: float = 60.0
+    most_of_one: float = 0.5
+    robust: float = 0.3
 
     @cached_property
     def gate(self) -> float:
@@ -66,8 +71,7 @@ class RatioBaseline:
         self.params = params
         self.seen = 0
         self._level = self._trend = 0.0
-        # Before anything is known: as wide as the tokens of requests are in public traces.
-        self._variance = 1.0
+        self._variance = params.prior
         #: How far above the usual the last slice was, as a logarithm.
         self.deviation = 0.0
         #: The odds, as a logarithm, that the ratio has changed.
@@ -127,20 +131,22 @@ class RatioBaseline:
     def _weigh(self, above: float, count: float) -> None:
         params = self.params
         spread = self._variance / count + params.least_deviation**2
-        odds = min((above - params.gate) * params.gate / spread, params.evidence * 0.7)
+        odds = min((above - params.gate) * params.gate / spread, params.evidence * params.most_of_one)
         self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
 
     def _learn(self, above: float, count: float) -> None:
         params = self.params
         within = max(-2 * params.gate, min(above, params.gate))
         fading = max(params.fading, 1 / (self.seen + 1))
-        self._level += fading * within
+        # What is unusual moves the level by its sign only (Huber's location): else a slow rise takes it along.
+        limit = params.robust if self.seen >= params.warm_up else _UNBOUND
+        self._level += fading * max(-limit, min(within, limit))
         self._trend += params.trend_fading * (above - self._trend)
         if self.evidence < params.evidence / 2:
-            # One slice counts for as much as the prior did, and less and less.
-            fading = max(params.fading, 1 / (self.seen + 2))
+            fading = max(params.fading, 1 / (self.seen + params.prior_weight))
             self._variance += fading * (min(within * within * count, _WIDEST) - self._variance)
 
 
+_UNBOUND = math.inf
 # The variance of one thing, on the logarithmic scale, is taken for no more than this.
 _WIDEST = 25.0

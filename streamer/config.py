@@ -116,7 +116,7 @@ class BurstConfig(Section):
     counts: GatesConfig = GatesConfig(deviations=3.7, ratio=3.0, margin=1.2)
     amounts: GatesConfig = GatesConfig(deviations=5.0, ratio=5.0, margin=1.5)
     floors: FloorsConfig = FloorsConfig()
-    least_events: Annotated[int, Field(ge=1)] = 8
+    least_events: Annotated[int, Field(ge=1)] = 20
     large_usd: Positive = 10.0
     clear_windows: Annotated[int, Field(ge=1)] = 12
 
@@ -132,7 +132,7 @@ class RatioConfig(Section):
     evidence: Positive = 8.0
     warm_up_slices: Annotated[int, Field(ge=2)] = 10
     half_life_slices: Positive = 720.0
-    least_requests: Annotated[int, Field(ge=1)] = 10
+    least_units: Annotated[int, Field(ge=1)] = 3
 
 
 class SilenceConfig(Section):
@@ -150,11 +150,11 @@ class DriftConfig(Section):
     """The drift detector."""
 
     enabled: bool = True
-    slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 900.0
+    slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 1800.0
     ratio: Annotated[float, Field(gt=1)] = 1.6
-    share: Annotated[float, Field(gt=1)] = 2.0
+    share: Annotated[float, Field(gt=1)] = 1.7
     evidence: Positive = 8.0
-    warm_up_slices: Annotated[int, Field(ge=2)] = 8
+    warm_up_slices: Annotated[int, Field(ge=2)] = 4
 
 
 class LoopConfig(Section):

@@ -195,9 +195,10 @@ class TenantMeter:
         self._late_parts += late
         self._tally.squeeze(self._tenant, window.folded, self._seen.squeezed())
         rollups = Rollups(self._tenant, utc(window.start), utc(window.end), self._late_parts if late else 0)
+        shapes = {} if late else window.shapes()
         for entity, totals in window.totals().items():
             if not late and self._watch.watches(entity):
-                self._watch.on_close(entity, totals, window)
+                self._watch.on_close(entity, totals, shapes.get(entity, []), window)
             yield rollups.of(entity, totals)
         for agent, sessions in window.sessions():
             yield from rollups.of_sessions(agent, sessions)

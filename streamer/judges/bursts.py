@@ -86,11 +86,18 @@ class BurstJudge:
         entity, metric = models.entity, excess.metric
         parts = Parts(window, self._expected)
         causes = parts.causes(entity, metric)
+        if any(c.level == "session" and c.share >= _LONE for c in causes) and not self._is_much(excess):
+            return
         scope = scope_of(parts.culprit(entity, metric))
         series = self._book.series(entity, metric)
         standing = Standing(series, "burst", entity, metric, scope, at, excess.windows)
         told = f"{reading.reason}{spelled(causes)}"
         self._book.open(standing, _with(reading, told, causes))
+
+    def _is_much(self, excess: Excess) -> bool:
+        """Tell whether there is more above normal than one busy session would explain."""
+        floor: float = getattr(self._config.floors, excess.metric)
+        return excess.value - excess.baseline.expected >= _SESSIONS * floor
 
     def _go_on(self, case: Standing, models: Models, values: Values, number: int, window: OpenWindow) -> None:
         # A window that ended before the case was opened says nothing of it.
@@ -130,6 +137,8 @@ class BurstJudge:
 
 
 _USD, _TOKENS, _REQUESTS = METRICS.index("usd"), METRICS.index("tokens"), METRICS.index("requests")
+# One session with so much of a window's is behind it alone; then it takes so many times the floor to be a burst.
+_LONE, _SESSIONS = 0.6, 3.0
 _PRICED: frozenset[Metric] = frozenset({"requests", "tokens", "usd"})
 
 

@@ -13,6 +13,8 @@ from streamer.windows.entity import TENANT
 from streamer.windows.open import OpenWindow
 
 _HOUR = 3600.0
+# Requests come in sessions: so many together tell what one would tell alone.
+_CLUSTER = 6.0
 # An hour of which less was seen says nothing of it.
 _SEEN = 0.5
 
@@ -58,7 +60,7 @@ class DriftJudge:
             models.drift.learn_one(held, usual * length / _HOUR)
         rest = self._rest(models, begin)
         if rest > 0 and held > 0:
-            models.share.learn_one(held / rest, min(held, rest))
+            models.share.learn_one(held / rest, min(held, rest) / _CLUSTER)
         self._tell(models, usual, rest, window)
 
     def _rest(self, models: Models, begin: float) -> float:

@@ -66,7 +66,7 @@ class Horizons:
         return self.baselines[0][metric]
 
     def rate(self) -> float:
-        """Give how many requests, steps or tool calls, whichever are most, a window is expected to hold; 0 if unknown."""
+        """Give how many requests, steps or tool calls, whichever are most, a window should hold; 0 if unknown."""
         last = self.baselines[-1]
         most = max(last["requests"].expected, last["steps"].expected, last["tool_calls"].expected)
         return most / self.horizons[-1].windows if last["requests"].ceiling < math.inf else 0.0

@@ -10,7 +10,7 @@ from streamer.judges.ratios import RATIOS, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, and how many times the half-life and the warm-up of the window they have.
-_LONGER = ((60.0, 2.0, 3.0), (600.0, 4.0, 12.0))
+_LONGER = ((60.0, 2.0, 3.0), (600.0, 4.0, 8.0))
 _PEAK_HALF_LIFE = 86_400.0
 # What small numbers are blurred by: about three ordinary events.
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
@@ -66,9 +66,11 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
     share = RatioParams(
         half_life=_DAY / drift.slice_seconds,
         warm_up=drift.warm_up_slices,
+        prior=2.0,
         ratio=drift.share,
         evidence=drift.evidence,
         trend_half_life=_HOUR / drift.slice_seconds,
+        most_of_one=0.3,
     )
     params = {
         name: RatioParams(
@@ -79,4 +81,4 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         )
         for name in RATIOS
     }
-    return RatiosConfig(params, share, config.least_requests)
+    return RatiosConfig(params, share, config.least_units)

@@ -1,12 +1,14 @@
 """The ratios of one entity: how large a request is, what a token costs, what is not cached, what evaluation costs."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
 from detectors import RatioBaseline, RatioParams
 from streamer.pricing.money import FEMTODOLLARS
+from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
 RatioName = Literal["size", "price", "uncached", "evaluation"]
@@ -14,46 +16,90 @@ RATIOS: tuple[RatioName, ...] = ("size", "price", "uncached", "evaluation")
 
 
 class RatiosConfig(msgspec.Struct, frozen=True):
-    """How a tenant's ratios are judged; `enough` is how many requests make a slice."""
+    """How a tenant's ratios are judged; `enough` is how many units make a slice."""
 
     params: Mapping[RatioName, RatioParams]
     share: RatioParams
     enough: int
 
 
-class Slice(msgspec.Struct, array_like=True):
-    """Sums since the last slice was judged; money in dollars, as models take it."""
+class Unit(msgspec.Struct, array_like=True):
+    """Sums of logarithms over what hangs together: the windows of one session, or requests that name none."""
 
-    requests: int = 0
-    tokens: int = 0
+    sized: int = 0
+    size: float = 0.0
+    priced: int = 0
+    price: float = 0.0
+
+    def add(self, shape: Shape, weight: int) -> None:
+        """Take in what is said of one window."""
+        self.sized += weight
+        self.size += weight * shape.size
+        if shape.price is not None:
+            self.priced += weight
+            self.price += weight * shape.price
+
+
+class Slice(msgspec.Struct, array_like=True):
+    """What came since the last slice was judged; money in dollars, as models take it."""
+
+    sessions: dict[str, Unit] = {}
+    others: Unit = msgspec.field(default_factory=Unit)
     input_tokens: int = 0
     cached: int = 0
     llm: float = 0.0
     evaluation: float = 0.0
-    others: float = 0.0
+    rest: float = 0.0
 
-    def add(self, totals: Totals, requests: int) -> None:
+    @property
+    def units(self) -> int:
+        """How many sessions, and requests of none."""
+        return len(self.sessions) + self.others.sized
+
+    def add(self, totals: Totals, shapes: Iterable[Shape]) -> None:
         """Take in a closed window."""
+        for shape in shapes:
+            self._place(shape)
         usd = totals.usd_by_kind
         llm, evaluation = usd.get("llm", 0), usd.get("evaluation", 0)
-        self.requests += requests
-        self.tokens += totals.tokens
         self.input_tokens += totals.input_tokens
         self.cached += totals.cache_read_tokens
         self.llm += llm / FEMTODOLLARS
         self.evaluation += evaluation / FEMTODOLLARS
-        self.others += (totals.usd - evaluation) / FEMTODOLLARS
+        self.rest += (totals.usd - evaluation) / FEMTODOLLARS
 
     def ratios(self) -> Iterator[tuple[RatioName, float]]:
-        """Give the ratios that can be taken."""
-        if self.tokens > 0:
-            yield "size", self.tokens / self.requests
-            if self.llm > 0:
-                yield "price", self.llm / self.tokens
+        """Give the ratios that can be taken: of size and price the geometric mean over the units."""
+        units = [*self.sessions.values(), self.others]
+        if sized := sum(_weight(unit.sized, unit is self.others) for unit in units):
+            size = sum(
+                unit.size / unit.sized * _weight(unit.sized, unit is self.others) for unit in units if unit.sized
+            )
+            yield "size", math.exp(size / sized)
+        if priced := sum(_weight(unit.priced, unit is self.others) for unit in units):
+            price = sum(u.price / u.priced * _weight(u.priced, u is self.others) for u in units if u.priced)
+            yield "price", math.exp(price / priced)
         if self.cached < self.input_tokens:
             yield "uncached", 1 - self.cached / self.input_tokens
-        if self.evaluation > 0 and self.others > 0:
-            yield "evaluation", self.evaluation / self.others
+        if self.evaluation > 0 and self.rest > 0:
+            yield "evaluation", self.evaluation / self.rest
+
+    def _place(self, shape: Shape) -> None:
+        known = self.sessions.get(shape.session)
+        if known is None and shape.session and len(self.sessions) < _MOST_SESSIONS:
+            known = self.sessions[shape.session] = Unit()
+        if known is None:
+            self.others.add(shape, 1 if shape.session else shape.requests)
+        else:
+            known.add(shape, shape.requests)
+
+
+# Where there are so many that are known by name, it no longer matters that one counts twice.
+_MOST_SESSIONS = 16
+
+
+def _weight(held: int, many: bool) -> int:
+    return held if many else min(held, 1)
 
 
 class RatiosState(msgspec.Struct, array_like=True):
@@ -91,16 +137,16 @@ class Ratios:
             or (price and usd > price * tokens * self._config.params["price"].ratio)
         )
 
-    def learn(self, totals: Totals, requests: int, number: int, minute: int) -> bool:
-        """Take in window `number`; True if that filled a slice: enough requests, and a minute (in windows)."""
-        self._slice.add(totals, requests)
-        if self._slice.requests < self._config.enough or number - self.judged < minute:
+    def learn(self, totals: Totals, shapes: Iterable[Shape], number: int, minute: int) -> bool:
+        """Take in window `number`; True if that filled a slice: enough units, and a minute (in windows)."""
+        self._slice.add(totals, shapes)
+        if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
         for name, value in self._slice.ratios():
             baseline = self.baselines.get(name)
             if baseline is None:
                 baseline = self.baselines[name] = RatioBaseline(self._config.params[name])
-            baseline.learn_one(value, self._slice.requests)
+            baseline.learn_one(value, self._slice.units)
         self.last, self._slice, self.judged = self._slice, Slice(), number
         return True
 

@@ -14,6 +14,7 @@ from streamer.pricing.money import ZERO
 from streamer.records import AnomalyKind
 from streamer.windows.entity import TENANT, Entity
 from streamer.windows.open import OpenWindow
+from streamer.windows.shape import Shape
 from streamer.windows.totals import Metric, Totals
 
 _KINDS: dict[RatioName, AnomalyKind] = {"size": "bloat", "price": "mix", "uncached": "mix", "evaluation": "mix"}
@@ -38,10 +39,10 @@ class ShapeJudge:
         if entity.level == "use_case":
             self._parents.add(TENANT)
 
-    def on_close(self, models: Models, totals: Totals, number: int, window: OpenWindow) -> None:
+    def on_close(self, models: Models, totals: Totals, shapes: list[Shape], number: int, window: OpenWindow) -> None:
         """Learn one closed window; judge where it fills a slice."""
         begin = models.ratios.judged
-        if not models.ratios.learn(totals, totals.judged("requests"), number, self._minute):
+        if not models.ratios.learn(totals, shapes, number, self._minute):
             return
         seconds = max(1, number - begin) * self._size
         found = dict(models.ratios.last.ratios())
@@ -73,14 +74,14 @@ class ShapeJudge:
             self._book.update(case, window.end, self._reading(models, name, seconds, self._book.excess(case)))
 
     def _judges(self, entity: Entity, name: RatioName) -> bool:
-        # What evaluates is often another agent than what is evaluated: that is judged one level up.
+        # A tenant's use cases are too unlike each other: what one of them has more of would look like growth.
         if not self._config.enabled:
             return False
-        return entity not in self._parents or (name == "evaluation" and entity.level == "use_case")
+        return entity not in self._parents or entity.level == "use_case"
 
     def _open(self, models: Models, name: RatioName, seconds: float, window: OpenWindow) -> None:
         reading = self._reading(models, name, seconds, ZERO)
-        if models.ratios.last.others > 0 and reading.usd_per_hour < self._least:
+        if models.ratios.last.rest > 0 and reading.usd_per_hour < self._least:
             return
         entity, slow = models.entity, models.ratios.baselines[name].slow
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])
@@ -107,7 +108,7 @@ class ShapeJudge:
 def _usd_above(name: RatioName, held: Slice, observed: float, expected: float) -> float:
     """Estimate what the change cost in a slice; of lost cache hits only that the price shows it."""
     if name == "evaluation":
-        return max(0.0, held.evaluation - expected * held.others)
+        return max(0.0, held.evaluation - expected * held.rest)
     if name == "uncached":
         # A cached token costs about a tenth of one that is not.
         return max(0.0, held.llm * (1 - (0.1 + 0.9 * expected) / (0.1 + 0.9 * observed)))

@@ -19,6 +19,7 @@ from streamer.pricing.money import FEMTODOLLARS
 from streamer.windows.entity import Entity
 from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge
 from streamer.windows.open import OpenWindow
+from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
 
@@ -64,7 +65,7 @@ class Watch:
         """Judge what stands above its ceilings since the event at `at`."""
         self._bursts.on_passed(gauges, window, at)
 
-    def on_close(self, entity: Entity, totals: Totals, window: OpenWindow) -> None:
+    def on_close(self, entity: Entity, totals: Totals, shapes: list[Shape], window: OpenWindow) -> None:
         """Judge, then learn, one closed window of an entity."""
         gauge = window.gauge(entity)
         if gauge is None:
@@ -76,7 +77,7 @@ class Watch:
         self._silences.on_close(models, number, window.start)
         models.horizons.pass_to(number)
         self._bursts.on_close(models, gauge, number, window)
-        self._shapes.on_close(models, totals, number, window)
+        self._shapes.on_close(models, totals, shapes, number, window)
         self._drifts.on_close(models, gauge.requests, window)
         models.horizons.learn(number, values_of(gauge))
         self._aim(models)

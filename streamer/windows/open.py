@@ -7,6 +7,7 @@ from streamer.events.usage import UsageEvent
 from streamer.pricing.book import Cost
 from streamer.windows.entity import OTHER, Entity, entities_of
 from streamer.windows.gauge import Ceilings, Gauge
+from streamer.windows.shape import Shape, shapes_of
 from streamer.windows.totals import Metric, Totals, Written
 
 Watch = Callable[[Entity], Ceilings | None]
@@ -115,6 +116,15 @@ class OpenWindow:
             branch.tools = tools
             for session, written in sessions:
                 self._enter(branch, session).read(written)
+
+    def shapes(self) -> dict[Entity, list[Shape]]:
+        """Tell what the sessions of each entity are like."""
+        found: dict[Entity, list[Shape]] = {}
+        for head, branch in self._branches.items():
+            shapes = list(shapes_of(branch.sessions))
+            for entity in entities_of(head) if shapes else ():
+                found.setdefault(entity, []).extend(shapes)
+        return found
 
     def gauge(self, entity: Entity) -> Gauge | None:
         """Give the gauge of an entity, None for one that is not watched or had nothing."""
