@@ -56,8 +56,8 @@ class RateBaseline:
 
     Exponentially weighted mean and variance (Finch, "Incremental calculation of weighted mean and variance", 2009) of
     log(value + offset). Two things differ from river's `EWMean` and `EWVar`, which forget their first value as slowly
-    as any other: the first values are weighted evenly, and what lies beyond the ceiling is learned at the ceiling only, so
-    that a burst does not become normal within minutes, yet a lasting change of level does in time. The largest
+    as any other: the first values are weighted evenly, and what lies beyond the ceiling is learned at the ceiling
+    only, so that a burst does not become normal within minutes, yet a lasting change of level does in time. The largest
     deviation seen, which fades, keeps a rate that often jumps from being called abnormal each time. Warming up, it
     calls nothing abnormal.
 

@@ -15,8 +15,9 @@ class RatioParams:
 
     `half_life`, `warm_up` and `trend_half_life` are numbers of slices. `ratio` is how many times the usual value is
     still normal. `prior` is the variance of one thing that is taken for usual before one is learned, on the
-    logarithmic scale, with the weight of `prior_weight` slices. `evidence` is a logarithm of odds: how much more likely the slices seen are after a change than
-    before it; one slice brings no more than `most_of_one` of it.
+    logarithmic scale, with the weight of `prior_weight` slices. `evidence` is a logarithm of odds: how much more likely
+    the slices seen are after a change than before it; one slice brings no more than `most_of_one` of it. What lies
+    further from the level than `robust`, on the logarithmic scale, moves it no more than that.
     """
 
     half_life: float = 720.0

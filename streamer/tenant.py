@@ -11,6 +11,7 @@ from streamer.events.usage import UsageEvent
 from streamer.judges.budgets import BudgetJudge
 from streamer.judges.cases import Cases
 from streamer.judges.loops import LoopJudge
+from streamer.judges.policies import Policies, WrittenPolicies
 from streamer.judges.watch import Watch, WrittenWatch
 from streamer.news import News
 from streamer.pricing.book import PriceBook
@@ -51,6 +52,7 @@ class _Core(msgspec.Struct):
     windows: list[WrittenWindow]
     cases: list[Anomaly]
     watch: WrittenWatch
+    policies: WrittenPolicies
 
 
 class TenantMeter:
@@ -72,7 +74,8 @@ class TenantMeter:
         self._judges(config)
 
     def _judges(self, config: Config, cases: Iterable[Anomaly] = ()) -> None:
-        self.cases = Cases(self._tenant, cases)
+        self.policies = Policies()
+        self.cases = Cases(self._tenant, self.policies, cases)
         self._watch = Watch(self._tenant, config.detect, self._window.size, self.cases)
         self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
         self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
@@ -139,6 +142,7 @@ class TenantMeter:
         self._watermark.lateness = self._config.windows.lateness_seconds
         self._watermark.grace = self._config.windows.grace_seconds
         self._judges(self._config, core.cases)
+        self.policies.restore(core.policies)
         models, seasons = parts.get(MODELS, {}), parts.get(SEASONS, {})
         self._watch.restore(core.watch, list(models.values()), list(seasons.values()))
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
@@ -158,6 +162,7 @@ class TenantMeter:
             windows,
             self.cases.snapshot(),
             self._watch.snapshot(),
+            self.policies.snapshot(),
         )
 
     def _open(self, start: float) -> OpenWindow:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from streamer.judges.cases import Cases, Reading
+from streamer.judges.relation import common, related
 from streamer.records import AnomalyKind, Scope
 from streamer.windows.entity import Entity
 
@@ -50,12 +51,14 @@ class Book:
             return True
         return any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
-    def open(self, found: Standing, reading: Reading) -> None:
-        """Open a case, unless one stands that explains it."""
+    def open(self, found: Standing, reading: Reading) -> bool:
+        """Open a case, unless one stands that explains it; False if what people said forbids it."""
         if found.series in self._cases or self.explains(found.scope) or self._widened(found):
-            return
-        self.standing[found.series] = found
-        self._cases.open(found.kind, found.series, found.scope, found.since, reading)
+            return True
+        opened = self._cases.open(found.kind, found.series, found.scope, found.since, reading)
+        if opened:
+            self.standing[found.series] = found
+        return opened
 
     def update(self, standing: Standing, at: float, reading: Reading) -> None:
         """Note how a case goes on."""
@@ -91,31 +94,10 @@ class Book:
     def _widened(self, found: Standing) -> bool:
         """Let a young case of the same kind be about more, where there is one."""
         for standing in self._young(found):
-            standing.scope = _common(standing.scope, found.scope)
+            standing.scope = common(standing.scope, found.scope)
             self._cases.widen(standing.series, found.since, standing.scope)
             return True
         return False
 
     def _young(self, found: Standing) -> Iterator[Standing]:
         return (s for s in self.snapshot() if s.kind == found.kind and found.since - s.since <= _TOGETHER)
-
-
-def related(one: Scope, other: Scope) -> bool:
-    """Tell whether one scope is part of the other.
-
-    >>> related(Scope("support"), Scope("support", "triage")), related(Scope("support"), Scope("search"))
-    (True, False)
-    """
-    pairs = ((one.use_case, other.use_case), (one.agent, other.agent), (one.model, other.model))
-    return all(not a or not b or a == b for a, b in pairs)
-
-
-def scope_of(entity: Entity) -> Scope:
-    """Give the scope that an entity stands for."""
-    return Scope(entity.use_case, entity.agent, entity.model)
-
-
-def _common(one: Scope, other: Scope) -> Scope:
-    if one.use_case != other.use_case:
-        return Scope()
-    return Scope(one.use_case, one.agent if one.agent == other.agent else "")

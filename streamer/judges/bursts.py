@@ -6,11 +6,12 @@ from decimal import Decimal
 import msgspec
 
 from streamer.config import BurstConfig
-from streamer.judges.book import Book, Standing, scope_of
+from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.horizons import Excess, Values
 from streamer.judges.models import Models, Registry
+from streamer.judges.relation import scope_of
 from streamer.pricing.money import ZERO
 from streamer.records import Cause
 from streamer.windows.entity import Entity

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from streamer.clock import utc
+from streamer.judges.policies import Policies
 from streamer.pricing.money import ZERO, dollars, femtodollars, plain
 from streamer.records import Anomaly, AnomalyKind, Cause, Line, Scope, anomaly_id, severity_of
 
@@ -39,8 +40,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class Cases:
     """Open anomalies by series; every change is kept as a record until it is `taken`."""
 
-    def __init__(self, tenant: str, open_cases: Iterable[Anomaly] = ()) -> None:
-        self._tenant = tenant
+    def __init__(self, tenant: str, policies: Policies, open_cases: Iterable[Anomaly] = ()) -> None:
+        self._tenant, self._policies = tenant, policies
         self._open = {case.series: case for case in open_cases}
         #: What is to be `taken`.
         self.changes: list[Anomaly] = []
@@ -48,8 +49,13 @@ class Cases:
     def __contains__(self, series: str) -> bool:
         return series in self._open
 
-    def open(self, kind: AnomalyKind, series: str, scope: Scope, at: float, reading: Reading) -> None:
-        """Open a case at `at` (epoch seconds, the event time at which it was known)."""
+    def open(self, kind: AnomalyKind, series: str, scope: Scope, at: float, reading: Reading) -> bool:
+        """Open a case at `at` (epoch seconds, the event time at which it was known).
+
+        False, and no case, where people said of the like of it that it is none.
+        """
+        if not self._policies.allows(series, scope, reading.score, at):
+            return False
         moment = utc(at)
         case = Anomaly(
             id=anomaly_id(kind, self._tenant, series, moment),
@@ -69,6 +75,7 @@ class Cases:
         self._open[series] = case
         self._read(case, reading)
         self._record(case)
+        return True
 
     def update(self, series: str, at: float, reading: Reading) -> None:
         """Note how an open case goes on."""

@@ -5,10 +5,11 @@ from decimal import Decimal
 import msgspec
 
 from streamer.config import DriftConfig
-from streamer.judges.book import Book, Standing, scope_of
+from streamer.judges.book import Book, Standing
 from streamer.judges.cases import Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.models import Models, Registry
+from streamer.judges.relation import scope_of
 from streamer.windows.entity import TENANT
 from streamer.windows.open import OpenWindow
 

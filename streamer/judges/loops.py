@@ -131,10 +131,11 @@ class LoopJudge:
         if session.series:
             self._cases.update(session.series, at, reading)
             return
-        session.series = f"{Entity('session', session=session.name).key(self._tenant)}#loop"
-        self.looping[session.name] = session
+        series = f"{Entity('session', session=session.name).key(self._tenant)}#loop"
         agent = session.agent if session.agent_since <= finding.since else ""
-        self._cases.open("loop", session.series, scope(event, finding, agent), at, reading)
+        if self._cases.open("loop", series, scope(event, finding, agent), at, reading):
+            session.series = series
+            self.looping[session.name] = session
 
     def _reading(self, event: UsageEvent, session: Session, finding: LoopFinding, at: float) -> Reading:
         circle = max(dollars(session.spent - finding.spent_before), Decimal(0))

@@ -5,11 +5,12 @@ from decimal import Decimal
 import msgspec
 
 from streamer.config import RatioConfig
-from streamer.judges.book import Book, Standing, scope_of
+from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.models import Models, Registry
 from streamer.judges.ratios import RATIOS, RatioName, Slice
+from streamer.judges.relation import scope_of
 from streamer.pricing.money import ZERO
 from streamer.records import AnomalyKind
 from streamer.windows.entity import TENANT, Entity

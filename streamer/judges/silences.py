@@ -3,9 +3,10 @@
 from collections import OrderedDict
 
 from streamer.config import SilenceConfig
-from streamer.judges.book import Book, Standing, scope_of
+from streamer.judges.book import Book, Standing
 from streamer.judges.cases import Reading
 from streamer.judges.models import Models, Registry
+from streamer.judges.relation import scope_of
 from streamer.windows.entity import TENANT, Entity
 
 
@@ -55,11 +56,12 @@ class SilenceJudge:
     def _look(self, entity: Entity, last: int, number: int) -> None:
         models = self._registry.get(entity)
         needed = models.silence.certain_after(self._rate(models, number)) if models else float("inf")
-        if models is None or needed == float("inf"):
+        if (
+            models is None
+            or needed == float("inf")
+            or (number - last - 1 >= needed and self._open(models, last, number, needed))
+        ):
             del self._waiting[entity]
-        elif number - last - 1 >= needed and not self._with_the_whole(entity, last):
-            del self._waiting[entity]
-            self._open(models, last, number)
 
     def _with_the_whole(self, entity: Entity, last: int) -> bool:
         """Tell whether all of the tenant fell silent together, and is still waited for."""
@@ -70,20 +72,21 @@ class SilenceJudge:
         usual = models.season.expected(number * self._size) if models.season else None
         return rate if usual is None else min(rate, usual * self._size / 3600)
 
-    def _open(self, models: Models, last: int, number: int) -> None:
+    def _open(self, models: Models, last: int, number: int, needed: float) -> bool:
         entity, rate = models.entity, self._rate(models, number)
+        if self._with_the_whole(entity, last):
+            return False
         windows = number - last - 1
         missing = rate * windows
-        # How certain it is that independent arrivals would not have failed to come.
         reading = Reading(
             observed=0.0,
             expected=round(missing, 6),
-            score=missing / (missing + 1),
+            score=windows / (windows + needed),
             reason=f"nothing for {windows * self._size:,.0f} s, where about {missing:,.0f} requests or calls are usual",
         )
         series = self._book.series(entity, "silence")
         found = Standing(series, "silence", entity, "silence", scope_of(entity), number * self._size)
-        self._book.open(found, reading)
+        return self._book.open(found, reading)
 
 
 def _by_turn(found: tuple[Entity, int]) -> tuple[int, Entity]:

@@ -1,0 +1,87 @@
+"""What people said of earlier alarms: what is expected, what is planned, what was a false alarm."""
+
+from collections import OrderedDict
+
+import msgspec
+
+from streamer.judges.relation import related
+from streamer.records import Scope
+
+# What was once called normal fades, so that a level which has long gone is not normal for ever.
+_HALF_LIVES = {"expected": 7 * 86_400.0, "false_alarm": 30 * 86_400.0}
+# How much stronger than what was excused an anomaly must be to be told.
+_MARGIN = 1.2
+_MOST = 1000
+
+
+class Tolerance(msgspec.Struct, array_like=True):
+    """How strong an anomaly of one series may be since `at`, in times of what is called abnormal without it."""
+
+    strength: float
+    at: float
+    half_life: float
+
+    def now(self, at: float) -> float:
+        """Give what is left of it at `at` (epoch seconds), 1 or more."""
+        left: float = 0.5 ** (max(0.0, at - self.at) / self.half_life)
+        return 1 + (self.strength - 1) * left
+
+
+class Plan(msgspec.Struct, array_like=True):
+    """A part of the tenant in which nothing is told until `until` (epoch seconds)."""
+
+    scope: Scope
+    until: float
+
+
+class WrittenPolicies(msgspec.Struct, array_like=True):
+    """What is written down of `Policies`."""
+
+    tolerances: list[tuple[str, Tolerance]] = []
+    plans: list[Plan] = []
+
+
+class Policies:
+    """The tolerances of a tenant's series and its planned activities, each a bounded number.
+
+    >>> policies = Policies()
+    >>> policies.excuse("tenant=acme#requests", "false_alarm", score=0.6, at=0.0)
+    >>> [policies.allows("tenant=acme#requests", Scope(), score, 1.0) for score in (0.6, 0.8)]
+    [False, True]
+    """
+
+    def __init__(self) -> None:
+        self._tolerances: OrderedDict[str, Tolerance] = OrderedDict()
+        self._plans: list[Plan] = []
+
+    def allows(self, series: str, scope: Scope, score: float, at: float) -> bool:
+        """Tell whether an anomaly of `score` (0 to 1, 0.5 is where one begins) may be told at `at`."""
+        if any(at < plan.until and related(plan.scope, scope) for plan in self._plans):
+            return False
+        tolerance = self._tolerances.get(series)
+        return tolerance is None or _strength(score) >= tolerance.now(at)
+
+    def excuse(self, series: str, verdict: str, score: float, at: float) -> None:
+        """Call an anomaly of `score` normal for its series from `at` on."""
+        known = self._tolerances.pop(series, None)
+        strength = max(_strength(score) * _MARGIN, known.now(at) if known else 1.0)
+        self._tolerances[series] = Tolerance(strength, at, _HALF_LIVES[verdict])
+        if len(self._tolerances) > _MOST:
+            self._tolerances.popitem(last=False)
+
+    def plan(self, scope: Scope, until: float, at: float) -> None:
+        """Expect anything in `scope` until `until`."""
+        standing = [plan for plan in self._plans if plan.until > at]
+        self._plans = [*standing[-_MOST + 1 :], Plan(scope, until)]
+
+    def snapshot(self) -> WrittenPolicies:
+        """Write everything down."""
+        return WrittenPolicies(list(self._tolerances.items()), self._plans)
+
+    def restore(self, written: WrittenPolicies) -> None:
+        """Take up what `snapshot` gave."""
+        self._tolerances, self._plans = OrderedDict(written.tolerances), written.plans
+
+
+def _strength(score: float) -> float:
+    return score / max(1 - score, 1e-9)
