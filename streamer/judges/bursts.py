@@ -45,7 +45,7 @@ class BurstJudge:
             models = self._registry.get(gauge.entity)
             if models and not self._book.explains(scope_of(gauge.entity)):
                 number = round(window.start / self._size)
-                self._find(models, values_of(gauge), gauge.events, number, window, at)
+                self._find(models, gauge, number, window, at)
 
     def on_close(self, models: Models, gauge: Gauge, number: int, window: OpenWindow) -> None:
         """Judge one closed window of an entity, before it is learned."""
@@ -54,7 +54,7 @@ class BurstJudge:
         for case in standing:
             self._go_on(case, models, values, number, window)
         if self._config.enabled and not standing and not (self._book and self._book.explains(scope_of(models.entity))):
-            self._find(models, values, gauge.events, number, window, window.end)
+            self._find(models, gauge, number, window, window.end)
 
     def on_silence(self, number: int, end: float) -> None:
         """Let open cases of entities that had nothing in window `number` come nearer to their end."""
@@ -67,7 +67,8 @@ class BurstJudge:
         """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
         return min((case.since for case in self._book.standing.values() if case.kind == "burst"), default=None)
 
-    def _find(self, models: Models, values: Values, events: int, number: int, window: OpenWindow, at: float) -> None:
+    def _find(self, models: Models, gauge: Gauge, number: int, window: OpenWindow, at: float) -> None:
+        values, events = values_of(gauge), gauge.events
         found = [e for e in models.horizons.above(number, values) if e.metric in _COUNTS or self._weighs(e, events)]
         often = any(excess.metric in _COUNTS for excess in found)
         # Where each thing has become larger or dearer, that is what is to be told, and the ratios tell it.

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from streamer.judges.relation import related
+from streamer.judges.relation import contains
 from streamer.records import Scope
 
 # What was once called normal fades, so that a level which has long gone is not normal for ever.
@@ -56,7 +56,7 @@ class Policies:
 
     def allows(self, series: str, scope: Scope, score: float, at: float) -> bool:
         """Tell whether an anomaly of `score` (0 to 1, 0.5 is where one begins) may be told at `at`."""
-        if any(at < plan.until and related(plan.scope, scope) for plan in self._plans):
+        if any(at < plan.until and contains(plan.scope, scope) for plan in self._plans):
             return False
         tolerance = self._tolerances.get(series)
         return tolerance is None or _strength(score) >= tolerance.now(at)

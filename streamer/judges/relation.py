@@ -1,5 +1,7 @@
 """How the parts of a tenant lie to each other."""
 
+import msgspec
+
 from streamer.records import Scope
 from streamer.windows.entity import Entity
 
@@ -12,6 +14,16 @@ def related(one: Scope, other: Scope) -> bool:
     """
     pairs = ((one.use_case, other.use_case), (one.agent, other.agent), (one.model, other.model))
     return all(not a or not b or a == b for a, b in pairs)
+
+
+def contains(whole: Scope, part: Scope) -> bool:
+    """Tell whether one scope is part of another, or the same.
+
+    >>> contains(Scope("support"), Scope("support", "triage")), contains(Scope("support", "triage"), Scope("support"))
+    (True, False)
+    """
+    one, other = msgspec.structs.astuple(whole), msgspec.structs.astuple(part)
+    return all(not a or a == b for a, b in zip(one, other, strict=True))
 
 
 def common(one: Scope, other: Scope) -> Scope:

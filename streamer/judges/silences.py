@@ -1,5 +1,6 @@
 """Judges silence: streams that have stopped, told as soon as that is certain."""
 
+import math
 from collections import OrderedDict
 
 from streamer.config import SilenceConfig
@@ -55,13 +56,11 @@ class SilenceJudge:
 
     def _look(self, entity: Entity, last: int, number: int) -> None:
         models = self._registry.get(entity)
-        needed = models.silence.certain_after(self._rate(models, number)) if models else float("inf")
-        if (
-            models is None
-            or needed == float("inf")
-            or (number - last - 1 >= needed and self._open(models, last, number, needed))
-        ):
+        needed = models.silence.certain_after(self._rate(models, number)) if models else math.inf
+        if models is None or needed == math.inf:
             del self._waiting[entity]
+        elif number - last > needed and not self._with_the_whole(entity, last):
+            self._tell(models, last, number, needed)
 
     def _with_the_whole(self, entity: Entity, last: int) -> bool:
         """Tell whether all of the tenant fell silent together, and is still waited for."""
@@ -72,10 +71,8 @@ class SilenceJudge:
         usual = models.season.expected(number * self._size) if models.season else None
         return rate if usual is None else min(rate, usual * self._size / 3600)
 
-    def _open(self, models: Models, last: int, number: int, needed: float) -> bool:
+    def _tell(self, models: Models, last: int, number: int, needed: float) -> None:
         entity, rate = models.entity, self._rate(models, number)
-        if self._with_the_whole(entity, last):
-            return False
         windows = number - last - 1
         missing = rate * windows
         reading = Reading(
@@ -86,7 +83,8 @@ class SilenceJudge:
         )
         series = self._book.series(entity, "silence")
         found = Standing(series, "silence", entity, "silence", scope_of(entity), number * self._size)
-        return self._book.open(found, reading)
+        if self._book.open(found, reading):
+            del self._waiting[entity]
 
 
 def _by_turn(found: tuple[Entity, int]) -> tuple[int, Entity]:
