@@ -24,46 +24,70 @@ class Ring:
     for. An agent that reads a tenth less than in its last step, or more than twice as much, works at something new.
     """
 
-    __slots__ = ("_agent", "_handovers", "_params", "_sizes", "_starts")
+    __slots__ = ("_agent", "_alone", "_handovers", "_params", "_sizes", "_starts")
 
     def __init__(self, params: LoopParams) -> None:
         self._params = params
         self._agent, self._handovers = "", 0
+        # The last step (tokens, time, spend) of an agent that is alone; most are, so that all else is left for later.
+        self._alone = (0, 0, 0.0, 0)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._starts: list[tuple[int, float, int]] = []
 
     def forget(self) -> None:
         """Begin anew: there is progress, or there may be."""
+        self._agent = ""
         if self._sizes:
-            self._agent, self._handovers, self._sizes, self._starts = "", 0, {}, []
+            self._handovers, self._sizes, self._starts = 0, {}, []
 
     def observe(self, agent: str, taken: int, given: int, at: float, spent: int) -> Ringed | None:
         """Take in a step of `agent` that read `taken` and wrote `given` tokens; tells what it proves."""
-        last = self._sizes.get(agent)
-        if self._elsewhere(last, taken):
+        if self._sizes and self._elsewhere(self._sizes.get(agent), taken):
             self.forget()
-        if taken or agent not in self._sizes:
-            self._sizes[agent] = taken, given
-        if len(self._sizes) == 1:
-            self._agent, self._starts = agent, [(0, at, spent)] * len(_PATIENCE)
-            return None
-        handed = agent != self._agent
-        self._agent = agent
-        self._handovers += handed
-        if last is not None:
-            self._say(self._said((taken, given), last), at, spent)
-        return self._proven() if handed else None
+        if not self._sizes:
+            if not self._agent or agent == self._agent:
+                self._agent, self._alone = agent, (taken, given, at, spent)
+                return None
+            self._begin()
+        return self._handed(agent, taken, given, at, spent)
 
     def written(self) -> WrittenRing:
         """Write the whole state down."""
         sizes = [(agent, taken, given) for agent, (taken, given) in self._sizes.items()]
-        return self._agent, sizes, self._handovers, [(number, at, str(spent)) for number, at, spent in self._starts]
+        starts = [(number, at, str(spent)) for number, at, spent in self._starts]
+        if self._agent and not sizes:
+            taken, given, at, spent = self._alone
+            return self._agent, [(self._agent, taken, given)], 0, [(0, at, str(spent))]
+        return self._agent, sizes, self._handovers, starts
 
     def read(self, written: WrittenRing) -> None:
         """Take up what `written` gave."""
         self._agent, sizes, self._handovers, starts = written
+        self._sizes, self._starts = {}, []
+        if len(sizes) == 1:
+            self._alone = (*sizes[0][1:], starts[0][1], int(starts[0][2]))
+            return
         self._sizes = {agent: (taken, given) for agent, taken, given in sizes}
         self._starts = [(number, at, int(spent)) for number, at, spent in starts]
+
+    def _begin(self) -> None:
+        """See that the agent was alone until now."""
+        taken, given, at, spent = self._alone
+        self._sizes[self._agent] = taken, given
+        self._starts = [(0, at, spent)] * len(_PATIENCE)
+
+    def _handed(self, agent: str, taken: int, given: int, at: float, spent: int) -> Ringed | None:
+        last = self._sizes.get(agent)
+        if taken or last is None:
+            self._sizes[agent] = taken, given
+        if last is not None:
+            # A handover counts before what is said with it.
+            self._say(self._said((taken, given), last), self._handovers + (agent != self._agent), at, spent)
+        if agent == self._agent:
+            return None
+        self._agent = agent
+        self._handovers += 1
+        return self._proven()
 
     def _elsewhere(self, last: tuple[int, int] | None, taken: int) -> bool:
         if last is None:
@@ -71,9 +95,9 @@ class Ring:
         # Of a step that failed it is often not known what it read.
         return taken > 0 < last[0] and not 0.9 * last[0] <= taken <= 2 * last[0]
 
-    def _say(self, said: int, at: float, spent: int) -> None:
+    def _say(self, said: int, handovers: int, at: float, spent: int) -> None:
         """Let the stretches end that a step says too much for; it is the first of the next."""
-        self._starts[:said] = [(self._handovers, at, spent)] * said
+        self._starts[:said] = [(handovers, at, spent)] * said
 
     def _proven(self) -> Ringed | None:
         if self._handovers < self._params.ring_handovers:

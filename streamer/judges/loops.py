@@ -20,6 +20,15 @@ from streamer.windows.entity import Entity
 _MET = 10
 
 
+class _Met(SeenIds):
+    """The sessions that were met, twice: each with its agents, and by itself ("").
+
+    In smaller chunks than ids of events, for they come more slowly.
+    """
+
+    CHUNK = 256
+
+
 class _WrittenMet(msgspec.Struct, array_like=True, tag=1):
     """A chunk of the sessions that were met."""
 
@@ -39,7 +48,7 @@ class LoopJudge:
         self._tenant, self._config, self._cases = tenant, config, cases
         self._params = _params(config)
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._met = SeenIds(config.span_seconds, _MET * config.max_sessions)
+        self._met = _Met(config.span_seconds, _MET * config.max_sessions)
         self._changed: set[str] = set()
         self._turn = 0
         #: The sessions that have an open case.
@@ -103,7 +112,6 @@ class LoopJudge:
             return True
         if event.kind != "llm":
             return False
-        # Sessions are remembered twice: each with its agents, and by itself ("").
         if event.agent and self._met.add(event.agent, event.session, at):
             return not self._met.add("", event.session, at)
         if not event.input_tokens or event.output_tokens > self._config.small_output_tokens:
