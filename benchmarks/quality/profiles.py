@@ -90,8 +90,10 @@ class Profile:
 def draw_profile(
     tenant: str, label: str, seed: str, *, seconds: float, size: Size, rate: float | None = None, swing: float = 0.5
 ) -> Profile:
-    """Draw a tenant; `rate` (requests a second) instead of one of its size, `swing` is the most that a day swings,
-    and sets how much quieter weekends may be."""
+    """Draw a tenant; `rate` (requests a second) is instead of one of its size.
+
+    `swing` is the most that a day swings, and weekends are the quieter the larger it is.
+    """
     random = Random(f"{seed}/{tenant}/profile")
     low, high = RATES[size]
     rate = rate or low * (high / low) ** random.random()
