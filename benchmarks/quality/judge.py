@@ -6,7 +6,7 @@ baselines. All others are false alarms. Anomalies of budgets and labels of budge
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from benchmarks.quality.drive import Run, WindowTotals
@@ -52,6 +52,11 @@ class Verdict:
         return bool(self.alarms)
 
     @property
+    def in_kind(self) -> "Verdict":
+        """The same, of the alarms with the right name alone: into hours of a drift another may have come by chance."""
+        return replace(self, alarms=tuple(alarm for alarm in self.alarms if self._named(alarm)))
+
+    @property
     def delay(self) -> float:
         """Seconds from the start to the first alarm; of budgets from when the soft line was crossed, 0 if before."""
         since = self.planting.certain if self.planting.kind == "budget" else 0.0
@@ -65,7 +70,7 @@ class Verdict:
     @property
     def any_kind_right(self) -> bool:
         """Whether any alarm has the right name."""
-        return any(self._named(alarm) for alarm in self.alarms)
+        return self.in_kind.found
 
     @property
     def scope_right(self) -> bool:
