@@ -94,7 +94,8 @@ class Recorder(Pipeline):
 
     def _kept(self, output: Output, seconds: float) -> bool:
         """Keep what came out; tells whether windows closed."""
-        self.run.opened += (msgspec.structs.replace(case) for case in output.anomalies if case.state == "opened")
+        if output.anomalies:
+            self.run.opened += [msgspec.structs.replace(case) for case in output.anomalies if case.state == "opened"]
         if not output.rollups:
             return False
         self.run.times.window_seconds += seconds

@@ -190,8 +190,8 @@ def _in_time(
     soon: Callable[[Verdict], bool],
     wanted: Callable[[Verdict], bool] | None = None,
 ) -> float | None:
-    """Give the share of all that was planted of a kind that was said soon enough; what was missed was not."""
-    planted = [v for v in results.verdicts if v.planting.kind == kind and (wanted is None or wanted(v))]
+    """Give the share of all that was planted of a kind that was said soon enough, by its name."""
+    planted = [v.in_kind for v in results.verdicts if v.planting.kind == kind and (wanted is None or wanted(v))]
     return _share([v for v in planted if v.found and soon(v)], planted)
 
 

@@ -6,7 +6,8 @@ baselines. All others are false alarms. Anomalies of budgets and labels of budge
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from benchmarks.quality.drive import Run, WindowTotals
 from benchmarks.quality.plantings import Planting
@@ -23,6 +24,14 @@ RECOVERY: Mapping[AnomalyKind, float] = {
 }  # fmt: skip
 
 
+class Level(NamedTuple):
+    """How much a scope used, on average over some time."""
+
+    requests_per_minute: float
+    tokens_per_request: float
+    usd_per_hour: float
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one planting. `alarms` are all that count for it, in the order in which they were opened."""
@@ -30,6 +39,10 @@ class Verdict:
     planting: Planting
     label: str
     alarms: tuple[Anomaly, ...]
+    usual: Level
+    """In the hour before."""
+    planted: Level
+    """While it lasted."""
     lost_usd: float
     """Dollars above the usual until the first alarm, or until the end where there was none."""
 
@@ -37,6 +50,11 @@ class Verdict:
     def found(self) -> bool:
         """Whether anything was said."""
         return bool(self.alarms)
+
+    @property
+    def in_kind(self) -> "Verdict":
+        """The same, of the alarms with the right name alone: into hours of a drift another may have come by chance."""
+        return replace(self, alarms=tuple(alarm for alarm in self.alarms if self._named(alarm)))
 
     @property
     def delay(self) -> float:
@@ -52,7 +70,7 @@ class Verdict:
     @property
     def any_kind_right(self) -> bool:
         """Whether any alarm has the right name."""
-        return any(self._named(alarm) for alarm in self.alarms)
+        return self.in_kind.found
 
     @property
     def scope_right(self) -> bool:
@@ -100,7 +118,7 @@ def judged(run: Run, plantings: Sequence[Planting], label: str, begin: float) ->
         else:
             judgement.false_alarms.append(anomaly)
     for planting, alarms in zip(plantings, counted, strict=True):
-        judgement.verdicts.append(Verdict(planting, label, tuple(alarms), lost(run, planting, alarms, begin)))
+        judgement.verdicts.append(_verdict(run, planting, alarms, label, begin))
     return judgement
 
 
@@ -126,23 +144,26 @@ def related(anomaly: Anomaly, planting: Planting) -> bool:
     )
 
 
-def lost(run: Run, planting: Planting, alarms: Sequence[Anomaly], begin: float) -> float:
-    """Give the dollars above the usual of the hour before, from the start to the first alarm or the end."""
-    if planting.kind == "budget":
-        return 0.0
-    scope = Scope(use_case=planting.use_case, agent=planting.agent)
-    if planting.session:
-        scope = next((scope for scope in run.windows if scope.session == planting.session), scope)
-    until = min(opened(alarms[0]) if alarms else planting.end, planting.end)
-    windows, since = run.windows.get(scope, []), max(begin, planting.start - HOUR)
-    usual = _spent(windows, since, planting.start) / max(planting.start - since, 1.0)
-    return max(0.0, _spent(windows, planting.start, until) - usual * (until - planting.start))
-
-
 def opened(anomaly: Anomaly) -> float:
     """Give when an anomaly was known, epoch seconds."""
     return anomaly.opened_at.timestamp()
 
 
-def _spent(windows: Sequence[WindowTotals], since: float, until: float) -> float:
-    return sum(window.usd for window in windows if since <= window.start < until)
+def level(windows: Sequence[WindowTotals], since: float, until: float) -> Level:
+    """Give the level of the windows that begin from `since` to before `until` (epoch seconds)."""
+    within, hours = [window for window in windows if since <= window.start < until], max(until - since, 1.0) / HOUR
+    requests = sum(window.requests for window in within)
+    tokens, usd = sum(window.tokens for window in within), sum(window.usd for window in within)
+    return Level(requests / hours / 60, tokens / requests if requests else 0.0, usd / hours)
+
+
+def _verdict(run: Run, planting: Planting, alarms: Sequence[Anomaly], label: str, begin: float) -> Verdict:
+    scope = Scope(use_case=planting.use_case, agent=planting.agent)
+    if planting.session:
+        scope = next((scope for scope in run.windows if scope.session == planting.session), scope)
+    windows, start, end = run.windows.get(scope, []), planting.start, planting.end
+    until = min(opened(alarms[0]) if alarms else end, end)
+    usual = level(windows, max(begin, start - HOUR), start)
+    lost = (level(windows, start, until).usd_per_hour - usual.usd_per_hour) * (until - start) / HOUR
+    known = planting.kind != "budget"
+    return Verdict(planting, label, tuple(alarms), usual, level(windows, start, end), max(0.0, lost) if known else 0.0)

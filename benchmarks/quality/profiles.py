@@ -90,7 +90,10 @@ class Profile:
 def draw_profile(
     tenant: str, label: str, seed: str, *, seconds: float, size: Size, rate: float | None = None, swing: float = 0.5
 ) -> Profile:
-    """Draw a tenant; `rate` (requests a second) instead of one of its size, `swing` is the most that a day swings."""
+    """Draw a tenant; `rate` (requests a second) is instead of one of its size.
+
+    `swing` is the most that a day swings, and weekends are the quieter the larger it is.
+    """
     random = Random(f"{seed}/{tenant}/profile")
     low, high = RATES[size]
     rate = rate or low * (high / low) ** random.random()
@@ -104,8 +107,8 @@ def draw_profile(
         streams=tuple(_streams(random, size, rate)),
         swing=random.uniform(0.2, 1.0) * swing,
         phase=random.random(),
-        weekend=random.uniform(0.4, 1.0),
-        wobble=random.uniform(0.1, 0.4),
+        weekend=1 - random.uniform(0, 0.75) * swing,
+        wobble=random.uniform(0.1, 0.3),
         gap_cv=random.uniform(0.9, 1.6),
     )
 

@@ -43,7 +43,7 @@ def tell_cost(console: Console, cost: Mapping[str, Any]) -> None:
 def tell_each(console: Console, results: Results, scenarios: Mapping[str, Scenario]) -> None:
     """Print each planting that was missed or named wrongly, and each false alarm; hours are from the tenant's begin."""
     missed = Table(title="Missed, or not named rightly at first", title_justify="left")
-    for name in ("tenant", "planted", "scope", "from h", "minutes", "what was said"):
+    for name in ("tenant", "planted", "scope", "from h", "minutes", "used before -> in it", "what was said"):
         missed.add_column(name, overflow="fold")
     for verdict in results.verdicts:
         if not verdict.found or not verdict.kind_right:
@@ -137,8 +137,15 @@ def _missed(verdict: Verdict, begin: float) -> Sequence[str]:
         _part(scope),
         f"{(planting.start - begin) / HOUR:.2f}",
         f"{(planting.end - planting.start) / 60:.0f}",
+        _levels(verdict),
         said,
     )
+
+
+def _levels(verdict: Verdict) -> str:
+    units = ("requests/min", "tokens/request", "$/h")
+    pairs = zip(verdict.usual, verdict.planted, units, strict=True)
+    return "\n".join(f"{_number(usual)} -> {_number(planted)} {unit}" for usual, planted, unit in pairs)
 
 
 def _wrong(scenario: Scenario, anomaly: Anomaly) -> Sequence[str]:

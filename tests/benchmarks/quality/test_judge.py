@@ -151,6 +151,14 @@ def test_dollars_are_lost_above_the_usual_until_the_alarm():
     assert judged(run, [BURST], "test", BEGIN).verdicts[0].lost_usd == pytest.approx(60 * 0.5)
 
 
+def test_a_verdict_tells_what_was_used_before_and_in_the_planting():
+    windows = [WindowTotals(BEGIN + at, 2, 200 if at < 3600 else 1000, 0.1) for at in range(0, 7200, 10)]
+    run = Run(windows={Scope("support", "triage"): windows})
+    (verdict,) = judged(run, [BURST], "test", BEGIN).verdicts
+    assert verdict.usual == pytest.approx((12, 100, 36))
+    assert verdict.planted == pytest.approx((12, 500, 36))
+
+
 def test_figures_add_up_to_what_the_verdicts_say():
     results, late = Results(), replace(BURST, start=BURST.start + 300, end=BURST.end + 300, agent="", use_case="coding")
     run = Run(opened=[said(BEGIN), said(BURST.start + 30, "bloat", "support", "triage"), said(BURST.start + 40)])
@@ -163,9 +171,9 @@ def test_figures_add_up_to_what_the_verdicts_say():
     assert figures.false_alarms(results)["by_kind"]["burst"] == 2
 
 
-def test_what_was_missed_was_not_said_in_time():
+def test_what_was_missed_or_named_wrongly_was_not_said_in_time():
     results = Results()
-    for anomalies in ([said(BURST.start + 59, use_case="support")], [said(BURST.start + 61, use_case="support")], []):
+    for anomalies in ([said(BURST.start + 59)], [said(BURST.start + 5, "drift"), said(BURST.start + 61)], []):
         judgement = judge(*anomalies)
         results.take(Scenario("acme", "test", BEGIN, BEGIN + DAY, (BURST,), (), list), judgement, Times())
     shares = {name: share for name, share, _, _ in figures.targets(results)}
