@@ -5,6 +5,7 @@ Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the 
 
 from detectors.budget import BudgetDetector, BudgetLine, BudgetTerms
 from detectors.burn import BurnParams
+from detectors.combination import CombinationBaseline, CombinationParams
 from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
 from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
@@ -19,6 +20,8 @@ __all__ = [
     "BudgetTerms",
     "BurnParams",
     "Circled",
+    "CombinationBaseline",
+    "CombinationParams",
     "Detector",
     "DriftDetector",
     "DriftParams",

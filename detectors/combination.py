@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 class CombinationParams:
     """When a combination counts as unusual.
 
-    `distance` is the squared Mahalanobis distance, summed over the dimensions, up to which a point is normal; `evidence`
+    `distance` is the squared Mahalanobis distance, over all dimensions, up to which a point is normal; `evidence`
     is the sum of what lies above it, of which one point brings no more than `most_of_one`. `least_deviation` is in the
     unit of the points. `half_life` and `warm_up` are numbers of points.
     """

@@ -6,13 +6,23 @@ from typing import Literal
 
 import msgspec
 
-from detectors import RatioBaseline, RatioParams
+from detectors import CombinationBaseline, CombinationParams, RatioBaseline, RatioParams
 from streamer.pricing.money import FEMTODOLLARS
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
 RatioName = Literal["size", "price", "uncached", "evaluation"]
 RATIOS: tuple[RatioName, ...] = ("size", "price", "uncached", "evaluation")
+# What makes a slice a point, in words.
+DIMENSIONS = (
+    "tokens a request",
+    "dollars a token",
+    "input that is not cached",
+    "output for its input",
+    "tool calls a request",
+    "errors a request",
+)
+_COMBINATION = CombinationParams(len(DIMENSIONS))
 
 
 class RatiosConfig(msgspec.Struct, frozen=True):
@@ -45,7 +55,11 @@ class Slice(msgspec.Struct, array_like=True):
 
     sessions: dict[str, Unit] = {}
     others: Unit = msgspec.field(default_factory=Unit)
+    requests: int = 0
+    calls: int = 0
+    errors: int = 0
     input_tokens: int = 0
+    output_tokens: int = 0
     cached: int = 0
     llm: float = 0.0
     evaluation: float = 0.0
@@ -62,7 +76,11 @@ class Slice(msgspec.Struct, array_like=True):
             self._place(shape)
         usd = totals.usd_by_kind
         llm, evaluation = usd.get("llm", 0), usd.get("evaluation", 0)
+        self.requests += totals.judged("requests")
+        self.calls += totals.judged("tool_calls")
+        self.errors += totals.errors
         self.input_tokens += totals.input_tokens
+        self.output_tokens += totals.output_tokens
         self.cached += totals.cache_read_tokens
         self.llm += llm / FEMTODOLLARS
         self.evaluation += evaluation / FEMTODOLLARS
@@ -83,6 +101,17 @@ class Slice(msgspec.Struct, array_like=True):
             yield "uncached", 1 - self.cached / self.input_tokens
         if self.evaluation > 0 and self.rest > 0:
             yield "evaluation", self.evaluation / self.rest
+
+    def point(self, ratios: Mapping[RatioName, float]) -> tuple[float, ...]:
+        """Give the slice as a point: logarithms of the ratios that `DIMENSIONS` names."""
+        return (
+            math.log(ratios["size"]) if "size" in ratios else 0.0,
+            math.log(ratios["price"]) if "price" in ratios else 0.0,
+            math.log(ratios.get("uncached", 0.0) + 0.05),
+            math.log((self.output_tokens + 1) / (self.input_tokens + 1)),
+            math.log((self.calls + 1) / (self.requests + 1)),
+            math.log((self.errors + 1) / (self.requests + 10)),
+        )
 
     def _place(self, shape: Shape) -> None:
         known = self.sessions.get(shape.session)
@@ -108,12 +137,13 @@ class RatiosState(msgspec.Struct, array_like=True):
     judged: int
     slice: Slice
     baselines: dict[RatioName, bytes]
+    combination: bytes
 
 
 class Ratios:
     """The baselines of an entity's ratios; those that it never has take no room."""
 
-    __slots__ = ("_config", "_slice", "baselines", "judged", "last")
+    __slots__ = ("_config", "_slice", "baselines", "combination", "judged", "last")
 
     def __init__(self, config: RatiosConfig) -> None:
         self._config = config
@@ -121,6 +151,8 @@ class Ratios:
         self.judged = 0
         self._slice = Slice()
         self.baselines: dict[RatioName, RatioBaseline] = {}
+        #: All ratios at once.
+        self.combination = CombinationBaseline(_COMBINATION)
         #: The slice that was judged last.
         self.last = self._slice
 
@@ -142,7 +174,9 @@ class Ratios:
         self._slice.add(totals, shapes)
         if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
-        for name, value in self._slice.ratios():
+        found = dict(self._slice.ratios())
+        self.combination.learn_one(self._slice.point(found))
+        for name, value in found.items():
             baseline = self.baselines.get(name)
             if baseline is None:
                 baseline = self.baselines[name] = RatioBaseline(self._config.params[name])
@@ -152,11 +186,13 @@ class Ratios:
 
     def written(self) -> RatiosState:
         """Write the whole state down."""
-        return RatiosState(self.judged, self._slice, {name: b.snapshot() for name, b in self.baselines.items()})
+        baselines = {name: baseline.snapshot() for name, baseline in self.baselines.items()}
+        return RatiosState(self.judged, self._slice, baselines, self.combination.snapshot())
 
     def read(self, state: RatiosState) -> None:
         """Take up what `written` gave."""
         self.judged, self._slice = state.judged, state.slice
+        self.combination.restore(state.combination)
         for name in RATIOS:
             if name in state.baselines:
                 baseline = self.baselines[name] = RatioBaseline(self._config.params[name])

@@ -1,5 +1,6 @@
 """Judges bloat and mix: requests that grow, tokens that become dearer, caches that no longer hit, costly evaluation."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -9,7 +10,7 @@ from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.models import Models, Registry
-from streamer.judges.ratios import RATIOS, RatioName, Slice
+from streamer.judges.ratios import DIMENSIONS, RATIOS, RatioName, Slice
 from streamer.judges.relation import scope_of
 from streamer.pricing.money import ZERO
 from streamer.records import AnomalyKind
@@ -53,6 +54,7 @@ class ShapeJudge:
                 self._judge(case, models, name, seconds, window)
             elif case:
                 self._book.close(case, window.end)
+        self._combined(models, found, seconds, window)
 
     def snapshot(self) -> list[Entity]:
         """Give the entities that are judged by their parts."""
@@ -73,6 +75,36 @@ class ShapeJudge:
             self._book.close(case, window.end)
         else:
             self._book.update(case, window.end, self._reading(models, name, seconds, self._book.excess(case)))
+
+    def _combined(self, models: Models, found: Mapping[RatioName, float], seconds: float, window: OpenWindow) -> None:
+        """Judge all ratios at once: the combinations that none of them shows by itself."""
+        usual, series = models.ratios.combination, self._book.series(models.entity, "combination")
+        case = self._book.standing.get(series) if self._book else None
+        if case and usual.calm:
+            self._book.close(case, window.end)
+        elif case or (usual.abnormal and self._judges(models.entity, "size")):
+            reading = self._combination(models, found, seconds, self._book.excess(case) if case else ZERO)
+            if case:
+                self._book.update(case, window.end, reading)
+            elif reading.usd_per_hour >= self._least:
+                scope = scope_of(models.entity)
+                self._book.open(Standing(series, "mix", models.entity, "combination", scope, window.end), reading)
+
+    def _combination(
+        self, models: Models, found: Mapping[RatioName, float], seconds: float, before: Decimal
+    ) -> Reading:
+        usual, held = models.ratios.combination, models.ratios.last
+        expected = models.ratios.usual("size") * models.ratios.usual("price") * held.requests
+        above = Decimal(repr(max(0.0, held.llm - expected)))
+        names = " and ".join(DIMENSIONS[place] for place in usual.largest()[:2])
+        return Reading(
+            observed=round(usual.evidence, 6),
+            expected=0.0,
+            score=usual.score,
+            usd_excess=before + above,
+            usd_per_hour=above * HOUR / Decimal(repr(seconds)),
+            reason=f"an unusual combination, most of all of {names}: each is within its range, both together are not",
+        )
 
     def _judges(self, entity: Entity, name: RatioName) -> bool:
         # A tenant's use cases are too unlike each other: what one of them has more of would look like growth.
