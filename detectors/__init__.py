@@ -5,6 +5,7 @@ Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the 
 
 from detectors.budget import BudgetDetector, BudgetLine, BudgetTerms
 from detectors.burn import BurnParams
+from detectors.busywork import BusyworkDetector, BusyworkFinding, BusyworkParams
 from detectors.contract import Detector
 from detectors.loop import LoopDetector, LoopFinding, LoopParams
 from detectors.rate import RateBaseline, RateParams
@@ -14,6 +15,9 @@ __all__ = [
     "BudgetLine",
     "BudgetTerms",
     "BurnParams",
+    "BusyworkDetector",
+    "BusyworkFinding",
+    "BusyworkParams",
     "Detector",
     "LoopDetector",
     "LoopFinding",

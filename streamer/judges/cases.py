@@ -11,7 +11,7 @@ from streamer.records import Anomaly, AnomalyKind, Line, Scope, anomaly_id, seve
 
 HOUR = Decimal(3600)
 # Which detector judges which kind.
-DETECTORS: dict[AnomalyKind, str] = {"burst": "rate", "loop": "loop", "budget": "budget"}
+DETECTORS: dict[AnomalyKind, str] = {"burst": "rate", "loop": "loop", "budget": "budget", "busywork": "busywork"}
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
