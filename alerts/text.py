@@ -10,6 +10,7 @@ _WHAT = {
     "burst": "spends far above its usual rate",
     "loop": "runs in a loop",
     "budget": "uses up its budget",
+    "busywork": "burns tokens with too few outcomes",
 }
 _SIGNS = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
 

@@ -5,6 +5,7 @@ Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the 
 
 from detectors.budget import BudgetDetector, BudgetLine, BudgetTerms
 from detectors.burn import BurnParams
+from detectors.busywork import BusyworkDetector, BusyworkFinding, BusyworkParams
 from detectors.combination import CombinationBaseline, CombinationParams
 from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
@@ -19,6 +20,9 @@ __all__ = [
     "BudgetLine",
     "BudgetTerms",
     "BurnParams",
+    "BusyworkDetector",
+    "BusyworkFinding",
+    "BusyworkParams",
     "Circled",
     "CombinationBaseline",
     "CombinationParams",

@@ -183,6 +183,30 @@ class LoopConfig(Section):
         return longest
 
 
+class BusyworkConfig(Section):
+    """The busywork detector: consumption that no outcomes follow, where outcome events are sent."""
+
+    enabled: bool = True
+    levels: tuple[Literal["tenant", "use_case", "agent"], ...] = ("tenant", "use_case", "agent")
+    slice_seconds: Positive = 900.0
+    longest_seconds: Positive = 28_800.0
+    lag_seconds: NotNegative = 3600.0
+    expected: Positive = 8.0
+    ratio: Annotated[float, Field(gt=1)] = 3.0
+    evidence: Positive = 6.0
+    warm_up_outcomes: Annotated[int, Field(ge=1)] = 30
+    half_life_seconds: Positive = 43_200.0
+    max_series: Annotated[int, Field(ge=10)] = 1_000
+
+    @field_validator("lag_seconds")
+    @classmethod
+    def _windows_fit_the_memory(cls, lag: float, others: ValidationInfo) -> float:
+        size, longest = others.data.get("slice_seconds", 900.0), others.data.get("longest_seconds", 28_800.0)
+        if longest < size or longest + lag > 200 * size:
+            raise ValueError("longest_seconds must hold a slice_seconds, and with lag_seconds at most 200 of them")
+        return lag
+
+
 class DetectConfig(Section):
     """All detectors that judge."""
 
@@ -194,6 +218,7 @@ class DetectConfig(Section):
     drift: DriftConfig = DriftConfig()
     silence: SilenceConfig = SilenceConfig()
     loop: LoopConfig = LoopConfig()
+    busywork: BusyworkConfig = BusyworkConfig()
 
 
 class BurnConfig(Section):

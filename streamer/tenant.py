@@ -9,6 +9,7 @@ from streamer.config import Config
 from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
 from streamer.judges.budgets import BudgetJudge
+from streamer.judges.busywork import BusyworkJudge
 from streamer.judges.cases import Cases
 from streamer.judges.loops import LoopJudge
 from streamer.judges.policies import Policies, WrittenPolicies
@@ -23,7 +24,8 @@ from streamer.windows.window import TumblingWindow, Watermark
 
 _NEVER = float("-inf")
 # The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
-CORE, MODELS, SEASONS, LOOPS, BUDGETS, SEEN = "tenant", "models", "seasons", "loops", "budgets", "seen"
+CORE, MODELS, SEASONS, LOOPS, SEEN = "tenant", "models", "seasons", "loops", "seen"
+BUDGETS, BUSYWORK = "budgets", "busywork"
 Parts = Mapping[str, Mapping[str, bytes]]
 
 
@@ -79,6 +81,7 @@ class TenantMeter:
         self._watch = Watch(self._tenant, config.detect, self._window.size, self.cases)
         self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
         self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
+        self._busywork = BusyworkJudge(self._tenant, config.detect.busywork, self.cases)
         self._config = config
 
     def submit(self, event: UsageEvent, now: float) -> Iterable[Rollup]:
@@ -117,8 +120,8 @@ class TenantMeter:
     @property
     def awake(self) -> bool:
         """Whether passing time can bring anything out."""
-        judging = self._loops.looping or self._budgets.standing or self._watch.waits
-        return bool(self._windows or judging)
+        standing = self._loops.looping or self._budgets.standing or self._busywork.standing
+        return bool(self._windows or standing or self._watch.waits)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""
@@ -131,6 +134,7 @@ class TenantMeter:
         yield from _named(SEASONS, self._tenant, self._watch.seasons())
         yield from _named(LOOPS, self._tenant, self._loops.changes())
         yield from _named(BUDGETS, self._tenant, self._budgets.changes())
+        yield from _named(BUSYWORK, self._tenant, self._busywork.changes())
         seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
         yield from _named(SEEN, self._tenant, seen)
 
@@ -147,6 +151,7 @@ class TenantMeter:
         self._watch.restore(core.watch, list(models.values()), list(seasons.values()))
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
         self._budgets.restore(parts.get(BUDGETS, {}))
+        self._busywork.restore(list(parts.get(BUSYWORK, {}).values()))
         for start, end, cells in core.windows:
             self._windows[start] = self._made(start, end)
             self._windows[start].read(cells)
@@ -181,6 +186,8 @@ class TenantMeter:
             self._loops.on_time(mark)
         if self._budgets.accounts:
             self._budgets.on_time(mark)
+        if self._busywork.standing:
+            self._busywork.on_time(self._closed)
         return rollups
 
     def _closed_until(self, end: float) -> None:
@@ -200,8 +207,9 @@ class TenantMeter:
         self._late_parts += late
         self._tally.squeeze(self._tenant, window.folded, self._seen.squeezed())
         rollups = Rollups(self._tenant, utc(window.start), utc(window.end), self._late_parts if late else 0)
-        shapes = {} if late else window.shapes()
-        for entity, totals in window.totals().items():
+        found, shapes = window.totals(), {} if late else window.shapes()
+        self._busywork.on_close(found, window.start)
+        for entity, totals in found.items():
             if not late and self._watch.watches(entity):
                 self._watch.on_close(entity, totals, shapes.get(entity, []), window)
             yield rollups.of(entity, totals)

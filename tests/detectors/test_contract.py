@@ -18,6 +18,8 @@ from detectors import (
     BudgetDetector,
     BudgetTerms,
     BurnParams,
+    BusyworkDetector,
+    BusyworkParams,
     Detector,
     LoopDetector,
     LoopParams,
@@ -69,10 +71,17 @@ def budget() -> BudgetDetector:
     return BudgetDetector(BudgetTerms(100_000, 80_000, burn), months)
 
 
+def feed_busywork(busywork: BusyworkDetector, at: int, value: float) -> object:
+    """Outcomes now and then, none for a while of each two hundred slices."""
+    outcomes = 0 if at % 200 > 150 else int(min(value, 1e9)) // 50
+    return busywork.observe(int(value), outcomes), busywork.standing, busywork.usual
+
+
 SUBJECTS = [
     Subject("rate", lambda: RateBaseline(RateParams(half_life=20, warm_up=5, excess=10)), feed_rate),
     Subject("loop", lambda: LoopDetector(LoopParams()), feed_loop),
     Subject("budget", budget, feed_budget),
+    Subject("busywork", lambda: BusyworkDetector(BusyworkParams(longest=16, warm_up=10)), feed_busywork),
 ]
 every = pytest.mark.parametrize("subject", SUBJECTS, ids=[subject.name for subject in SUBJECTS])
 VALUES = st.lists(st.floats(0, 1e9, allow_subnormal=False), max_size=50)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from streamer.config import (
     BudgetConfig,
     BurstConfig,
+    BusyworkConfig,
     Config,
     DetectConfig,
     EventsConfig,
@@ -56,6 +57,16 @@ NERVOUS = Config(
             pause_seconds=5,
             quiet_seconds=5,
             max_sessions=10,
+        ),
+        busywork=BusyworkConfig(
+            slice_seconds=10,
+            longest_seconds=30,
+            lag_seconds=10,
+            expected=1,
+            ratio=1.1,
+            evidence=0.1,
+            warm_up_outcomes=1,
+            max_series=10,
         ),
     ),
     budgets=(
