@@ -28,7 +28,10 @@ class WindowTotals(NamedTuple):
 
 @dataclass(slots=True)
 class Times:
-    """Seconds in the Pipeline, and of what: events, windows of judged entities, and ticks that closed none."""
+    """CPU seconds in the Pipeline, for machines are shared, and what they went into.
+
+    Events, windows of judged entities that were closed, and ticks that closed none.
+    """
 
     event_seconds: float = 0.0
     window_seconds: float = 0.0
@@ -67,9 +70,9 @@ class Recorder(Pipeline):
 
     def submit(self, events: Iterable[UsageEvent], now: float) -> Output:
         """Take in events, as a Pipeline does; time that closes windows is counted as theirs."""
-        began = time.perf_counter()
+        began = time.process_time()
         output = super().submit(events, now)
-        seconds, times = time.perf_counter() - began, self.run.times
+        seconds, times = time.process_time() - began, self.run.times
         times.events += 1
         if not self._kept(output, seconds):
             times.event_seconds += seconds
@@ -77,9 +80,9 @@ class Recorder(Pipeline):
 
     def tick(self, now: float) -> Output:
         """Let time pass, as a Pipeline does."""
-        began = time.perf_counter()
+        began = time.process_time()
         output = super().tick(now)
-        seconds, times = time.perf_counter() - began, self.run.times
+        seconds, times = time.process_time() - began, self.run.times
         times.ticks += 1
         if not self._kept(output, seconds):
             times.tick_seconds += seconds
@@ -87,9 +90,9 @@ class Recorder(Pipeline):
 
     def flush(self) -> Output:
         """Close all windows, as a Pipeline does."""
-        began = time.perf_counter()
+        began = time.process_time()
         output = super().flush()
-        self._kept(output, time.perf_counter() - began)
+        self._kept(output, time.process_time() - began)
         return output
 
     def _kept(self, output: Output, seconds: float) -> bool:
