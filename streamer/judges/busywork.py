@@ -170,9 +170,9 @@ class BusyworkJudge:
         at, series = one.number * self._config.slice_seconds, self._series(entity)
         if entity not in self._open and finding:
             one.since = one.number - finding.slices
-            self._open.add(entity)
             scope = Scope(use_case=entity.use_case, agent=entity.agent)
-            self._cases.open("busywork", series, scope, at, self._reading(one, finding, one.excess(finding.slices)))
+            if self._cases.open("busywork", series, scope, at, self._reading(one, finding, one.excess(finding.slices))):
+                self._open.add(entity)
         elif entity in self._open and not one.judge.standing:
             self._open.discard(entity)
             self._cases.close(series, at)
