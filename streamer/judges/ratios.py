@@ -186,7 +186,7 @@ class Ratios:
 
     def written(self) -> RatiosState:
         """Write the whole state down."""
-        baselines = {name: baseline.snapshot() for name, baseline in self.baselines.items()}
+        baselines = {name: self.baselines[name].snapshot() for name in RATIOS if name in self.baselines}
         return RatiosState(self.judged, self._slice, baselines, self.combination.snapshot())
 
     def read(self, state: RatiosState) -> None:

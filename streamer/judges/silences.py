@@ -47,12 +47,12 @@ class SilenceJudge:
         self._waiting.pop(entity, None)
 
     def snapshot(self) -> list[tuple[Entity, int]]:
-        """Give whose silence is waited for."""
-        return sorted(self._waiting.items(), key=_by_turn)
+        """Give whose silence is waited for, in their order: the whole before its parts."""
+        return list(self._waiting.items())
 
     def restore(self, entities: list[tuple[Entity, int]]) -> None:
         """Take up what `snapshot` gave."""
-        self._waiting = OrderedDict(sorted(entities, key=_by_turn))
+        self._waiting = OrderedDict(entities)
 
     def _look(self, entity: Entity, last: int, number: int) -> None:
         models = self._registry.get(entity)
@@ -85,7 +85,3 @@ class SilenceJudge:
         found = Standing(series, "silence", entity, "silence", scope_of(entity), number * self._size)
         if self._book.open(found, reading):
             del self._waiting[entity]
-
-
-def _by_turn(found: tuple[Entity, int]) -> tuple[int, Entity]:
-    return found[1], found[0]

@@ -84,7 +84,7 @@ def _line(record: Any) -> bytes:
 
 def _public(anomaly: Anomaly) -> dict[str, Any]:
     fields = msgspec.structs.asdict(anomaly)
-    return {name: value for name, value in fields.items() if name not in ("state", "updated_at", "line")}
+    return {name: value for name, value in fields.items() if name not in ("state", "updated_at", "line", "causes")}
 
 
 def _told(told: Told) -> dict[str, Any]:
