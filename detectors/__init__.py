@@ -9,10 +9,10 @@ from detectors.busywork import BusyworkDetector, BusyworkFinding, BusyworkParams
 from detectors.combination import CombinationBaseline, CombinationParams
 from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
+from detectors.hours import HoursOfWeek
 from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
 from detectors.rate import RateBaseline, RateParams
 from detectors.ratio import RatioBaseline, RatioParams
-from detectors.season import Season
 from detectors.silence import SilenceBaseline, SilenceParams
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "DriftDetector",
     "DriftParams",
     "Grown",
+    "HoursOfWeek",
     "LoopDetector",
     "LoopFinding",
     "LoopParams",
@@ -39,7 +40,6 @@ __all__ = [
     "RatioParams",
     "Repeated",
     "Ringed",
-    "Season",
     "SilenceBaseline",
     "SilenceParams",
     "Varied",
