@@ -6,6 +6,7 @@ Pure: no Kafka, no clock, no knowledge of tenants or alerts. River supplies the 
 from detectors.budget import BudgetDetector, BudgetLine
 from detectors.contract import Detector
 from detectors.loop import LoopDetector, LoopFinding, LoopParams
+from detectors.outlier import OutlierParams, OutlierScorer
 from detectors.rate import RateBaseline, RateParams
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "LoopDetector",
     "LoopFinding",
     "LoopParams",
+    "OutlierParams",
+    "OutlierScorer",
     "RateBaseline",
     "RateParams",
 ]
