@@ -9,32 +9,34 @@ from pathlib import Path
 from detectors import OutlierParams, OutlierScorer
 from streamer.errors import SourceUnreadable
 
+_AS_SHIPPED = OutlierParams()
 
-def write_scores(series: Path, out: Path) -> int:
+
+def write_scores(series: Path, out: Path, params: OutlierParams = _AS_SHIPPED) -> int:
     """Score every row of `series` (`timestamp,value`) into `out` (`timestamp,score`); gives the number of rows.
 
     Raises SourceUnreadable where the series is none.
     """
     try:
-        return _write(series, out)
+        return _write(series, out, params)
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceUnreadable(f"{series}: not readable as CSV: {error}") from error
 
 
-def _write(series: Path, out: Path) -> int:
+def _write(series: Path, out: Path, params: OutlierParams) -> int:
     with series.open(newline="", encoding="utf-8") as lines, out.open("w", newline="", encoding="utf-8") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["timestamp", "score"])
         rows = 0
-        for timestamp, value in _scores(series, csv.DictReader(lines)):
+        for timestamp, value in _scores(series, csv.DictReader(lines), params):
             # All digits: rounded scores would tie.
             writer.writerow([timestamp, repr(value)])
             rows += 1
     return rows
 
 
-def _scores(series: Path, rows: "csv.DictReader[str]") -> Iterator[tuple[str, float]]:
-    scorer = OutlierScorer(OutlierParams())
+def _scores(series: Path, rows: "csv.DictReader[str]", params: OutlierParams) -> Iterator[tuple[str, float]]:
+    scorer = OutlierScorer(params)
     for number, row in enumerate(rows, 2):
         try:
             timestamp, value = row["timestamp"], float(row["value"])

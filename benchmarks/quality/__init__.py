@@ -1,0 +1,1 @@
+"""How well the detectors detect, measured on labelled data."""
