@@ -22,10 +22,13 @@ class OutlierParams(msgspec.Struct, frozen=True):
     """What the scorer looks at and remembers; lengths are numbers of rows.
 
     `spans`: how many rows the views are smoothed over; 1 is the row itself. `spread_span`: over how many the spread
-    is measured. `periods`: seasons, the most general first; none makes the state small. `memory`, `blocks`: how far
-    back ranges and counts reach, and in how many pieces. `margins`: how far outside its range a view has to lie, in
-    widths of the range; each gives an equal part of its vote. `fading`: how long a vote lasts. `hold`, `gain`: a
-    surprise counts that is `gain` times as strong as all of the last `hold` rows. `warm_up`: rows that are not scored.
+    is measured. `periods`: seasons, the most general first. `memory`, `blocks`: how far back ranges and counts reach,
+    and in how many pieces. `margins`: how far outside its range a view has to lie, in widths of the range; each gives
+    an equal part of its vote. `fading`: how long a vote lasts. `hold`, `gain`: a surprise counts that is `gain` times
+    as strong as all of the last `hold` rows. `warm_up`: rows that are not scored.
+
+    The defaults take about 5 KB. With `spans=(1, 8), blocks=8` and the day alone it is 1.7 KB and about 4 points of
+    NAB's standard score less, without any season 1.5 KB and 9 points less. A `memory` of 4,096 rows costs 4 points.
     """
 
     spans: tuple[int, ...] = (1, 4, 16)
@@ -34,7 +37,7 @@ class OutlierParams(msgspec.Struct, frozen=True):
     memory: int = 16384
     blocks: int = 16
     margins: tuple[float, ...] = (0.03, 0.1)
-    fading: float = 30.0
+    fading: float = 20.0
     hold: int = 80
     gain: float = 1.2
     warm_up: int = 32

@@ -5,7 +5,7 @@ from collections import deque
 from struct import Struct
 
 _BINS = 64
-_STATE = Struct(f"<QQ{_BINS + 1}Q")
+_STATE = Struct(f"<QQ{_BINS + 1}I")
 _RISE = Struct("<Qd")
 _EVEN = 50.0
 
