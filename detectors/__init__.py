@@ -11,6 +11,7 @@ from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
 from detectors.hours import HoursOfWeek
 from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
+from detectors.outlier import OutlierParams, OutlierScorer
 from detectors.rate import RateBaseline, RateParams
 from detectors.ratio import RatioBaseline, RatioParams
 from detectors.silence import SilenceBaseline, SilenceParams
@@ -34,6 +35,8 @@ __all__ = [
     "LoopDetector",
     "LoopFinding",
     "LoopParams",
+    "OutlierParams",
+    "OutlierScorer",
     "RateBaseline",
     "RateParams",
     "RatioBaseline",
