@@ -82,13 +82,15 @@ class BurstJudge:
         )
 
     def _open(self, models: Models, excess: Excess, values: Values, window: OpenWindow, at: float) -> None:
-        reading = self._reading(models, excess, values, window, ZERO)
-        if reading.usd_per_hour < self._least and values[_USD] > 0 and excess.metric in _PRICED:
+        much = self._is_much(excess)
+        reading = self._reading(excess, ZERO)
+        # Where things have a price, nobody is woken for cents.
+        if values[_USD] > 0 and reading.usd_per_hour < self._least and not much:
             return
         entity, metric = models.entity, excess.metric
         parts = Parts(window, self._expected)
         causes = parts.causes(entity, metric)
-        if any(c.level == "session" and c.share >= _LONE for c in causes) and not self._is_much(excess):
+        if any(cause.level == "session" and cause.share >= _LONE for cause in causes) and not much:
             return
         scope = scope_of(parts.culprit(entity, metric))
         series = self._book.series(entity, metric)
@@ -111,8 +113,10 @@ class BurstJudge:
         if not half:
             self._calm(case, window.end)
             return
-        before = self._book.excess(case) if window.start > case.since else ZERO
-        self._book.update(case, window.end, self._reading(models, half[0], values, window, before))
+        # The window in which a case was opened has been counted with it, as far as it had come.
+        again = window.start <= case.since and case.windows == 1
+        before = ZERO if again else self._book.excess(case)
+        self._book.update(case, window.end, self._reading(half[0], before, self._window_usd(models, values)))
 
     def _calm(self, case: Standing, end: float) -> None:
         case.quiet += 1
@@ -124,16 +128,19 @@ class BurstJudge:
         models = self._registry.get(entity)
         return models.horizons.of_window(metric).expected if models else 0.0
 
-    def _reading(self, models: Models, excess: Excess, values: Values, window: OpenWindow, before: Decimal) -> Reading:
-        usual = models.horizons.of_window("usd").expected
-        above = Decimal(repr(max(0.0, values[_USD] - usual)))
+    def _window_usd(self, models: Models, values: Values) -> float:
+        """Give how many dollars a window holds above its usual ones."""
+        return max(0.0, values[_USD] - models.horizons.of_window("usd").expected)
+
+    def _reading(self, excess: Excess, before: Decimal, usd: float | None = None) -> Reading:
+        """Say how it stands: `usd` dollars are to be added to those `before`, all of the horizon's at the opening."""
         seconds = excess.windows * self._size
         return Reading(
             observed=excess.value,
             expected=round(excess.baseline.expected, 6),
             score=excess.baseline.score_one(excess.value),
-            usd_excess=before + above,
-            usd_per_hour=above * HOUR / Decimal(repr(window.end - window.start)),
+            usd_excess=before + Decimal(repr(excess.usd if usd is None else usd)),
+            usd_per_hour=Decimal(repr(excess.usd)) * HOUR / Decimal(repr(seconds)),
             reason=_reason(excess.metric, excess.value, excess.baseline.expected, seconds),
         )
 
@@ -141,7 +148,6 @@ class BurstJudge:
 _USD, _TOKENS, _REQUESTS = METRICS.index("usd"), METRICS.index("tokens"), METRICS.index("requests")
 # One session with so much of a window's is behind it alone; then it takes so many times the floor to be a burst.
 _LONE, _SESSIONS = 0.6, 3.0
-_PRICED: frozenset[Metric] = frozenset({"requests", "tokens", "usd"})
 
 
 def values_of(gauge: Gauge) -> Values:

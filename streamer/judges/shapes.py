@@ -21,6 +21,7 @@ from streamer.windows.totals import Metric, Totals
 
 _KINDS: dict[RatioName, AnomalyKind] = {"size": "bloat", "price": "mix", "uncached": "mix", "evaluation": "mix"}
 # In which metric a ratio's parts are ranked.
+_MUCH_EVALUATION = 0.3
 _METRICS: dict[RatioName, Metric] = {"size": "tokens", "price": "usd", "uncached": "usd", "evaluation": "usd"}
 
 
@@ -69,7 +70,7 @@ class ShapeJudge:
     ) -> None:
         baseline = models.ratios.baselines[name]
         if case is None:
-            if baseline.abnormal and self._judges(models.entity, name):
+            if baseline.abnormal and self._judges(models.entity, name) and _matters(models, name):
                 self._open(models, name, seconds, window)
         elif baseline.calm:
             self._book.close(case, window.end)
@@ -136,6 +137,12 @@ class ShapeJudge:
             usd_per_hour=above * HOUR / Decimal(repr(seconds)),
             reason=_reason(name, observed, baseline.expected),
         )
+
+
+def _matters(models: Models, name: RatioName) -> bool:
+    # Evaluation that costs little is what it should be, however much less it was before.
+    held = models.ratios.last
+    return name != "evaluation" or held.evaluation >= _MUCH_EVALUATION * held.rest
 
 
 def _usd_above(name: RatioName, held: Slice, observed: float, expected: float) -> float:
