@@ -36,10 +36,10 @@ def test_while_warming_up_nothing_is_abnormal() -> None:
     assert rate.score_one(1e12) > 0.5
 
 
-def test_half_a_score_lies_at_the_deviations() -> None:
+def test_half_a_score_lies_at_the_ceiling() -> None:
     rate = learned(1000, 0.1, 1)
-    at_six = math.expm1(math.log1p(rate.expected) + 6 * 0.2)
-    assert rate.score_one(at_six) == pytest.approx(0.5, abs=1e-6)
+    assert rate.score_one(rate.ceiling) == pytest.approx(0.5)
+    assert rate.score_one(rate.expected) == 0
 
 
 @pytest.mark.parametrize(("ratio", "excess", "least"), [(100.0, 0.0, 99_999.0), (4.0, 50_000.0, 50_999.0)])
