@@ -7,6 +7,8 @@ HOUR, HOURS = 3600.0, 168
 # The weight of a week is one in so many.
 _WEEKS = 4
 _UNSEEN = math.nan
+# What exp() can hold, on the logarithmic scale of the levels.
+_LARGEST = 709.0
 
 
 class HoursOfWeek:
@@ -31,17 +33,17 @@ class HoursOfWeek:
         """Learn the `value` (0 or more) of the hour that begins at `start` (epoch seconds)."""
         if not 0 <= value < math.inf:
             raise ValueError(f"a level must be a finite number of 0 or more, not {value}")
-        hour = int(start // HOUR) % HOURS
-        known, new = self._levels[hour], math.log1p(value)
+        hour = math.floor(_hours(start)) % HOURS
+        known, new = self._levels[hour], min(math.log1p(value), _LARGEST)
         self._levels[hour] = new if math.isnan(known) else known + (new - known) / _WEEKS
 
     def expected(self, at: float) -> float | None:
         """Give what an hour is usually like around `at` (epoch seconds), between the middles of two; None if unseen."""
-        place = at / HOUR - 0.5
+        place = _hours(at) - 0.5
         hour = math.floor(place)
         before, after = self._usual(hour), self._usual(hour + 1)
         if before is None or after is None:
-            here = self._usual(math.floor(at / HOUR))
+            here = self._usual(math.floor(_hours(at)))
             return None if here is None else math.expm1(here)
         share = place - hour
         return math.expm1(before * (1 - share) + after * share)
@@ -60,3 +62,9 @@ class HoursOfWeek:
             return known
         others = [level for level in self._levels[hour % 24 :: 24] if not math.isnan(level)]
         return sum(others) / len(others) if others else None
+
+
+def _hours(at: float) -> float:
+    if not math.isfinite(at):
+        raise ValueError(f"a time must be a finite number of seconds, not {at}")
+    return at / HOUR
