@@ -37,10 +37,13 @@ class ShapeJudge:
 
     def meet(self, entity: Entity) -> None:
         """Note that an entity exists, so that those above it are judged by their parts."""
-        if entity.level == "agent":
-            self._parents.add(Entity("use_case", entity.use_case) if entity.use_case else TENANT)
-        if entity.level == "use_case":
-            self._parents.add(TENANT)
+        parent = Entity("use_case", entity.use_case) if entity.level == "agent" and entity.use_case else TENANT
+        if entity.level in ("agent", "use_case") and self._registry.get(parent):
+            self._parents.add(parent)
+
+    def forget(self, entity: Entity) -> None:
+        """Know no more that an entity has parts, for it is no longer followed."""
+        self._parents.discard(entity)
 
     def on_close(self, models: Models, totals: Totals, shapes: list[Shape], number: int, window: OpenWindow) -> None:
         """Learn one closed window; judge where it fills a slice."""
