@@ -61,13 +61,13 @@ class Horizons:
     that nothing came, and of a long gap only the beginning: a stream that sleeps at night has not become a slow one.
     """
 
-    __slots__ = ("_first", "_slots", "baselines", "horizons", "last")
+    __slots__ = ("_first", "_now", "_slots", "baselines", "horizons", "last")
 
     def __init__(self, horizons: Sequence[Horizon], last: int) -> None:
         self.horizons = horizons
         self._first = last + 1
         #: The number of the last window that was learned.
-        self.last = last
+        self.last = self._now = last
         self.baselines = [{m: RateBaseline(h.params[m]) for m in METRICS} for h in horizons]
         self._slots = [Slot() for _ in horizons]
 
@@ -90,6 +90,7 @@ class Horizons:
         for place, horizon in enumerate(self.horizons[1:], 1):
             if number // horizon.windows > self.last // horizon.windows:
                 self._turn_slot(place, horizon.windows, number, heard)
+        self._now = max(self._now, number)
 
     def above(self, number: int, values: Values, share: float = 1.0) -> Iterator[Excess]:
         """Give what stands above `share` of its ceiling once window `number` holds `values`."""
@@ -105,9 +106,10 @@ class Horizons:
         """Give what the horizon at `place` holds once window `number` holds `values`."""
         if place == 0:
             return values
-        slot, windows = self._slots[place], self.horizons[place].windows
+        windows = self.horizons[place].windows
+        so_far, before = self._slot_of(place, number)
         left = 1 - (number % windows + 1) / windows
-        return tuple(v + now + left * old for v, now, old in zip(values, slot.so_far, slot.before, strict=True))
+        return tuple(v + now + left * old for v, now, old in zip(values, so_far, before, strict=True))
 
     def learn(self, number: int, values: Values) -> None:
         """Learn window `number`, up to which time has been `pass_to`-ed."""
@@ -116,7 +118,7 @@ class Horizons:
                 baseline.learn_one(value)
         for slot in self._slots[1:]:
             slot.so_far = tuple(a + b for a, b in zip(slot.so_far, values, strict=True))
-        self.last = number
+        self.last = self._now = number
 
     def written(self) -> HorizonsState:
         """Write the whole state down."""
@@ -125,13 +127,23 @@ class Horizons:
 
     def read(self, state: HorizonsState) -> None:
         """Take up what `written` gave."""
-        self._first, self.last, self._slots = state.first, state.last, state.slots
+        self._first, self._slots = state.first, state.slots
+        # Between windows, which is when state is written, the slots are those of the last one.
+        self.last = self._now = state.last
         baselines = (baseline for baselines in self.baselines for baseline in baselines.values())
         for baseline, written in zip(baselines, state.baselines, strict=True):
             baseline.restore(written)
 
     def _attention(self) -> int:
         return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(self.rate(), 1e-3)))
+
+    def _slot_of(self, place: int, number: int) -> tuple[Values, Values]:
+        """Give what the slot of window `number` holds, which may not have been turned to yet, and the one before it."""
+        slot, windows = self._slots[place], self.horizons[place].windows
+        turned = number // windows - self._now // windows
+        if turned <= 0:
+            return slot.so_far, slot.before
+        return NOTHING, slot.so_far if turned == 1 else NOTHING
 
     def _turn_slot(self, place: int, windows: int, number: int, heard: int) -> None:
         slot, turned = self._slots[place], number // windows - self.last // windows

@@ -1,4 +1,4 @@
-"""Traffic of a small tenant, as the tests of its judges need it: steady, from a seed, with whatever is planted in it."""
+"""Traffic of a small tenant, steady and from a seed, with whatever a test plants in it."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -17,7 +17,7 @@ HOUR = 3600.0
 USUAL = {"model": "gpt-4o", "output_tokens": 100, "steps": 1}
 
 
-def requests(  # noqa: PLR0913 - what a test does not name stays as it is
+def requests(
     agents: Iterable[Agent],
     start: float,
     seconds: float,
@@ -91,7 +91,7 @@ def _moments(rng: Random, start: float, seconds: float, every: float) -> Iterato
         at += every * rng.uniform(0.6, 1.4)
 
 
-def _request(  # noqa: PLR0913, PLR0917 - one of `requests`
+def _request(  # noqa: PLR0917 - one of `requests`
     rng: Random, agent: Agent, number: int, at: float, tokens: int, usd_per_token: float, fields: dict[str, Any]
 ) -> UsageEvent:
     name = f"{agent[1]}-{at:.3f}-{rng.randrange(10**6)}"
