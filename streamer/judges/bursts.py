@@ -43,7 +43,7 @@ class BurstJudge:
         """Open a case for what stands above the ceilings of its window since the event at `at`, the smallest part."""
         for gauge in reversed(list(gauges)):
             models = self._registry.get(gauge.entity)
-            if models and not self._book.explains(scope_of(gauge.entity)):
+            if models and not self._explained(gauge.entity):
                 number = round(window.start / self._size)
                 self._find(models, gauge, number, window, at)
 
@@ -53,7 +53,7 @@ class BurstJudge:
         standing = self._book.of(models.entity, "burst") if self._book else []
         for case in standing:
             self._go_on(case, models, values, number, window)
-        if self._config.enabled and not standing and not (self._book and self._book.explains(scope_of(models.entity))):
+        if self._config.enabled and not standing and not self._explained(models.entity):
             self._find(models, gauge, number, window, window.end)
 
     def on_silence(self, number: int, end: float) -> None:
@@ -66,6 +66,9 @@ class BurstJudge:
     def open_since(self) -> float | None:
         """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
         return min((case.since for case in self._book.standing.values() if case.kind == "burst"), default=None)
+
+    def _explained(self, entity: Entity) -> bool:
+        return self._book.explains("burst", scope_of(entity))
 
     def _find(self, models: Models, gauge: Gauge, number: int, window: OpenWindow, at: float) -> None:
         values, events = values_of(gauge), gauge.events
