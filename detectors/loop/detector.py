@@ -15,13 +15,14 @@ class _Written(msgspec.Struct, array_like=True):
     calls: WrittenCalls
     ring: WrittenRing
     growth: WrittenGrowth
+    handovers: WrittenCalls | None
     latest: float
 
 
 class LoopDetector:
     """What one session did last; each method answers at once whether the newest of it proves a loop.
 
-    Told are its tool calls, its steps (each a request to a model), and all else that may be progress. A call that is
+    Told are its tool calls, its handovers, its steps (each a request to a model), and all else that may be progress. A call that is
     unlike all that are remembered is progress, too. Times are epoch seconds, spend is a whole number of the caller's
     unit, as it was before what is told. Times that are no finite number are refused with ValueError.
 
@@ -30,11 +31,13 @@ class LoopDetector:
     [False, False, False, True]
     """
 
-    __slots__ = ("_calls", "_growth", "_latest", "_ring", "params")
+    __slots__ = ("_calls", "_growth", "_handovers", "_latest", "_ring", "params")
 
     def __init__(self, params: LoopParams) -> None:
         self.params = params
         self._calls, self._ring, self._growth = Calls(params), Ring(params), Growth(params)
+        # Made with the first; most sessions have none.
+        self._handovers: Calls | None = None
         self._latest = 0.0
 
     def call(self, identity: int, tool: str, at: float, spent: int) -> LoopFinding | None:
@@ -44,6 +47,12 @@ class LoopDetector:
             self._get_on()
             return None
         return self._calls.proven()
+
+    def hand_over(self, whom: int, tool: str, at: float, spent: int) -> LoopFinding | None:
+        """Take in that one agent handed over to `whom` (any number) by `tool`: no progress, and in work no repeat."""
+        self._pass(at)
+        handovers = self._handovers = self._handovers or Calls(self.params)
+        return None if handovers.add(whom, tool, at, spent) else handovers.proven()
 
     def step(self, agent: str, taken: int, given: int, at: float, spent: int) -> LoopFinding | None:
         """Take in a step of `agent` ("" if unknown) that read `taken` and wrote `given` tokens, 0 if unknown."""
@@ -59,7 +68,13 @@ class LoopDetector:
     def snapshot(self) -> bytes:
         """Write the whole state down."""
         return msgspec.msgpack.encode(
-            _Written(self._calls.written(), self._ring.written(), self._growth.written(), self._latest)
+            _Written(
+                self._calls.written(),
+                self._ring.written(),
+                self._growth.written(),
+                self._handovers.written() if self._handovers else None,
+                self._latest,
+            )
         )
 
     def restore(self, snapshot: bytes) -> None:
@@ -68,6 +83,9 @@ class LoopDetector:
         self._calls.read(written.calls)
         self._ring.read(written.ring)
         self._growth.read(written.growth)
+        self._handovers = Calls(self.params) if written.handovers else None
+        if self._handovers and written.handovers:
+            self._handovers.read(written.handovers)
         self._latest = written.latest
 
     def _pass(self, at: float) -> None:
@@ -81,3 +99,4 @@ class LoopDetector:
     def _get_on(self) -> None:
         self._ring.forget()
         self._growth.forget()
+        self._handovers = None

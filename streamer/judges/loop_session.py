@@ -84,9 +84,10 @@ class Session:
     def _called(self, event: UsageEvent, at: float) -> LoopFinding | None:
         tool = event.tool
         if tool and event.tool_args_hash:
-            # To whom is what counts of a handover: the words with it are always others, and no progress.
-            arguments = "" if _HANDOVER.match(tool) else event.tool_args_hash
-            identity = xxh3_64_intdigest(f"{tool}\x00{arguments}".encode())
+            if _HANDOVER.match(tool):
+                # To whom is what counts: the words with it are always others, and no progress.
+                return self._detector.hand_over(xxh3_64_intdigest(tool.encode()), tool, at, self.spent)
+            identity = xxh3_64_intdigest(f"{tool}\x00{event.tool_args_hash}".encode())
             return self._detector.call(identity, tool, at, self.spent)
         if tool or event.tool_calls or event.kind in _PROGRESS:
             self._detector.progress(at)
