@@ -139,7 +139,7 @@ class SilenceConfig(Section):
     """The silence detector."""
 
     enabled: bool = True
-    expected: Positive = 30.0
+    expected: Positive = 25.0
     least_windows: Annotated[int, Field(ge=2)] = 3
     warm_up_windows: Annotated[int, Field(ge=2)] = 120
     margin: Annotated[float, Field(ge=1)] = 3.0
@@ -151,8 +151,8 @@ class DriftConfig(Section):
 
     enabled: bool = True
     slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 1800.0
-    ratio: Annotated[float, Field(gt=1)] = 1.6
-    share: Annotated[float, Field(gt=1)] = 1.7
+    ratio: Annotated[float, Field(gt=1)] = 1.5
+    share: Annotated[float, Field(gt=1)] = 1.5
     evidence: Positive = 8.0
     warm_up_slices: Annotated[int, Field(ge=2)] = 4
 
@@ -193,7 +193,7 @@ class BusyworkConfig(Section):
     lag_seconds: NotNegative = 3600.0
     expected: Positive = 8.0
     ratio: Annotated[float, Field(gt=1)] = 3.0
-    evidence: Positive = 6.0
+    evidence: Positive = 8.0
     warm_up_outcomes: Annotated[int, Field(ge=1)] = 30
     half_life_seconds: Positive = 43_200.0
     max_series: Annotated[int, Field(ge=10)] = 1_000

@@ -15,9 +15,9 @@ from streamer.windows.open import OpenWindow
 
 _HOUR = 3600.0
 # Requests come in sessions: so many together tell what one would tell alone.
-_CLUSTER = 6.0
+_CLUSTER = 4.0
 # Of less a slice, a share says nothing.
-_ENOUGH = 40.0
+_ENOUGH = 20.0
 # An hour of which less was seen says nothing of it.
 _SEEN = 0.5
 
