@@ -59,7 +59,7 @@ class SilenceJudge:
         needed = models.silence.certain_after(self._rate(models, number)) if models else math.inf
         if models is None or needed == math.inf:
             del self._waiting[entity]
-        elif number - last > needed and not self._with_the_whole(entity, last):
+        elif number - last - 1 >= needed and not self._with_the_whole(entity, last):
             self._tell(models, last, number, needed)
 
     def _with_the_whole(self, entity: Entity, last: int) -> bool:
