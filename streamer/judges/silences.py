@@ -69,7 +69,8 @@ class SilenceJudge:
     def _rate(self, models: Models, number: int) -> float:
         rate = models.horizons.rate()
         usual = models.season.expected(number * self._size) if models.season else None
-        return rate if usual is None else min(rate, usual * self._size / 3600)
+        # Of what makes no requests it is not known what an hour usually has.
+        return min(rate, usual * self._size / 3600) if usual else rate
 
     def _tell(self, models: Models, last: int, number: int, needed: float) -> None:
         entity, rate = models.entity, self._rate(models, number)
