@@ -1,4 +1,4 @@
-"""Judges bursts: what stands above its ceiling, in an open window, a minute or ten."""
+"""Judges bursts: what stands above its ceiling, in an open window or over a longer horizon."""
 
 from collections.abc import Iterable
 from decimal import Decimal

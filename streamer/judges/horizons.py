@@ -1,4 +1,4 @@
-"""The rates of one entity over several horizons: a window, a minute, ten minutes."""
+"""The rates of one entity over several horizons: from a single window to half an hour."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
