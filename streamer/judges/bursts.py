@@ -1,4 +1,4 @@
-"""Judges bursts: what stands above its ceiling, in an open window, a minute or ten."""
+"""Judges bursts: what stands above its ceiling, in an open window or over a longer horizon."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -47,14 +47,15 @@ class BurstJudge:
                 number = round(window.start / self._size)
                 self._find(models, gauge, number, window, at)
 
-    def on_close(self, models: Models, gauge: Gauge, number: int, window: OpenWindow) -> None:
-        """Judge one closed window of an entity, before it is learned."""
+    def on_close(self, models: Models, gauge: Gauge, number: int, window: OpenWindow) -> bool:
+        """Judge one closed window of an entity, before it is learned; True if an open case tells of it."""
         values = values_of(gauge)
         standing = self._book.of(models.entity, "burst") if self._book else []
         for case in standing:
             self._go_on(case, models, values, number, window)
         if self._config.enabled and not standing and not self._explained(models.entity):
             self._find(models, gauge, number, window, window.end)
+        return self._explained(models.entity)
 
     def on_silence(self, number: int, end: float) -> None:
         """Let open cases of entities that had nothing in window `number` come nearer to their end."""
@@ -72,7 +73,11 @@ class BurstJudge:
 
     def _find(self, models: Models, gauge: Gauge, number: int, window: OpenWindow, at: float) -> None:
         values, events = values_of(gauge), gauge.events
-        found = [e for e in models.horizons.above(number, values) if e.metric in _COUNTS or self._weighs(e, events)]
+        found = [
+            e
+            for e in models.horizons.above(number, values, news=True)
+            if e.metric in _COUNTS or self._weighs(e, events)
+        ]
         often = any(excess.metric in _COUNTS for excess in found)
         # Where each thing has become larger or dearer, that is what is to be told, and the ratios tell it.
         if often or (found and not models.ratios.larger(values[_TOKENS], values[_REQUESTS], values[_USD])):

@@ -1,4 +1,4 @@
-"""The rates of one entity over several horizons: a window, a minute, ten minutes."""
+"""The rates of one entity over several horizons: from a single window to half an hour."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -35,10 +35,24 @@ class Excess(NamedTuple):
 
 
 class Slot(msgspec.Struct, array_like=True):
-    """What the last aligned slot of a horizon held in all, and what this one holds so far."""
+    """What the last aligned slot of a horizon held in all, and what this one holds so far.
+
+    Of both the part that a case has told of; empty where none has.
+    """
 
     before: Values = NOTHING
     so_far: Values = NOTHING
+    told_before: Values = ()
+    told: Values = ()
+
+    def turn(self, slots: int) -> None:
+        """Let so many slots begin, 1 or more."""
+        self.before, self.told_before = (self.so_far, self.told) if slots == 1 else (NOTHING, ())
+        self.so_far, self.told = NOTHING, ()
+
+    def news(self) -> "Slot":
+        """Give what no case has told of."""
+        return Slot(_less(self.before, self.told_before), _less(self.so_far, self.told))
 
 
 class HorizonsState(msgspec.Struct, array_like=True):
@@ -92,24 +106,24 @@ class Horizons:
                 self._turn_slot(place, horizon.windows, number, heard)
         self._now = max(self._now, number)
 
-    def above(self, number: int, values: Values, share: float = 1.0) -> Iterator[Excess]:
-        """Give what stands above `share` of its ceiling once window `number` holds `values`."""
+    def above(self, number: int, values: Values, share: float = 1.0, *, news: bool = False) -> Iterator[Excess]:
+        """Give what stands above `share` of its ceiling once window `number` holds `values`; or the `news` of it."""
         for place, horizon in enumerate(self.horizons):
-            sums = self.sums(place, number, values)
+            sums = self.sums(place, number, values, news=news)
             usd = max(0.0, sums[_USD] - self.baselines[place]["usd"].expected)
             for metric, value in zip(METRICS, sums, strict=True):
                 baseline = self.baselines[place][metric]
                 if value > baseline.ceiling * share:
                     yield Excess(metric, horizon.windows, value, baseline, usd)
 
-    def sums(self, place: int, number: int, values: Values) -> Values:
+    def sums(self, place: int, number: int, values: Values, *, news: bool = False) -> Values:
         """Give what the horizon at `place` holds once window `number` holds `values`."""
         if place == 0:
             return values
-        windows = self.horizons[place].windows
-        so_far, before = self._slot_of(place, number)
+        slot, windows = self._slot_of(place, number), self.horizons[place].windows
+        held = slot.news() if news else slot
         left = 1 - (number % windows + 1) / windows
-        return tuple(v + now + left * old for v, now, old in zip(values, so_far, before, strict=True))
+        return tuple(v + now + left * old for v, now, old in zip(values, held.so_far, held.before, strict=True))
 
     def learn(self, number: int, values: Values) -> None:
         """Learn window `number`, up to which time has been `pass_to`-ed."""
@@ -119,6 +133,11 @@ class Horizons:
         for slot in self._slots[1:]:
             slot.so_far = tuple(a + b for a, b in zip(slot.so_far, values, strict=True))
         self.last = self._now = number
+
+    def tell(self) -> None:
+        """Take all that came so far for told: longer horizons shall not tell it once more."""
+        for slot in self._slots[1:]:
+            slot.told_before, slot.told = slot.before, slot.so_far
 
     def written(self) -> HorizonsState:
         """Write the whole state down."""
@@ -137,13 +156,13 @@ class Horizons:
     def _attention(self) -> int:
         return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(self.rate(), 1e-3)))
 
-    def _slot_of(self, place: int, number: int) -> tuple[Values, Values]:
-        """Give what the slot of window `number` holds, which may not have been turned to yet, and the one before it."""
+    def _slot_of(self, place: int, number: int) -> Slot:
+        """Give the slot of window `number`, which may not have been turned to yet."""
         slot, windows = self._slots[place], self.horizons[place].windows
-        turned = number // windows - self._now // windows
-        if turned <= 0:
-            return slot.so_far, slot.before
-        return NOTHING, slot.so_far if turned == 1 else NOTHING
+        if (turned := number // windows - self._now // windows) > 0:
+            slot = msgspec.structs.replace(slot)
+            slot.turn(turned)
+        return slot
 
     def _turn_slot(self, place: int, windows: int, number: int, heard: int) -> None:
         slot, turned = self._slots[place], number // windows - self.last // windows
@@ -155,9 +174,12 @@ class Horizons:
             if whole and (value or longest):
                 baseline.learn_one(value)
             baseline.learn_silence(silent)
-        slot.before = slot.so_far if turned == 1 else NOTHING
-        slot.so_far = NOTHING
+        slot.turn(turned)
 
 
 # Of a gap, so many windows are learned at least, and until so much should have come.
 _LEAST_ATTENTION, _EXPECTED_IN_A_GAP = 18, 10.0
+
+
+def _less(all_: Values, part: Values) -> Values:
+    return tuple(a - b for a, b in zip(all_, part, strict=True)) if part else all_

@@ -1,6 +1,6 @@
 """Judges bloat and mix: requests that grow, tokens that become dearer, caches that no longer hit, costly evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -86,7 +86,7 @@ class ShapeJudge:
         case = self._book.standing.get(series) if self._book else None
         if case and usual.calm:
             self._book.close(case, window.end)
-        elif case or (usual.abnormal and self._judges(models.entity, "size")):
+        elif case or (usual.abnormal and self._judges(models.entity, "size") and _none_shows(models, found)):
             reading = self._combination(models, found, seconds, self._book.excess(case) if case else ZERO)
             if case:
                 self._book.update(case, window.end, reading)
@@ -140,6 +140,11 @@ class ShapeJudge:
             usd_per_hour=above * HOUR / Decimal(repr(seconds)),
             reason=_reason(name, observed, baseline.expected),
         )
+
+
+def _none_shows(models: Models, found: Iterable[RatioName]) -> bool:
+    # What a ratio shows by itself is its own to tell, as soon as it is proven.
+    return all(models.ratios.baselines[name].calm for name in found)
 
 
 def _matters(models: Models, name: RatioName) -> bool:

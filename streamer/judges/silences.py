@@ -59,7 +59,7 @@ class SilenceJudge:
         needed = models.silence.certain_after(self._rate(models, number)) if models else math.inf
         if models is None or needed == math.inf:
             del self._waiting[entity]
-        elif number - last > needed and not self._with_the_whole(entity, last):
+        elif number - last - 1 >= needed and not self._with_the_whole(entity, last):
             self._tell(models, last, number, needed)
 
     def _with_the_whole(self, entity: Entity, last: int) -> bool:
@@ -69,7 +69,8 @@ class SilenceJudge:
     def _rate(self, models: Models, number: int) -> float:
         rate = models.horizons.rate()
         usual = models.season.expected(number * self._size) if models.season else None
-        return rate if usual is None else min(rate, usual * self._size / 3600)
+        # Of what makes no requests it is not known what an hour usually has.
+        return min(rate, usual * self._size / 3600) if usual else rate
 
     def _tell(self, models: Models, last: int, number: int, needed: float) -> None:
         entity, rate = models.entity, self._rate(models, number)

@@ -76,10 +76,12 @@ class Watch:
         self._shapes.meet(entity)
         self._silences.on_close(models, number, window.start)
         models.horizons.pass_to(number)
-        self._bursts.on_close(models, gauge, number, window)
+        told = self._bursts.on_close(models, gauge, number, window)
         self._shapes.on_close(models, totals, shapes, number, window)
         self._drifts.on_close(models, gauge.requests, window)
         models.horizons.learn(number, values_of(gauge))
+        if told:
+            models.horizons.tell()
         self._aim(models)
 
     def on_time(self, start: float, end: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamer.config import BudgetConfig, Config, PolicyConfig, ThrottleConfig
+from streamer.config import BudgetConfig, Config, DetectConfig, PolicyConfig, ThrottleConfig
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly
 from streamer.wiring import alert_of, desk_of
@@ -17,7 +17,9 @@ SERIES = "tenant=acme#budget-usd"
 
 
 def pipeline(limit: str = "2000", **fields: Any) -> Pipeline:
-    return Pipeline(Config(budgets=(BudgetConfig(tenant="acme", limit=Decimal(limit), **fields),)))
+    """One budget of acme, and no rates that are judged beside it."""
+    budget = BudgetConfig(tenant="acme", limit=Decimal(limit), **fields)
+    return Pipeline(Config(detect=DetectConfig(levels=()), budgets=(budget,)))
 
 
 class Spender:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detectors import RateParams
 from streamer.config import DetectConfig
-from streamer.judges.horizons import NOTHING, Horizon, Horizons, HorizonsState, Values
+from streamer.judges.horizons import NOTHING, Horizon, Horizons, HorizonsState, Slot, Values
 from streamer.judges.params import model_params
 from streamer.windows.totals import METRICS
 
@@ -38,9 +38,9 @@ def learned(windows: list[tuple[int, int]], horizons: Horizons | None = None) ->
     return horizons
 
 
-def sums(horizons: Horizons, number: int, requests: float) -> dict[int, float]:
+def sums(horizons: Horizons, number: int, requests: float, *, news: bool = False) -> dict[int, float]:
     """What is held against the ceilings once window `number` holds so many requests, by horizon; -1 is always less."""
-    above = horizons.above(number, values(requests), share=-1.0)
+    above = horizons.above(number, values(requests), share=-1.0, news=news)
     return {excess.windows: excess.value for excess in above if excess.metric == "requests"}
 
 
@@ -68,11 +68,35 @@ def test_a_horizon_is_its_slot_so_far_and_of_the_slot_before_what_is_not_yet_pas
 
 
 @settings(max_examples=60, deadline=None)
+@given(WINDOWS, WINDOWS, st.integers(1, 100))
+def test_what_was_told_is_no_news_and_what_came_since_is(
+    before: list[tuple[int, int]], after: list[tuple[int, int]], away: int
+) -> None:
+    """As if the horizons had begun when the last case was told of."""
+    before = [(-120, 1), (-60, 1), *before]
+    later = [(number + before[-1][0] + away, held) for number, held in after]
+    horizons, as_new = learned(before), learned(before)
+    horizons.tell()
+    as_new._slots = [Slot() for _ in as_new._slots]
+    learned(later, horizons)
+    number = (later or before)[-1][0] + 1
+    found = sums(horizons, number, 50, news=True)
+    learned(later, as_new)
+    expected = sums(as_new, number, 50)
+    assert found == pytest.approx({length: expected[length] for length in found})
+    assert set(found) >= {1, 6}
+    whole = sums(horizons, number, 50)
+    assert all(whole[length] >= found[length] - 1e-9 for length in found)
+
+
+@settings(max_examples=60, deadline=None)
 @given(WINDOWS, WINDOWS)
 def test_what_was_written_and_read_goes_on_as_if_it_had_not_been(
     before: list[tuple[int, int]], after: list[tuple[int, int]]
 ) -> None:
-    horizons, again = learned(before), Horizons(SHARP, 7)
+    horizons, again = learned(before[:-2]), Horizons(SHARP, 7)
+    horizons.tell()
+    learned(before[-2:], horizons)
     packed = msgspec.msgpack.encode(horizons.written())
     again.read(msgspec.msgpack.decode(packed, type=HorizonsState))
     assert msgspec.msgpack.encode(again.written()) == packed

@@ -14,6 +14,7 @@ def test_the_silence_of_a_whole_tenant_is_told_once_and_not_for_each_agent() -> 
     assert (told.kind, told.state, told.scope) == ("silence", "opened", Scope())
     assert told.observed == 0
     assert told.expected >= CONFIG.detect.silence.expected
+    assert told.score >= 0.5
     assert told.reason.startswith("nothing for ")
     assert "are usual" in told.reason
 

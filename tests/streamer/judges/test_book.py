@@ -1,0 +1,147 @@
+"""One case a cause: what is part of an open case opens no other, and what comes at the same time widens it."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.judges.book import Book, Standing
+from streamer.judges.cases import Cases, Reading
+from streamer.judges.policies import Policies
+from streamer.judges.relation import common, contains, related, scope_of
+from streamer.records import AnomalyKind, Scope
+from streamer.windows.entity import TENANT, Entity
+from tests.streamer.samples import NOW
+
+TRIAGE, SOLVER = Entity("agent", "support", "triage"), Entity("agent", "support", "solver")
+SUPPORT, SEARCH = Entity("use_case", "support"), Entity("use_case", "search")
+READING = Reading(observed=10, expected=1, score=0.7, reason="ten, where one is usual")
+NAME = st.sampled_from(["", "a", "b"])
+SCOPES = st.builds(Scope, use_case=NAME, agent=NAME, model=NAME)
+
+
+class Shelf:
+    """A book, its cases, and what people said."""
+
+    def __init__(self) -> None:
+        self.policies = Policies()
+        self.cases = Cases("acme", self.policies)
+        self.book = Book("acme", self.cases)
+
+    def open(self, entity: Entity, kind: AnomalyKind = "burst", at: float = NOW, name: str = "requests") -> bool:
+        series = self.book.series(entity, name)
+        return self.book.open(Standing(series, kind, entity, name, scope_of(entity), at), READING)
+
+    def said(self) -> list[tuple[str, str, Scope]]:
+        return [(case.state, case.kind, case.scope) for case in self.cases.taken()]
+
+
+def test_a_case_is_opened_updated_and_closed() -> None:
+    shelf = Shelf()
+    assert shelf.open(TRIAGE)
+    (standing,) = shelf.book.of(TRIAGE, "burst", "bloat")
+    shelf.book.update(standing, NOW + 10, READING)
+    shelf.book.close(standing, NOW + 20)
+    assert [state for state, _, _ in shelf.said()] == ["opened", "updated", "closed"]
+    assert not shelf.book
+    assert shelf.book.of(TRIAGE, "burst") == []
+
+
+@pytest.mark.parametrize("entity", [TRIAGE, SUPPORT, TENANT])
+@pytest.mark.parametrize("kind", ["burst", "bloat", "mix", "drift"])
+def test_what_is_part_of_an_open_case_or_holds_it_is_explained(entity: Entity, kind: AnomalyKind) -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE)
+    assert shelf.open(entity, kind, name="usd")
+    assert shelf.said() == [("opened", "burst", Scope("support", "triage"))]
+
+
+def test_what_happens_beside_an_open_case_is_told_unless_it_comes_at_the_same_time() -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE)
+    shelf.open(SOLVER, at=NOW + 30)
+    shelf.open(SEARCH, at=NOW + 100_000)
+    assert shelf.said() == [
+        ("opened", "burst", Scope("support", "triage")),
+        ("updated", "burst", Scope("support")),
+        ("opened", "burst", Scope("search")),
+    ]
+
+
+def test_another_kind_at_the_same_time_is_another_case() -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE)
+    shelf.open(SOLVER, "bloat", NOW + 30)
+    assert [kind for _, kind, _ in shelf.said()] == ["burst", "bloat"]
+
+
+@pytest.mark.parametrize("kind", ["burst", "bloat", "mix", "drift"])
+def test_silence_explains_nothing_but_silence_and_nothing_else_explains_it(kind: AnomalyKind) -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE, "silence", name="silence")
+    assert not shelf.book.explains(kind, Scope("support"))
+    assert shelf.book.explains("silence", Scope("support"))
+    other = Shelf()
+    other.open(TRIAGE, kind)
+    assert not other.book.explains("silence", Scope("support", "triage"))
+    assert other.book.explains(kind, Scope("support", "triage"))
+
+
+def test_an_open_loop_explains_bursts_in_its_agent() -> None:
+    shelf = Shelf()
+    shelf.cases.open("loop", "tenant=acme/session=s#loop", Scope("support", "triage", session="s"), NOW, READING)
+    shelf.cases.taken()
+    assert shelf.open(TRIAGE)
+    assert shelf.said() == []
+    assert shelf.book.explains("burst", Scope("support"))
+    assert not shelf.book.explains("burst", Scope("support", "solver"))
+
+
+def test_what_people_forbade_is_not_opened_and_not_standing() -> None:
+    shelf = Shelf()
+    shelf.policies.plan(Scope("support"), NOW + 3600, NOW)
+    assert not shelf.open(TRIAGE)
+    assert shelf.said() == []
+    assert not shelf.book
+    assert shelf.open(SEARCH)
+
+
+def test_an_entity_that_is_forgotten_leaves_no_case_open() -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE)
+    shelf.open(SEARCH, "bloat", NOW + 1000)
+    shelf.book.forget(TRIAGE, NOW + 2000)
+    assert [standing.entity for standing in shelf.book.snapshot()] == [SEARCH]
+    assert shelf.said()[-1] == ("closed", "burst", Scope("support", "triage"))
+
+
+def test_it_is_written_in_order_and_read_again() -> None:
+    shelf, again = Shelf(), Shelf()
+    shelf.open(SEARCH)
+    shelf.open(TRIAGE, "bloat", NOW + 1000)
+    written = msgspec.msgpack.encode(shelf.book.snapshot())
+    again.cases = Cases("acme", again.policies, shelf.cases.snapshot())
+    again.book = Book("acme", again.cases)
+    again.book.restore(msgspec.msgpack.decode(written, type=list[Standing]))
+    assert msgspec.msgpack.encode(again.book.snapshot()) == written
+    series = [standing.series for standing in again.book.snapshot()]
+    assert series == sorted(series)
+
+
+@given(SCOPES, SCOPES)
+def test_relations_are_mutual_and_what_contains_a_part_is_related_to_it(one: Scope, other: Scope) -> None:
+    assert related(one, other) == related(other, one)
+    assert related(one, one)
+    assert contains(one, one)
+    if contains(one, other):
+        assert related(one, other)
+    if contains(one, other) and contains(other, one):
+        assert one == other
+
+
+@given(SCOPES, SCOPES)
+def test_the_common_scope_holds_both_and_is_the_same_for_both(one: Scope, other: Scope) -> None:
+    whole = common(one, other)
+    assert whole == common(other, one)
+    assert contains(whole, one)
+    assert contains(whole, other)

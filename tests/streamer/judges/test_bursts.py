@@ -1,0 +1,132 @@
+"""A burst is one case, about the smallest part that is behind it, and told once."""
+
+from decimal import Decimal
+
+import pytest
+
+from streamer.events.usage import UsageEvent
+from streamer.pipeline import Pipeline
+from streamer.records import Anomaly, Scope
+from tests.streamer.judges.history import CONFIG, NEXT, pipeline, said
+from tests.streamer.judges.traffic import AGENTS, HOUR, RANKER, SOLVER, TRIAGE, calls, merged, opened, requests
+from tests.streamer.samples import event, submit
+
+USUAL = requests(AGENTS, NEXT, 1800)
+AT = NEXT + 120
+
+
+def during(*planted: list[UsageEvent]) -> list[Anomaly]:
+    """What is said while the usual goes on for half an hour, with something planted in it."""
+    return said(merged(USUAL, *planted))
+
+
+def test_a_burst_of_one_agent_is_one_case_with_its_scope_though_all_above_it_and_several_metrics_pass() -> None:
+    told = during(requests([TRIAGE], AT, 60, every=0.1))
+    (case,) = opened(told)
+    assert {anomaly.id for anomaly in told} == {case.id}
+    assert (case.kind, case.detector, case.scope) == ("burst", "rate", Scope("support", "triage"))
+    assert case.series.startswith("tenant=acme/use_case=support/agent=triage#")
+    assert [anomaly.state for anomaly in told][-1] == "closed"
+
+
+def test_it_carries_what_a_person_needs() -> None:
+    told = during(requests([TRIAGE], AT, 60, every=0.1))
+    case, worst, closed = told[0], max(told, key=lambda anomaly: anomaly.observed), told[-1]
+    assert case.observed > 3 * case.expected > 0
+    assert 0.5 <= case.score <= 1
+    assert case.usd_per_hour > 0
+    assert "in 10 s, " in case.reason
+    assert " times the usual " in case.reason
+    assert worst.observed > case.observed
+    # 600 requests of about 1,000 tokens at $20 a million.
+    assert closed.usd_excess == pytest.approx(Decimal(12), rel=Decimal("0.15"))
+    assert closed.usd_per_hour == 0
+
+
+def test_its_causes_are_ranked_and_said_in_the_reason() -> None:
+    flood = requests([TRIAGE], AT, 60, every=0.1, model="o1")
+    case = during(flood)[0]
+    shares = [cause.share for cause in case.causes]
+    assert shares == sorted(shares, reverse=True)
+    assert all(0 < share <= 1 for share in shares)
+    assert (case.causes[0].level, case.causes[0].name) == ("model", "o1")
+    assert f"{case.causes[0].share:.0%} model o1" in case.reason
+
+
+def test_it_opens_while_its_first_window_is_still_open() -> None:
+    flood = requests([TRIAGE], AT, 60, every=0.05)
+    case = during(flood)[0]
+    assert 0 < case.opened_at.timestamp() - flood[0].time.timestamp() < 5
+
+
+def test_a_burst_of_an_agent_that_was_never_seen_is_told_by_its_name() -> None:
+    (case,) = opened(during(requests([("support", "new")], AT, 60, every=0.05)))
+    assert case.scope == Scope("support", "new")
+    assert ("agent", "new") in {(cause.level, cause.name) for cause in case.causes}
+
+
+def test_bursts_of_several_use_cases_at_once_are_one_case_that_widens() -> None:
+    together = during(requests([TRIAGE, RANKER], AT, 60, every=0.05))
+    assert len({anomaly.id for anomaly in together}) == 1
+    assert together[-1].scope == Scope()
+    told = during(requests([TRIAGE], AT, 60, every=0.05), requests([RANKER], AT + 30, 60, every=0.05))
+    (case,) = opened(told)
+    assert case.scope == Scope("support", "triage")
+    assert told[-1].id == case.id
+    assert told[-1].scope == Scope()
+
+
+def test_what_a_burst_leaves_in_the_sums_of_minutes_is_not_told_again() -> None:
+    """Twelve hundred requests within a minute: half an hour later they are still many for half an hour."""
+    told = said(merged(requests(AGENTS, NEXT, HOUR), requests([TRIAGE], AT, 60, every=0.05)))
+    assert len(opened(told)) == 1
+
+
+def test_a_second_burst_of_the_same_size_is_told_too() -> None:
+    planted = [requests([TRIAGE], AT + n * 600, 60, every=0.1, seed=n) for n in range(2)]
+    told = opened(during(*planted))
+    assert [(case.kind, case.scope) for case in told] == [("burst", Scope("support", "triage"))] * 2
+
+
+def test_a_rise_that_no_window_shows_is_told_by_a_longer_horizon() -> None:
+    """Two and a half times as many requests are no burst in ten seconds, but they are in half an hour, or never."""
+    told = opened(said(merged(requests(AGENTS, NEXT, HOUR), requests([TRIAGE], NEXT, HOUR, every=0.7, seed=4))))
+    assert all(case.kind in ("burst", "drift") and case.scope.agent in ("triage", "") for case in told)
+    assert all("in 10 s" not in case.reason for case in told)
+
+
+def test_a_loops_own_calls_are_not_told_as_a_burst_neither_while_it_runs_nor_later() -> None:
+    told = opened(during(calls(TRIAGE, AT, 300, 0.2, same=True)))
+    assert {case.kind for case in told} == {"loop"}
+
+
+def test_one_busy_session_is_no_burst() -> None:
+    """Forty small requests of one person within seconds, where five are usual."""
+    batch = [event(f"batch-{n}", AT + n / 3, use_case="support", agent="triage", session="batch", input_tokens=10,
+                   cost_usd=Decimal("0.0001"), model="gpt-4o") for n in range(40)]  # fmt: skip
+    assert during(batch) == []
+
+
+def test_nothing_is_told_while_warming_up() -> None:
+    early = merged(requests(AGENTS, 0, 240), requests([TRIAGE], 100, 60, every=0.05))
+    assert submit(Pipeline(CONFIG), early) == []
+
+
+def test_a_quiet_night_does_not_make_the_morning_a_burst() -> None:
+    evening, morning = requests(AGENTS, NEXT, 60), requests(AGENTS, NEXT + 9 * HOUR, HOUR)
+    assert {anomaly.kind for anomaly in said(evening + morning)} == {"silence"}
+
+
+def test_it_is_closed_by_the_clock_where_nothing_more_comes() -> None:
+    after, flood = pipeline(), merged(requests(AGENTS, NEXT, 180), requests([TRIAGE], AT, 60, every=0.1))
+    (case,) = opened(submit(after, flood))
+    ended = after.tick(flood[-1].time.timestamp() + HOUR).anomalies
+    assert [anomaly.state for anomaly in ended if anomaly.id == case.id][-1] == "closed"
+
+
+def test_credits_and_free_events_are_bursts_by_number_alone() -> None:
+    free = requests([SOLVER], AT, 60, every=0.05, cost_usd=Decimal(-1))
+    (case,) = opened(during(free))
+    assert case.scope == Scope("support", "solver")
+    assert case.usd_excess == 0
+    assert not case.series.endswith("#usd")
