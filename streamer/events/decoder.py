@@ -8,13 +8,15 @@ from typing import Any, Protocol
 import msgspec
 import orjson
 
+from streamer import feedback
 from streamer.clock import utc
 from streamer.events import canonical, cloudevents, litellm
 from streamer.events.hashing import argument_hash
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
 
-Decoded = UsageEvent | Rejected
+Decoded = UsageEvent | Feedback | Rejected
 # Beyond what a datetime can hold: a replay knows no present.
 _END_OF_TIME = 250_000_000_000.0
 
@@ -34,7 +36,8 @@ class Decoder:
 
     `max_record_bytes` bounds a record; `max_future_seconds` is how far ahead of `now` a sender's clock may be;
     `default_tenant` owns events whose format knows no tenant ("" rejects them); `hash_key` keys the hash of
-    tool arguments.
+    tool arguments. With `feedback`, people's feedback is accepted among the events; else it is refused, for whoever may
+    send usage is not to say what is no alarm.
     """
 
     def __init__(
@@ -44,27 +47,31 @@ class Decoder:
         max_future_seconds: float = 300.0,
         default_tenant: str = "",
         hash_key: str = "",
+        feedback: bool = False,
     ) -> None:
         self._max_record_bytes = max_record_bytes
         self._max_future = max_future_seconds
         self._default_tenant = default_tenant
         self._hash = argument_hash(hash_key)
+        self._takes_feedback = feedback
 
     def decode(self, record: bytes, now: float, headers: Mapping[str, str] | None = None) -> list[Decoded]:
         """Decode one record of any accepted format; `now` in epoch seconds; header names in lower case."""
         if len(record) > self._max_record_bytes:
             return [Rejected("too_large", f"{len(record)} bytes, over the limit of {self._max_record_bytes}")]
         latest, headers = _latest(now + self._max_future), headers or {}
-        direct = None if cloudevents.suspects(record, headers) else self._canonical(record, latest)
+        special = feedback.MARK in record or cloudevents.suspects(record, headers)
+        direct = None if special else self._canonical(record, latest)
         return direct or list(self._any(record, headers, latest))
 
     def decode_run(self, records: Sequence[Carrier], now: float) -> Iterator[tuple[int, Decoded]]:
         """Decode records in a row, as `decode` does each; gives every item with the place of its record in the run."""
         decode, checked, latest = canonical.decode_one, canonical.checked, _latest(now + self._max_future)
+        cloud, word, most = cloudevents.MARK, feedback.MARK, self._max_record_bytes
         for place, record in enumerate(records):
             value = record.value or b""
             # Nearly all records are one canonical event: no more is done for them than must be.
-            if not record.headers and len(value) <= self._max_record_bytes and cloudevents.MARK not in value:
+            if not record.headers and len(value) <= most and cloud not in value and word not in value:
                 try:
                     yield place, checked(decode(value), latest)
                     continue
@@ -106,6 +113,8 @@ class Decoder:
             return msgspec.structs.replace(item, item=number)
         if not isinstance(item, dict):
             return Rejected("wrong_type", "an event must be a JSON object", number)
+        if feedback.recognises(item):
+            return self._word(item, number, latest)
         try:
             fields = self._fields(item)
         except (ValueError, TypeError, RecursionError, AttributeError) as error:
@@ -113,6 +122,11 @@ class Decoder:
         if fields is None:
             return Rejected("unknown_format", "the fields fit none of the accepted formats", number)
         return canonical.event_of(fields, latest, number)
+
+    def _word(self, item: Mapping[str, Any], number: int, latest: datetime) -> Decoded:
+        if not self._takes_feedback:
+            return Rejected("unknown_format", "feedback is not taken here: it has a topic of its own", number)
+        return feedback.addressed(feedback.feedback_of(item, latest, number), number)
 
     def _fields(self, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if cloudevents.recognises(item):

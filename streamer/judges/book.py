@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from streamer.judges.cases import Cases, Reading
-from streamer.judges.relation import common, related
+from streamer.judges.relation import common, contains, related
 from streamer.records import AnomalyKind, Scope
 from streamer.windows.entity import Entity
 
@@ -47,18 +47,20 @@ class Book:
 
     def explains(self, scope: Scope) -> bool:
         """Tell whether what happens in `scope` is part of an open case, or holds one."""
-        if any(related(standing.scope, scope) for standing in self.standing.values()):
+        if any(related(s.scope, scope) and not self._hides(s, scope) for s in self.standing.values()):
             return True
         return any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
     def open(self, found: Standing, reading: Reading) -> bool:
-        """Open a case, unless one stands that explains it; False if what people said forbids it."""
+        """Open a case, unless one stands that explains it; False if it is to be found again when it is stronger."""
         if found.series in self._cases or self.explains(found.scope) or self._widened(found):
             return True
-        opened = self._cases.open(found.kind, found.series, found.scope, found.since, reading)
-        if opened:
-            self.standing[found.series] = found
-        return opened
+        # What is silent goes on being judged, but of a silence that stands nothing more is said.
+        if found.kind == "silence" and not self._cases.allows(found.series, found.scope, reading.score, found.since):
+            return False
+        self._cases.open(found.kind, found.series, found.scope, found.since, reading)
+        self.standing[found.series] = found
+        return True
 
     def update(self, standing: Standing, at: float, reading: Reading) -> None:
         """Note how a case goes on."""
@@ -91,6 +93,11 @@ class Book:
         """Take up what `snapshot` gave."""
         self.standing = {standing.series: standing for standing in snapshot if standing.series in self._cases}
 
+    def _hides(self, standing: Standing, scope: Scope) -> bool:
+        """Tell whether a part of what is silent would go untold with it: of the part nobody has said anything."""
+        part = standing.scope != scope and contains(standing.scope, scope)
+        return part and self._cases.is_silent(standing.series)
+
     def _widened(self, found: Standing) -> bool:
         """Let a young case of the same kind be about more, where there is one."""
         for standing in self._young(found):
@@ -100,4 +107,5 @@ class Book:
         return False
 
     def _young(self, found: Standing) -> Iterator[Standing]:
-        return (s for s in self.snapshot() if s.kind == found.kind and found.since - s.since <= _TOGETHER)
+        told = (s for s in self.snapshot() if s.kind == found.kind and not self._cases.is_silent(s.series))
+        return (s for s in told if found.since - s.since <= _TOGETHER)

@@ -63,6 +63,17 @@ class Models:
         #: Made with the first hour that is over.
         self.season: Season | None = None
 
+    def forgive(self, name: str) -> bool:
+        """Take a ratio, or the volume ("drift"), as it is now for the usual one; False for what learns by itself."""
+        if name == "drift":
+            self.drift.forgive()
+            self.share.forgive()
+            return True
+        found = [baseline for ratio, baseline in self.ratios.baselines.items() if ratio == name]
+        for baseline in found:
+            baseline.forgive()
+        return bool(found)
+
 
 class Registry:
     """The models of a tenant's entities; past `most` entities the least recently active is forgotten.
@@ -92,6 +103,14 @@ class Registry:
         self._models.move_to_end(entity)
         self._changed.add(entity)
         return models
+
+    def forgive(self, entity: Entity, name: str) -> bool:
+        """Have an entity's models take what they are called for the usual, if they can."""
+        models = self._models.get(entity)
+        if models is None or not models.forgive(name):
+            return False
+        self._changed.add(entity)
+        return True
 
     def learn_hour(self, models: Models, start: float, value: float) -> None:
         """Learn what the hour from `start` on held."""
