@@ -60,21 +60,21 @@ class Decoder:
         if len(record) > self._max_record_bytes:
             return [Rejected("too_large", f"{len(record)} bytes, over the limit of {self._max_record_bytes}")]
         latest, headers = _latest(now + self._max_future), headers or {}
-        special = feedback.MARK in record or cloudevents.suspects(record, headers)
-        direct = None if special else self._canonical(record, latest)
+        direct = None if cloudevents.suspects(record, headers) else self._canonical(record, latest)
         return direct or list(self._any(record, headers, latest))
 
     def decode_run(self, records: Sequence[Carrier], now: float) -> Iterator[tuple[int, Decoded]]:
         """Decode records in a row, as `decode` does each; gives every item with the place of its record in the run."""
         decode, checked, latest = canonical.decode_one, canonical.checked, _latest(now + self._max_future)
-        cloud, word, most = cloudevents.MARK, feedback.MARK, self._max_record_bytes
         for place, record in enumerate(records):
             value = record.value or b""
             # Nearly all records are one canonical event: no more is done for them than must be.
-            if not record.headers and len(value) <= most and cloud not in value and word not in value:
+            if not record.headers and len(value) <= self._max_record_bytes and cloudevents.MARK not in value:
                 try:
-                    yield place, checked(decode(value), latest)
-                    continue
+                    event = decode(value)
+                    if event.input_tokens or event.tool or feedback.MARK not in value:
+                        yield place, checked(event, latest)
+                        continue
                 except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
                     pass
             yield from self._slowly(place, record, now)
@@ -94,6 +94,9 @@ class Decoder:
         try:
             events = canonical.decode_many(record) if record[:1] == b"[" else [canonical.decode_one(record)]
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return None
+        # Feedback has all that an event must have, and nothing that one would be about.
+        if not all(event.input_tokens or event.tool for event in events) and feedback.MARK in record:
             return None
         return [canonical.checked(event, latest, item) for item, event in enumerate(events)]
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from streamer.judges.cases import Cases, Reading
-from streamer.judges.relation import common, contains, related
+from streamer.judges.relation import common, related
 from streamer.records import AnomalyKind, Scope
 from streamer.windows.entity import Entity
 
@@ -47,7 +47,7 @@ class Book:
 
     def explains(self, scope: Scope) -> bool:
         """Tell whether what happens in `scope` is part of an open case, or holds one."""
-        if any(related(s.scope, scope) and not self._hides(s, scope) for s in self.standing.values()):
+        if any(related(standing.scope, scope) for standing in self.standing.values()):
             return True
         return any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
@@ -92,11 +92,6 @@ class Book:
     def restore(self, snapshot: list[Standing]) -> None:
         """Take up what `snapshot` gave."""
         self.standing = {standing.series: standing for standing in snapshot if standing.series in self._cases}
-
-    def _hides(self, standing: Standing, scope: Scope) -> bool:
-        """Tell whether a part of what is silent would go untold with it: of the part nobody has said anything."""
-        part = standing.scope != scope and contains(standing.scope, scope)
-        return part and self._cases.is_silent(standing.series)
 
     def _widened(self, found: Standing) -> bool:
         """Let a young case of the same kind be about more, where there is one."""

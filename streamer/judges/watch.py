@@ -93,7 +93,7 @@ class Watch:
     def forgive(self, series: str) -> bool:
         """Take what an open case is about for usual from now on; False where it is judged by its strength alone."""
         standing = self._book.standing.get(series)
-        return standing is not None and self._registry.forgive(standing.entity, standing.name)
+        return standing is not None and self._registry.forgive(standing.scope, standing.name)
 
     @property
     def waits(self) -> bool:
