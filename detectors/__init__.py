@@ -9,10 +9,11 @@ from detectors.busywork import BusyworkDetector, BusyworkFinding, BusyworkParams
 from detectors.combination import CombinationBaseline, CombinationParams
 from detectors.contract import Detector
 from detectors.drift import DriftDetector, DriftParams
+from detectors.hours import HoursOfWeek
 from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
+from detectors.outlier import OutlierParams, OutlierScorer
 from detectors.rate import RateBaseline, RateParams
 from detectors.ratio import RatioBaseline, RatioParams
-from detectors.season import Season
 from detectors.silence import SilenceBaseline, SilenceParams
 
 __all__ = [
@@ -30,16 +31,18 @@ __all__ = [
     "DriftDetector",
     "DriftParams",
     "Grown",
+    "HoursOfWeek",
     "LoopDetector",
     "LoopFinding",
     "LoopParams",
+    "OutlierParams",
+    "OutlierScorer",
     "RateBaseline",
     "RateParams",
     "RatioBaseline",
     "RatioParams",
     "Repeated",
     "Ringed",
-    "Season",
     "SilenceBaseline",
     "SilenceParams",
     "Varied",

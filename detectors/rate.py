@@ -5,8 +5,8 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
-# Twenty times the level: before anything is known of the spread, no deviation is taken for more.
-_FURTHEST = 3.0
+# How many values a level takes to be one that others can be far from.
+_SETTLED = 3
 # What exp() and floats can hold.
 _LARGEST, _HUGE = 709.0, 1.7e308
 # seen, level, variance, peak
@@ -21,7 +21,8 @@ class RateParams:
 
     `half_life`, `peak_half_life` and `warm_up` are numbers of values; `offset` and `excess` are in the metric's own
     unit: what small numbers are blurred by, and how far above the expected value a burst lies at least. `deviations`
-    is in standard deviations of log(value + offset), `ratio` is against the expected value, and `margin` is against the
+    is in standard deviations of log(value + offset); before any is learned `prior` is taken for one, with the weight of
+    `prior_weight` values. `ratio` is against the expected value, and `margin` is against the
     largest deviation seen of late.
     """
 
@@ -32,6 +33,8 @@ class RateParams:
     ratio: float = 3.0
     margin: float = 1.2
     peak_half_life: float = 8640.0
+    prior: float = 0.35
+    prior_weight: float = 5.0
     offset: float = 3.0
     excess: float = 0.0
 
@@ -74,8 +77,9 @@ class RateBaseline:
         self.params = params
         self.seen = 0
         self._level = math.log(params.offset)
-        self._variance = self._peak = 0.0
-        self._most = _FURTHEST
+        self._variance = params.prior**2
+        self._peak = 0.0
+        self._most = math.inf
         #: The value that the next window is expected to have (the centre of the baseline).
         self.expected = 0.0
         #: The value above which an open window is already abnormal; infinite while warming up.
@@ -99,11 +103,13 @@ class RateBaseline:
         if not seen:
             self._level = at
         above = at - self._level
-        fading = params.fading if seen > params.even else 1 / (seen + 1)
+        young = seen <= params.even
+        fading = 1 / (seen + 1) if young else params.fading
         self._level += fading * above
+        fading = 1 / (seen + 1 + params.prior_weight) if young else fading
         self._variance = (1 - fading) * (variance + fading * above * above)
         self._peak *= params.peak_kept
-        if above > self._peak:
+        if above > self._peak and seen >= _SETTLED:
             self._peak = max(self._peak, min(above, self._most))
         self.seen = seen + 1
         self._aim()
@@ -131,7 +137,7 @@ class RateBaseline:
     def restore(self, snapshot: bytes) -> None:
         """Take up the state that `snapshot` wrote."""
         self.seen, self._level, self._variance, self._peak = _STATE.unpack(snapshot)
-        self._most, self.expected, self.ceiling = _FURTHEST, 0.0, math.inf
+        self._most, self.expected, self.ceiling = math.inf, 0.0, math.inf
         if self.seen:
             self._aim()
 
@@ -139,10 +145,11 @@ class RateBaseline:
         params, level = self.params, self._level
         here = math.exp(level)
         self.expected = expected = here - params.offset if here > params.offset else 0.0
-        if self.seen < params.warm_up:
-            return
         spread = math.sqrt(self._variance)
         gates = params.deviations * (spread if spread > params.least_deviation else params.least_deviation)
+        self._most = _PEAK_OF_A_BURST * max(gates, math.log((expected * params.ratio + params.offset) / here))
+        if self.seen < params.warm_up:
+            return
         peak = params.margin * self._peak
         reach = level + (peak if peak > gates else gates)
         self.ceiling = max(
@@ -150,7 +157,6 @@ class RateBaseline:
             expected * params.ratio,
             expected + params.excess,
         )
-        self._most = _PEAK_OF_A_BURST * max(gates, math.log((expected * params.ratio + params.offset) / here))
 
 
 def _refuse(value: float) -> None:

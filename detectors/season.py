@@ -1,61 +1,52 @@
-"""The hours of the week: what is usual at this time."""
+"""The usual value at a time of the day or of the week, learned online."""
 
 import math
-from array import array
+from struct import Struct
 
-HOUR, HOURS = 3600.0, 168
-# Years of the same hour are averaged as if there had been this many.
-_WEEKS = 4
-_UNSEEN = math.nan
+import msgspec
 
 
-class Season:
-    """The usual level of each hour of the week (UTC), an exponentially weighted mean over the weeks.
+class Period(msgspec.Struct, frozen=True):
+    """A season: its length in seconds, the slots that it is cut into, and the weight of a slot's newest value."""
 
-    An hour that was never seen is taken from the same hour of the days that were, so that it is of use after one day.
+    seconds: float
+    slots: int
+    rate: float
 
-    >>> season = Season()
-    >>> season.learn_one(0.0, 100.0), season.learn_one(HOUR, 300.0)
-    (None, None)
-    >>> round(season.expected(0.5 * HOUR)), season.expected(20 * HOUR)
-    (100, None)
+
+class SeasonMeans:
+    """One exponentially weighted mean a slot of the period; a plain mean while a slot is young.
+
+    >>> means = SeasonMeans(Period(seconds=86400, slots=24, rate=0.1))
+    >>> [means.learn_one(at, value) for at, value in ((0, 4.0), (60, 6.0), (86400, 8.0))]
+    [nan, 4.0, 5.0]
     """
 
-    __slots__ = ("_levels",)
+    __slots__ = ("_counts", "_means", "_rate", "_seconds", "_settled", "_slots", "_width")
 
-    def __init__(self) -> None:
-        self._levels = array("f", [_UNSEEN]) * HOURS
+    def __init__(self, period: Period) -> None:
+        self._seconds, self._slots, self._rate = period.seconds, period.slots, period.rate
+        self._width = period.seconds / period.slots
+        self._means = [0.0] * period.slots
+        self._counts = bytearray(period.slots)
+        self._settled = min(255, math.ceil(1 / period.rate))
 
-    def learn_one(self, start: float, value: float) -> None:
-        """Learn the `value` (0 or more) of the hour that begins at `start` (epoch seconds)."""
-        if not 0 <= value < math.inf:
-            raise ValueError(f"a level must be a finite number of 0 or more, not {value}")
-        hour = int(start // HOUR) % HOURS
-        known, new = self._levels[hour], math.log1p(value)
-        self._levels[hour] = new if math.isnan(known) else known + (new - known) / _WEEKS
-
-    def expected(self, at: float) -> float | None:
-        """Give what an hour is usually like around `at` (epoch seconds), between the middles of two; None if unseen."""
-        place = at / HOUR - 0.5
-        hour = math.floor(place)
-        before, after = self._usual(hour), self._usual(hour + 1)
-        if before is None or after is None:
-            here = self._usual(math.floor(at / HOUR))
-            return None if here is None else math.expm1(here)
-        share = place - hour
-        return math.expm1(before * (1 - share) + after * share)
+    def learn_one(self, at: float, value: float) -> float:
+        """Learn `value` at `at` (seconds); gives the mean that its slot had before, NaN where it had none."""
+        # A remainder just below the period can be rounded up to it: slot 0 is as near as the last.
+        slot = int(at % self._seconds / self._width) % self._slots
+        count, mean, rate = self._counts[slot], self._means[slot], self._rate
+        if count < self._settled:
+            self._counts[slot] = count + 1
+            rate = max(rate, 1 / (count + 1))
+        self._means[slot] = mean + rate * (value - mean)
+        return mean if count else math.nan
 
     def snapshot(self) -> bytes:
         """Write the whole state down."""
-        return self._levels.tobytes()
+        return bytes(self._counts) + Struct(f"<{len(self._means)}d").pack(*self._means)
 
     def restore(self, snapshot: bytes) -> None:
         """Take up the state that `snapshot` wrote."""
-        self._levels = array("f", snapshot)
-
-    def _usual(self, hour: int) -> float | None:
-        known = self._levels[hour % HOURS]
-        if not math.isnan(known):
-            return known
-        others = [level for level in self._levels[hour % 24 :: 24] if not math.isnan(level)]
-        return sum(others) / len(others) if others else None
+        self._counts = bytearray(snapshot[: self._slots])
+        self._means = list(Struct(f"<{self._slots}d").unpack_from(snapshot, self._slots))

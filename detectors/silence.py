@@ -48,8 +48,10 @@ class SilenceBaseline:
 
     def certain_after(self, rate: float) -> float:
         """Give the number of windows after which silence is certain, at `rate` expected a window; infinite if never."""
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"a rate must be a finite number of 0 or more, not {rate}")
         params = self.params
-        if self._seen < params.warm_up or rate <= 0:
+        if self._seen < params.warm_up or rate == 0:
             return math.inf
         needed = max(params.least, params.expected / rate, params.margin * self._longest)
         return needed if needed <= params.most else math.inf

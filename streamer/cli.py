@@ -98,7 +98,7 @@ def replay(
 @click.argument("series", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 def score(series: Path, out: Path) -> None:
-    """Score one series (`timestamp,value`) by the rate detector, each row from the past alone."""
+    """Score one series (`timestamp,value`) by the outlier scorer, each row from the past alone."""
     from streamer.replay.score import write_scores  # noqa: PLC0415 - as above
 
     click.echo(f"{write_scores(series, out)} rows scored")

@@ -139,10 +139,10 @@ class SilenceConfig(Section):
     """The silence detector."""
 
     enabled: bool = True
-    expected: Positive = 20.0
+    expected: Positive = 30.0
     least_windows: Annotated[int, Field(ge=2)] = 3
-    warm_up_windows: Annotated[int, Field(ge=2)] = 60
-    margin: Annotated[float, Field(ge=1)] = 2.5
+    warm_up_windows: Annotated[int, Field(ge=2)] = 120
+    margin: Annotated[float, Field(ge=1)] = 3.0
     longest_seconds: Positive = 7200.0
 
 

@@ -45,17 +45,22 @@ class Book:
         """Name the series that a case is about."""
         return f"{entity.key(self._tenant)}#{name}"
 
-    def explains(self, scope: Scope) -> bool:
-        """Tell whether what happens in `scope` is part of an open case, or holds one."""
-        if any(related(standing.scope, scope) for standing in self.standing.values()):
+    def explains(self, kind: AnomalyKind, scope: Scope) -> bool:
+        """Tell whether what happens in `scope` is part of an open case, or holds one.
+
+        Silence explains nothing but silence, and nothing else explains it: a part that was given up stays silent.
+        """
+        silent = kind == "silence"
+        standing = (case.scope for case in self.standing.values() if (case.kind == "silence") == silent)
+        if any(related(other, scope) for other in standing):
             return True
-        return any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
+        return not silent and any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
     def open(self, found: Standing, reading: Reading) -> bool:
         """Open a case, unless one stands that explains it; False if it is to be found again when it is stronger."""
-        if found.series in self._cases or self.explains(found.scope) or self._widened(found):
+        if found.series in self._cases or self.explains(found.kind, found.scope) or self._widened(found):
             return True
-        # What is silent goes on being judged, but of a silence that stands nothing more is said.
+        # An untold case goes on being judged, but of a silence that stands nothing more is said.
         if found.kind == "silence" and not self._cases.allows(found.series, found.scope, reading.score, found.since):
             return False
         self._cases.open(found.kind, found.series, found.scope, found.since, reading)
@@ -102,5 +107,5 @@ class Book:
         return False
 
     def _young(self, found: Standing) -> Iterator[Standing]:
-        told = (s for s in self.snapshot() if s.kind == found.kind and not self._cases.is_silent(s.series))
+        told = (s for s in self.snapshot() if s.kind == found.kind and not self._cases.is_untold(s.series))
         return (s for s in told if found.since - s.since <= _TOGETHER)

@@ -43,7 +43,7 @@ class BurstJudge:
         """Open a case for what stands above the ceilings of its window since the event at `at`, the smallest part."""
         for gauge in reversed(list(gauges)):
             models = self._registry.get(gauge.entity)
-            if models and not self._book.explains(scope_of(gauge.entity)):
+            if models and not self._explained(gauge.entity):
                 number = round(window.start / self._size)
                 self._find(models, gauge, number, window, at)
 
@@ -53,7 +53,7 @@ class BurstJudge:
         standing = self._book.of(models.entity, "burst") if self._book else []
         for case in standing:
             self._go_on(case, models, values, number, window)
-        if self._config.enabled and not standing and not (self._book and self._book.explains(scope_of(models.entity))):
+        if self._config.enabled and not standing and not self._explained(models.entity):
             self._find(models, gauge, number, window, window.end)
 
     def on_silence(self, number: int, end: float) -> None:
@@ -66,6 +66,9 @@ class BurstJudge:
     def open_since(self) -> float | None:
         """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
         return min((case.since for case in self._book.standing.values() if case.kind == "burst"), default=None)
+
+    def _explained(self, entity: Entity) -> bool:
+        return self._book.explains("burst", scope_of(entity))
 
     def _find(self, models: Models, gauge: Gauge, number: int, window: OpenWindow, at: float) -> None:
         values, events = values_of(gauge), gauge.events
@@ -82,13 +85,15 @@ class BurstJudge:
         )
 
     def _open(self, models: Models, excess: Excess, values: Values, window: OpenWindow, at: float) -> None:
-        reading = self._reading(models, excess, values, window, ZERO)
-        if reading.usd_per_hour < self._least and values[_USD] > 0 and excess.metric in _PRICED:
+        much = self._is_much(excess)
+        reading = self._reading(excess, ZERO)
+        # Where things have a price, nobody is woken for cents.
+        if values[_USD] > 0 and reading.usd_per_hour < self._least and not much:
             return
         entity, metric = models.entity, excess.metric
         parts = Parts(window, self._expected)
         causes = parts.causes(entity, metric)
-        if any(c.level == "session" and c.share >= _LONE for c in causes) and not self._is_much(excess):
+        if any(cause.level == "session" and cause.share >= _LONE for cause in causes) and not much:
             return
         scope = scope_of(parts.culprit(entity, metric))
         series = self._book.series(entity, metric)
@@ -111,8 +116,10 @@ class BurstJudge:
         if not half:
             self._calm(case, window.end)
             return
-        before = self._book.excess(case) if window.start > case.since else ZERO
-        self._book.update(case, window.end, self._reading(models, half[0], values, window, before))
+        # The window in which a case was opened has been counted with it, as far as it had come.
+        again = window.start <= case.since and case.windows == 1
+        before = ZERO if again else self._book.excess(case)
+        self._book.update(case, window.end, self._reading(half[0], before, self._window_usd(models, values)))
 
     def _calm(self, case: Standing, end: float) -> None:
         case.quiet += 1
@@ -124,16 +131,19 @@ class BurstJudge:
         models = self._registry.get(entity)
         return models.horizons.of_window(metric).expected if models else 0.0
 
-    def _reading(self, models: Models, excess: Excess, values: Values, window: OpenWindow, before: Decimal) -> Reading:
-        usual = models.horizons.of_window("usd").expected
-        above = Decimal(repr(max(0.0, values[_USD] - usual)))
+    def _window_usd(self, models: Models, values: Values) -> float:
+        """Give how many dollars a window holds above its usual ones."""
+        return max(0.0, values[_USD] - models.horizons.of_window("usd").expected)
+
+    def _reading(self, excess: Excess, before: Decimal, usd: float | None = None) -> Reading:
+        """Say how it stands: `usd` dollars are to be added to those `before`, all of the horizon's at the opening."""
         seconds = excess.windows * self._size
         return Reading(
             observed=excess.value,
             expected=round(excess.baseline.expected, 6),
             score=excess.baseline.score_one(excess.value),
-            usd_excess=before + above,
-            usd_per_hour=above * HOUR / Decimal(repr(window.end - window.start)),
+            usd_excess=before + Decimal(repr(excess.usd if usd is None else usd)),
+            usd_per_hour=Decimal(repr(excess.usd)) * HOUR / Decimal(repr(seconds)),
             reason=_reason(excess.metric, excess.value, excess.baseline.expected, seconds),
         )
 
@@ -141,7 +151,6 @@ class BurstJudge:
 _USD, _TOKENS, _REQUESTS = METRICS.index("usd"), METRICS.index("tokens"), METRICS.index("requests")
 # One session with so much of a window's is behind it alone; then it takes so many times the floor to be a burst.
 _LONE, _SESSIONS = 0.6, 3.0
-_PRICED: frozenset[Metric] = frozenset({"requests", "tokens", "usd"})
 
 
 def values_of(gauge: Gauge) -> Values:

@@ -54,22 +54,22 @@ class WrittenCases(msgspec.Struct, array_like=True):
     """What is written down of `Cases`."""
 
     open: list[Anomaly] = []
-    silent: list[tuple[str, float]] = []
+    untold: list[tuple[str, float]] = []
     told: list[Told] = []
 
 
 class Cases:
     """Open anomalies by series; every change is kept as a record until it is `taken`.
 
-    A case that people's policies forbid is silent: its judge follows it like any other, so that it still explains
+    A case that people's policies forbid goes untold: its judge follows it like any other, so that it still explains
     what else it shows in, but nothing is told of it, unless it becomes stronger than they allowed or outlasts the plan.
     """
 
     def __init__(self, tenant: str, policies: Policies) -> None:
         self._tenant, self._policies = tenant, policies
         self._open: dict[str, Anomaly] = {}
-        # The silent ones, with the moment (epoch seconds) at which to look at them again.
-        self._silent: dict[str, float] = {}
+        # The untold ones, with the moment (epoch seconds) at which to look at them again.
+        self._untold: dict[str, float] = {}
         self._told: OrderedDict[str, Told] = OrderedDict()
         #: What is to be `taken`.
         self.changes: list[Anomaly] = []
@@ -84,7 +84,7 @@ class Cases:
         if self.allows(series, scope, reading.score, at):
             self._record(case)
         else:
-            self._silent[series] = self._again(case, at)
+            self._untold[series] = self._again(case, at)
 
     def allows(self, series: str, scope: Scope, score: float, at: float) -> bool:
         """Tell whether what people said of the like of it lets a case be told."""
@@ -94,7 +94,7 @@ class Cases:
         """Note how an open case goes on."""
         case = self._open[series]
         self._read(case, reading)
-        if series in self._silent:
+        if series in self._untold:
             if case.score >= _BEGINS:
                 self._tell_if_allowed(case, at)
             return
@@ -105,17 +105,17 @@ class Cases:
         """Close a case: what it is about is back to normal since `at`; `usd_excess` is what it came to, if more."""
         case = self._open.pop(series)
         case.usd_excess = max(case.usd_excess, dollars(femtodollars(usd_excess)))
-        if self._silent.pop(series, None) is None:
+        if self._untold.pop(series, None) is None:
             self._end(case, at)
 
     def dismiss(self, series: str, at: float) -> None:
-        """Tell at `at` that an open case is over, because people said so; it goes on silently until it is."""
+        """Tell at `at` that an open case is over, because people said so; it goes on untold until it is."""
         case = self._open.get(series)
-        if case is None or series in self._silent:
+        if case is None or series in self._untold:
             return
         self._end(case, at)
         case.usd_excess = ZERO
-        self._silent[series] = self._again(case, at)
+        self._untold[series] = self._again(case, at)
 
     def dismiss_in(self, scope: Scope, at: float) -> None:
         """Dismiss all open cases that lie in `scope`."""
@@ -129,20 +129,20 @@ class Cases:
         self._record(case)
 
     def on_time(self, at: float) -> None:
-        """Look again at silent cases whose judges speak only once, when what silenced them has ended by `at`."""
-        for series in sorted(series for series, again in self._silent.items() if again <= at):
-            again, case = self._silent[series], self._open[series]
-            self._silent[series] = self._again(case, again)
+        """Look again at untold cases whose judges speak only once, when what forbids them has ended by `at`."""
+        for series in sorted(series for series, again in self._untold.items() if again <= at):
+            again, case = self._untold[series], self._open[series]
+            self._untold[series] = self._again(case, again)
             self._tell_if_allowed(case, again)
 
     @property
     def due(self) -> float:
         """The moment (epoch seconds) from which on `on_time` has something to look at; infinite without one."""
-        return min(self._silent.values(), default=math.inf)
+        return min(self._untold.values(), default=math.inf)
 
-    def is_silent(self, series: str) -> bool:
+    def is_untold(self, series: str) -> bool:
         """Tell whether a case stands open of which nothing is told."""
-        return series in self._silent
+        return series in self._untold
 
     def told(self, anomaly: str, series: str) -> Told | None:
         """Find what was told of lately, open or over: by the anomaly's id, else by its series."""
@@ -168,13 +168,13 @@ class Cases:
 
     def snapshot(self) -> WrittenCases:
         """Write everything down, the open cases in order of their series."""
-        silent = [(series, self._silent[series]) for series in sorted(self._silent)]
-        return WrittenCases([self._open[series] for series in sorted(self._open)], silent, list(self._told.values()))
+        untold = [(series, self._untold[series]) for series in sorted(self._untold)]
+        return WrittenCases([self._open[series] for series in sorted(self._open)], untold, list(self._told.values()))
 
     def restore(self, written: WrittenCases) -> None:
         """Take up what `snapshot` gave."""
         self._open = {case.series: case for case in written.open}
-        self._silent = dict(written.silent)
+        self._untold = dict(written.untold)
         self._told = OrderedDict((told.series, told) for told in written.told)
 
     def _read(self, case: Anomaly, reading: Reading) -> None:
@@ -192,11 +192,11 @@ class Cases:
         case.causes = reading.causes or case.causes
 
     def _tell_if_allowed(self, case: Anomaly, at: float) -> None:
-        """Open a silent case for people, as another one than they may have been told of before."""
+        """Open an untold case for people, as another one than they may have been told of before."""
         # What was so when people spoke is what they spoke of.
         moment = utc(at)
         if moment > case.updated_at and self.allows(case.series, case.scope, case.score, at):
-            del self._silent[case.series]
+            del self._untold[case.series]
             case.id = anomaly_id(case.kind, self._tenant, case.series, moment)
             case.state, case.opened_at, case.updated_at, case.closed_at = "opened", moment, moment, None
             case.severity = severity_of(case.usd_per_hour, case.score)

@@ -16,6 +16,8 @@ from streamer.windows.open import OpenWindow
 _HOUR = 3600.0
 # Requests come in sessions: so many together tell what one would tell alone.
 _CLUSTER = 6.0
+# Of less a slice, a share says nothing.
+_ENOUGH = 40.0
 # An hour of which less was seen says nothing of it.
 _SEEN = 0.5
 
@@ -60,7 +62,7 @@ class DriftJudge:
         if usual is not None:
             models.drift.learn_one(held, usual * length / _HOUR)
         rest = self._rest(models, begin)
-        if rest > 0 and held > 0:
+        if rest > 0 and held >= _ENOUGH:
             models.share.learn_one(held / rest, min(held, rest) / _CLUSTER)
         self._tell(models, usual, rest, window)
 

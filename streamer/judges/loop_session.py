@@ -1,5 +1,7 @@
 """One session as the loop judge follows it: what was spent, who acts, and what its detector is told."""
 
+import re
+
 import msgspec
 from xxhash import xxh3_64_intdigest
 
@@ -8,6 +10,8 @@ from streamer.events.usage import UsageEvent
 
 # What may be progress, besides calls that are new: of these it is not known what they were about.
 _PROGRESS = frozenset({"tool", "vector", "saas", "human_review", "outcome"})
+# How agent frameworks name the tools by which one agent hands over to another: transfer_to_billing, handoff_to_critic.
+_HANDOVER = re.compile(r"(transfer|hand|route|delegate|pass|switch)(_?off|_?over|_back)?_to_", re.IGNORECASE)
 
 
 class WrittenSession(msgspec.Struct, array_like=True, tag=0):
@@ -80,7 +84,9 @@ class Session:
     def _called(self, event: UsageEvent, at: float) -> LoopFinding | None:
         tool = event.tool
         if tool and event.tool_args_hash:
-            identity = xxh3_64_intdigest(f"{tool}\x00{event.tool_args_hash}".encode())
+            # To whom is what counts of a handover: the words with it are always others, and no progress.
+            arguments = "" if _HANDOVER.match(tool) else event.tool_args_hash
+            identity = xxh3_64_intdigest(f"{tool}\x00{arguments}".encode())
             return self._detector.call(identity, tool, at, self.spent)
         if tool or event.tool_calls or event.kind in _PROGRESS:
             self._detector.progress(at)

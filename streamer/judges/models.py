@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from detectors import DriftDetector, DriftParams, RatioBaseline, Season, SilenceBaseline, SilenceParams
+from detectors import DriftDetector, DriftParams, HoursOfWeek, RatioBaseline, SilenceBaseline, SilenceParams
 from streamer.judges.horizons import Horizon, Horizons, HorizonsState
 from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState
 from streamer.judges.relation import related, scope_of
@@ -63,7 +63,7 @@ class Models:
         #: The volume against the rest of the tenant's.
         self.share = RatioBaseline(params.ratios.share)
         #: Made with the first hour that is over.
-        self.season: Season | None = None
+        self.season: HoursOfWeek | None = None
 
     def forgive(self, name: str) -> bool:
         """Take a ratio, or the volume ("drift"), as it is now for the usual one; False where nothing is to forgive."""
@@ -112,7 +112,7 @@ class Registry:
 
     def learn_hour(self, models: Models, start: float, value: float) -> None:
         """Learn what the hour from `start` on held."""
-        models.season = models.season or Season()
+        models.season = models.season or HoursOfWeek()
         models.season.learn_one(start, value)
         self._seasons.add(models.entity)
 
@@ -146,7 +146,7 @@ class Registry:
         for part in seasons:
             entity, state = msgspec.msgpack.decode(part, type=tuple[Entity, bytes])
             models = self._models[entity]
-            models.season = Season()
+            models.season = HoursOfWeek()
             models.season.restore(state)
 
     def _enter(self, entity: Entity, number: int) -> Models:

@@ -1,6 +1,6 @@
 """From the configuration to the parameters of the models: seconds become numbers of windows and slices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from detectors import DriftParams, RateParams, RatioParams, SilenceParams
 from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SilenceConfig
@@ -9,8 +9,9 @@ from streamer.judges.models import ModelParams
 from streamer.judges.ratios import RATIOS, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
-# Longer horizons by their seconds, and how many times the half-life and the warm-up of the window they have.
-_LONGER = ((60.0, 2.0, 3.0), (600.0, 4.0, 8.0))
+# Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many
+# times its deviations: they are fewer, and so is what chance brings.
+_LONGER = ((60.0, 2.0, 2.0, 1.0), (300.0, 4.0, 4.0, 1.0), (1800.0, 8.0, 18.0, 0.9))
 _PEAK_HALF_LIFE = 86_400.0
 # What small numbers are blurred by: about three ordinary events.
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
@@ -19,26 +20,26 @@ _DAY, _HOUR = 86_400.0, 3600.0
 
 def model_params(config: DetectConfig, size: float) -> ModelParams:
     """Give the parameters of all models of windows of `size` seconds."""
-    horizons = [_horizon(config.burst, size, 1, 1.0, 1.0)]
-    for seconds, fading, warm_up in _LONGER:
+    horizons = [_horizon(config.burst, size, 1, (1.0, 1.0, 1.0))]
+    for seconds, *times in _LONGER:
         if (windows := round(seconds / size)) > 1:
-            horizons.append(_horizon(config.burst, size, windows, fading, warm_up))
+            horizons.append(_horizon(config.burst, size, windows, times))
     return ModelParams(
         tuple(horizons), _silence(config.silence, size), _drift(config.drift), _ratios(config.ratio, config.drift)
     )
 
 
-def _horizon(config: BurstConfig, size: float, windows: int, fading: float, warm_up: float) -> Horizon:
-    length = size * windows
-    return Horizon(windows, {metric: _rate(config, metric, length, fading, warm_up) for metric in METRICS})
+def _horizon(config: BurstConfig, size: float, windows: int, times: Sequence[float]) -> Horizon:
+    return Horizon(windows, {metric: _rate(config, metric, size * windows, times) for metric in METRICS})
 
 
-def _rate(config: BurstConfig, metric: Metric, length: float, fading: float, warm_up: float) -> RateParams:
+def _rate(config: BurstConfig, metric: Metric, length: float, times: Sequence[float]) -> RateParams:
+    fading, warm_up, deviations = times
     gates = config.amounts if metric in _OFFSETS else config.counts
     return RateParams(
         half_life=config.half_life_seconds * fading / length,
         warm_up=max(1, round(config.warm_up_seconds * warm_up / length)),
-        deviations=gates.deviations,
+        deviations=gates.deviations * deviations,
         ratio=gates.ratio,
         margin=gates.margin,
         peak_half_life=_PEAK_HALF_LIFE / length,
@@ -78,6 +79,7 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
             warm_up=config.warm_up_slices,
             ratio=getattr(config, name),
             evidence=config.evidence,
+            most_of_one=0.5 if name == "size" else 0.3,
         )
         for name in RATIOS
     }

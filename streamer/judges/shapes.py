@@ -21,6 +21,7 @@ from streamer.windows.totals import Metric, Totals
 
 _KINDS: dict[RatioName, AnomalyKind] = {"size": "bloat", "price": "mix", "uncached": "mix", "evaluation": "mix"}
 # In which metric a ratio's parts are ranked.
+_MUCH_EVALUATION = 0.3
 _METRICS: dict[RatioName, Metric] = {"size": "tokens", "price": "usd", "uncached": "usd", "evaluation": "usd"}
 
 
@@ -36,10 +37,13 @@ class ShapeJudge:
 
     def meet(self, entity: Entity) -> None:
         """Note that an entity exists, so that those above it are judged by their parts."""
-        if entity.level == "agent":
-            self._parents.add(Entity("use_case", entity.use_case) if entity.use_case else TENANT)
-        if entity.level == "use_case":
-            self._parents.add(TENANT)
+        parent = Entity("use_case", entity.use_case) if entity.level == "agent" and entity.use_case else TENANT
+        if entity.level in ("agent", "use_case") and self._registry.get(parent):
+            self._parents.add(parent)
+
+    def forget(self, entity: Entity) -> None:
+        """Know no more that an entity has parts, for it is no longer followed."""
+        self._parents.discard(entity)
 
     def on_close(self, models: Models, totals: Totals, shapes: list[Shape], number: int, window: OpenWindow) -> None:
         """Learn one closed window; judge where it fills a slice."""
@@ -69,7 +73,7 @@ class ShapeJudge:
     ) -> None:
         baseline = models.ratios.baselines[name]
         if case is None:
-            if baseline.abnormal and self._judges(models.entity, name):
+            if baseline.abnormal and self._judges(models.entity, name) and _matters(models, name):
                 self._open(models, name, seconds, window)
         elif baseline.calm:
             self._book.close(case, window.end)
@@ -136,6 +140,12 @@ class ShapeJudge:
             usd_per_hour=above * HOUR / Decimal(repr(seconds)),
             reason=_reason(name, observed, baseline.expected),
         )
+
+
+def _matters(models: Models, name: RatioName) -> bool:
+    # Evaluation that costs little is what it should be, however much less it was before.
+    held = models.ratios.last
+    return name != "evaluation" or held.evaluation >= _MUCH_EVALUATION * held.rest
 
 
 def _usd_above(name: RatioName, held: Slice, observed: float, expected: float) -> float:

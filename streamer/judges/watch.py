@@ -142,4 +142,5 @@ class Watch:
     def _forgotten(self, entity: Entity) -> None:
         self._ceilings.pop(entity, None)
         self._silences.forget(entity)
+        self._shapes.forget(entity)
         self._book.forget(entity, self._end)

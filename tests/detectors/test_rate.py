@@ -36,10 +36,10 @@ def test_while_warming_up_nothing_is_abnormal() -> None:
     assert rate.score_one(1e12) > 0.5
 
 
-def test_half_a_score_lies_at_the_deviations() -> None:
+def test_half_a_score_lies_at_the_ceiling() -> None:
     rate = learned(1000, 0.1, 1)
-    at_six = math.expm1(math.log1p(rate.expected) + 6 * 0.2)
-    assert rate.score_one(at_six) == pytest.approx(0.5, abs=1e-6)
+    assert rate.score_one(rate.ceiling) == pytest.approx(0.5)
+    assert rate.score_one(rate.expected) == 0
 
 
 @pytest.mark.parametrize(("ratio", "excess", "least"), [(100.0, 0.0, 99_999.0), (4.0, 50_000.0, 50_999.0)])
@@ -75,14 +75,111 @@ def test_silence_lowers_the_level() -> None:
     assert rate.expected < before / 10
 
 
+VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=40)
+
+
+def given_all(values: list[float], params: RateParams) -> RateBaseline:
+    rate = RateBaseline(params)
+    for value in values:
+        rate.learn_one(value)
+    return rate
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=40), st.integers(0, 70))
+@given(VALUES, st.integers(0, 70))
 def test_a_silence_is_learned_as_so_many_empty_windows(values: list[float], windows: int) -> None:
-    one, other = RateBaseline(RateParams(warm_up=3)), RateBaseline(RateParams(warm_up=3))
-    for rate in (one, other):
-        for value in values:
-            rate.learn_one(value)
+    one, other = (given_all(values, RateParams(warm_up=3)) for _ in range(2))
     one.learn_silence(windows)
     for _ in range(windows):
         other.learn_one(0.0)
     assert (one.snapshot(), one.ceiling, one.expected) == (other.snapshot(), other.ceiling, other.expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.integers(0, 2000), st.floats(1, 50))
+def test_a_long_silence_is_learned_in_one_step_and_comes_to_the_same(
+    values: list[float], windows: int, half_life: float
+) -> None:
+    params = RateParams(warm_up=3, half_life=half_life, peak_half_life=20 * half_life)
+    one, other = given_all(values, params), given_all(values, params)
+    one.learn_silence(windows)
+    for _ in range(windows):
+        other.learn_one(0.0)
+    assert one.seen == other.seen
+    assert one.expected == pytest.approx(other.expected, rel=1e-9, abs=1e-9)
+    assert one.ceiling == pytest.approx(other.ceiling, rel=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.integers(0, 200), st.integers(0, 200))
+def test_a_restored_baseline_learns_silence_to_the_same_bytes(values: list[float], before: int, after: int) -> None:
+    rate, again = given_all(values, RateParams()), RateBaseline(RateParams())
+    rate.learn_silence(before)
+    again.restore(rate.snapshot())
+    for baseline in (rate, again):
+        baseline.learn_silence(after)
+    assert (rate.snapshot(), rate.ceiling) == (again.snapshot(), again.ceiling)
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES, st.floats(1.5, 10), st.floats(0, 1e4))
+def test_the_ceiling_never_lies_below_the_ratio_nor_the_excess(
+    values: list[float], ratio: float, excess: float
+) -> None:
+    rate = RateBaseline(RateParams(warm_up=3, ratio=ratio, excess=excess))
+    for value in values:
+        rate.learn_one(value)
+        assert rate.ceiling >= rate.expected * ratio
+        assert rate.ceiling >= rate.expected + excess
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.floats(0, 0.9), st.floats(1, 3))
+def test_the_ceiling_lies_above_the_largest_deviation_of_late(values: list[float], calm: float, margin: float) -> None:
+    """Values below the ceiling are no bursts: the largest of them is normal from then on, and by the margin more."""
+    rate = RateBaseline(RateParams(warm_up=3, margin=margin))
+    for value in values:
+        rate.learn_one(min(value, 1000.0))
+    if rate.ceiling == math.inf:
+        return
+    high = rate.expected + calm * (rate.ceiling - rate.expected)
+    above = math.log(high + rate.params.offset) - math.log(rate.expected + rate.params.offset)
+    rate.learn_one(high)
+    level = math.log(rate.expected + rate.params.offset)
+    assert math.log(rate.ceiling + rate.params.offset) >= level + 0.99 * margin * above or above <= 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(100, 1e7), st.floats(0, 0.2), st.integers(), st.integers(1, 6))
+def test_a_burst_does_not_hide_the_next_one_of_the_same_size(
+    level: float, noise: float, seed: int, windows: int
+) -> None:
+    rate, rng = learned(level, noise, seed), random.Random(seed)
+    for _ in range(windows):
+        assert 10 * level > rate.ceiling
+        rate.learn_one(10 * level)
+    for _ in range(30):
+        rate.learn_one(level * rng.lognormvariate(0, noise))
+    assert 10 * level > rate.ceiling
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(100, 1e6), st.integers())
+def test_what_comes_every_hour_is_no_news_after_a_few_times(level: float, seed: int) -> None:
+    """A job that is a small burst at first: its deviation is remembered far longer than the level is."""
+    rate, rng = learned(level, 0.1, seed), random.Random(seed)
+    job = 1.1 * rate.ceiling
+    for _ in range(4):
+        rate.learn_one(job)
+        for _ in range(359):
+            rate.learn_one(level * rng.lognormvariate(0, 0.1))
+    assert job < rate.ceiling
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 1e6), st.integers(1, 200))
+def test_a_constant_rate_is_expected_and_normal(level: float, windows: int) -> None:
+    rate = given_all([level] * windows, RateParams(warm_up=3))
+    assert rate.expected == pytest.approx(level, rel=1e-9, abs=1e-9)
+    assert level <= rate.ceiling
+    assert rate.score_one(level) == pytest.approx(0, abs=1e-9)

@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import RateBaseline, RateParams
+from detectors import OutlierParams, OutlierScorer
 from streamer import cli, logs
 from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
@@ -196,10 +197,10 @@ def test_score_writes_a_row_for_each_row(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_value_is_scored_before_it_is_learned(tmp_path: Path) -> None:
-    baseline = RateBaseline(RateParams(half_life=200, warm_up=50))
-    for _ in range(60):
-        baseline.learn_one(1.0)
-    assert scores(tmp_path, [1.0] * 60 + [5.0])[-1] == f"{baseline.score_one(5.0):.6f}"
+    scorer, begin = OutlierScorer(OutlierParams()), datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
+    values = [1.0] * 50 + [5.0]
+    expected = [scorer.observe(begin + 60 * row, value) for row, value in enumerate(values)]
+    assert [float(score) for score in scores(tmp_path, values)] == expected
 
 
 @settings(max_examples=40, deadline=None)

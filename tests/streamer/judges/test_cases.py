@@ -1,4 +1,4 @@
-"""Cases that people's policies forbid are followed in silence, and told when they outgrow or outlast them."""
+"""Cases that people's policies forbid are followed untold, and told when they outgrow or outlast them."""
 
 from decimal import Decimal
 
@@ -36,7 +36,7 @@ def test_a_case_that_is_forbidden_is_open_and_nothing_is_told_of_it() -> None:
     told.cases.open("burst", SERIES, TRIAGE, 10.0, reading(0.9))
     told.cases.update(SERIES, 20.0, reading(0.95))
     assert SERIES in told.cases
-    assert told.cases.is_silent(SERIES)
+    assert told.cases.is_untold(SERIES)
     told.cases.close(SERIES, 30.0)
     assert told.take() == []
     assert SERIES not in told.cases
@@ -98,7 +98,7 @@ def test_a_plan_dismisses_what_lies_in_its_scope_and_nothing_else() -> None:
     told.cases.open("burst", "b", Scope("search"), 10.0, reading(0.6))
     told.take()
     told.cases.dismiss_in(Scope("support"), 20.0)
-    assert [told.cases.is_silent(series) for series in ("a", "b")] == [True, False]
+    assert [told.cases.is_untold(series) for series in ("a", "b")] == [True, False]
     assert told.states() == ["closed"]
 
 
@@ -112,7 +112,7 @@ def test_a_case_whose_judge_speaks_once_is_told_when_the_plan_ends() -> None:
     told.cases.on_time(107.0)
     ((state, _, at),) = told.take()
     assert (state, at) == ("opened", 100.0)
-    assert not told.cases.is_silent("budget")
+    assert not told.cases.is_untold("budget")
     assert told.cases.due == float("inf")
 
 

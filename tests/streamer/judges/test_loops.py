@@ -142,6 +142,24 @@ def test_a_loop_that_is_proven_by_one_agent_after_another_has_worked_names_the_o
     assert loops(session(both))[0].scope == Scope(use_case="support", session="s1", tool="search")
 
 
+def test_agents_that_hand_over_with_other_words_each_time_are_in_a_loop_by_the_tenth_handover() -> None:
+    ring = [
+        one
+        for n in range(10)
+        for here, there in [("planner", "critic") if n % 2 else ("critic", "planner")]
+        for one in (step(500 + 30 * n, 20 + 7 * n % 40, here), call(f"transfer_to_{there}", n, here))
+    ]
+    (opened,) = [one for one in loops(session(ring)) if one.state == "opened"]
+    assert opened.scope.session == "s1"
+
+
+def test_handovers_between_which_work_is_done_are_no_loop() -> None:
+    work = [
+        one for n in range(30) for one in (call("transfer_to_writer", n, "planner"), call("read_file", n, "writer"))
+    ]
+    assert loops(session(work)) == []
+
+
 def test_a_loop_that_changes_its_shape_stays_one_case() -> None:
     pipeline = Pipeline(Config())
     told = loops(session([*alternating("a", "b", "c"), *([call("search", 1)] * 20)]), pipeline)

@@ -17,14 +17,18 @@ from streamer.windows.totals import Totals
 from tests.streamer.samples import event
 
 FEW = st.sampled_from(["", "a", "b"])
+KIND = st.sampled_from(["llm", "tool", "vector", "outcome"])
 MANY = st.integers(0, 40).map(lambda number: f"n{number}") | FEW
 COUNTS = {name: st.integers(0, 100) for name in ("input_tokens", "steps", "tool_calls", "requests")}
+STATUS = st.sampled_from(["ok", "error"])
 Priced = tuple[UsageEvent, tuple[int, Any]]
 
 
 def priced(names: st.SearchStrategy[str]) -> st.SearchStrategy[list[Priced]]:
     """Events of such names, and what they cost."""
-    usage = st.builds(event, use_case=names, agent=names, model=names, session=names, **COUNTS)
+    usage = st.builds(
+        event, use_case=names, agent=names, model=names, session=names, tool=names, kind=KIND, status=STATUS, **COUNTS
+    )
     return st.lists(st.tuples(usage, st.tuples(st.integers(-100, 100), st.just("given"))), max_size=60)
 
 
@@ -60,7 +64,7 @@ def expected(events: Iterable[Priced]) -> dict[Entity, Totals]:
 
 def size(found: OpenWindow) -> int:
     """How many totals a window keeps."""
-    return sum(len(sessions) for _, sessions in found.written(as_text=False)[2])
+    return sum(len(sessions) for _, sessions, _ in found.written(as_text=False)[2])
 
 
 @settings(max_examples=80, deadline=None)
