@@ -36,7 +36,6 @@ DAY, BEGIN = 86_400.0, 600.0
 TRIAGE = "tenant=acme/use_case=support/agent=triage#requests"
 BURSTS = Config(
     detect=DetectConfig(
-        burst=BurstConfig(clear_windows=3),
         silence=SilenceConfig(enabled=False),
         drift=DriftConfig(enabled=False),
         ratio=RatioConfig(enabled=False),
@@ -115,14 +114,14 @@ def of(anomalies: Iterable[Anomaly], *states: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("verdict", ["expected", "false_alarm"])
 def test_a_burst_that_people_excuse_is_closed_and_its_like_is_not_told_again(verdict: Verdict) -> None:
     pipeline = learned()
-    opened, *_ = submit(pipeline, calls(600, 30, 20))
+    opened, *_ = submit(pipeline, calls(600, 30, 12))
     assert said([opened]) == [("burst", TRIAGE, "opened")]
     (closed,) = pipeline.feedback(word(verdict, 630, series=TRIAGE)).anomalies
     assert (closed.id, closed.state, closed.closed_at) == (opened.id, "closed", utc(NOW + 630))
     # It goes on, ends, and comes back an hour later: nothing is told of it, nor of what holds it.
-    assert submit(pipeline, calls(630, 60, 20)) == []
-    assert submit(pipeline, calls(690, 3600, 1)) == []
-    assert submit(pipeline, calls(4290, 60, 20)) == []
+    assert submit(pipeline, calls(630, 10, 12)) == []
+    assert submit(pipeline, calls(640, 3600, 1)) == []
+    assert submit(pipeline, calls(4240, 20, 12)) == []
     assert pipeline.heard() == {(verdict, "applied"): 1}
 
 
