@@ -86,6 +86,10 @@ class Dispatcher:
                 del self._incidents[incident.id]
                 self._touch(incident.id)
 
+    def find(self, incident: str) -> Incident | None:
+        """Give an incident by its id, if it is still known."""
+        return self._incidents.get(incident)
+
     def open_incidents(self) -> list[Incident]:
         """List the incidents that are not over."""
         return [incident for incident in self._incidents.values() if incident.state == "open"]

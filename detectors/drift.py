@@ -4,8 +4,10 @@ import math
 import struct
 from dataclasses import dataclass
 
-# seen, variance, evidence, deviation
-_STATE = struct.Struct("<Qddd")
+# seen, variance, evidence, deviation, forgiven
+_STATE = struct.Struct("<Qdddd")
+# What is forgiven fades in so many half-lives: by then the reference has come along.
+_FORGIVEN = 8.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class DriftDetector:
     True
     """
 
-    __slots__ = ("_seen", "_variance", "deviation", "evidence", "params")
+    __slots__ = ("_forgiven", "_seen", "_variance", "deviation", "evidence", "params")
 
     def __init__(self, params: DriftParams) -> None:
         self.params = params
@@ -48,8 +50,8 @@ class DriftDetector:
         self._variance = params.prior**2
         #: The odds, as a logarithm, that the level has risen.
         self.evidence = 0.0
-        #: How far above its reference the last slice was, as a logarithm.
-        self.deviation = 0.0
+        #: How far above its reference, and what was forgiven, the last slice was, as a logarithm.
+        self.deviation = self._forgiven = 0.0
 
     @property
     def abnormal(self) -> bool:
@@ -72,7 +74,8 @@ class DriftDetector:
             raise ValueError(f"a level and its reference must be finite numbers of 0 or more, not {value}, {reference}")
         params = self.params
         gate = math.log(params.ratio)
-        self.deviation = math.log(value + params.offset) - math.log(reference + params.offset)
+        self._forgiven *= 0.5 ** (1 / (_FORGIVEN * params.half_life))
+        self.deviation = math.log(value + params.offset) - math.log(reference + params.offset) - self._forgiven
         spread = max(self._variance, params.least_deviation**2)
         odds = min((self.deviation - gate) * gate / spread, params.evidence * 0.3)
         self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
@@ -83,13 +86,14 @@ class DriftDetector:
         self._seen += 1
 
     def forgive(self) -> None:
-        """Drop the evidence: the rise was wanted."""
-        self.evidence = 0.0
+        """Take the level as it is now for the usual one, until the reference has come along: the rise was wanted."""
+        self._forgiven += max(0.0, self.deviation)
+        self.deviation = self.evidence = 0.0
 
     def snapshot(self) -> bytes:
         """Write the whole state down."""
-        return _STATE.pack(self._seen, self._variance, self.evidence, self.deviation)
+        return _STATE.pack(self._seen, self._variance, self.evidence, self.deviation, self._forgiven)
 
     def restore(self, snapshot: bytes) -> None:
         """Take up the state that `snapshot` wrote."""
-        self._seen, self._variance, self.evidence, self.deviation = _STATE.unpack(snapshot)
+        self._seen, self._variance, self.evidence, self.deviation, self._forgiven = _STATE.unpack(snapshot)

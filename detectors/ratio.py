@@ -117,8 +117,8 @@ class RatioBaseline:
         self.seen += 1
 
     def forgive(self) -> None:
-        """Take the ratio as it is now for the usual one."""
-        self._level += self.deviation
+        """Take the ratio as it is now for the usual one; where it is lower already, nothing is to be forgiven."""
+        self._level += max(0.0, self.deviation)
         self._trend = self.deviation = self.evidence = 0.0
 
     def snapshot(self) -> bytes:

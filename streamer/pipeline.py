@@ -7,6 +7,8 @@ import msgspec
 
 from streamer.config import Config
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
+from streamer.judges.answers import Outcome
 from streamer.pricing.book import PriceBook
 from streamer.records import Anomaly, Rollup
 from streamer.tenant import Tally, TenantMeter, place_of
@@ -67,6 +69,20 @@ class Pipeline:
         self._dirty |= touched
         return output
 
+    def feedback(self, feedback: Feedback) -> Output:
+        """Act upon a person's word, in its order among the events; of a tenant that is unknown only plans are kept."""
+        tenant = feedback.tenant
+        meter = self._meters.get(tenant)
+        if meter is None and feedback.verdict != "planned":
+            self._tally.heard[feedback.verdict, "unknown"] += 1
+            return Output()
+        meter = meter or self._admit(tenant)
+        if tenant not in self._awake:
+            self._wake(tenant, meter)
+        self._tally.heard[feedback.verdict, meter.on_feedback(feedback)] += 1
+        self._dirty.add(tenant)
+        return Output(meter.cases.taken())
+
     def tick(self, now: float) -> Output:
         """Let time pass, so that the windows of tenants who fell silent are closed too.
 
@@ -96,6 +112,10 @@ class Pipeline:
                 "forgotten": tally.forgotten,
             }
         )
+
+    def heard(self) -> Counter[tuple[str, Outcome]]:
+        """Count feedback by verdict and by what became of it, as `counts` does events."""
+        return Counter(self._tally.heard)
 
     def unpriced(self) -> list[str]:
         """Name the models and kinds that were found to have no price since the last call, each once."""

@@ -9,6 +9,7 @@ import msgspec
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.records import Anomaly, Rollup
 
@@ -19,6 +20,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "incident": Incident,
     "throttle-command": Command,
     "throttle-ack": Ack,
+    "feedback": Feedback,
     "dead-letter": DeadLetter,
 }
 

@@ -1,5 +1,6 @@
 """One tenant's meter: deduplicates, prices and totals its events in windows, and has them judged."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -8,21 +9,25 @@ from streamer.clock import utc
 from streamer.config import Config
 from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
+from streamer.judges.answers import Outcome, heed
 from streamer.judges.budgets import BudgetJudge
 from streamer.judges.busywork import BusyworkJudge
-from streamer.judges.cases import Cases
+from streamer.judges.cases import Cases, WrittenCases
 from streamer.judges.loops import LoopJudge
 from streamer.judges.policies import Policies, WrittenPolicies
 from streamer.judges.watch import Watch, WrittenWatch
 from streamer.news import News
 from streamer.pricing.book import PriceBook
-from streamer.records import Anomaly, Rollup
+from streamer.records import Rollup
 from streamer.windows.entity import Entity
 from streamer.windows.open import OpenWindow, WrittenWindow
 from streamer.windows.rollup import Rollups
 from streamer.windows.window import TumblingWindow, Watermark
 
 _NEVER = float("-inf")
+# What stands for the source of feedback where ids are remembered.
+_PEOPLE = "tidegate.feedback"
 # The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
 CORE, MODELS, SEASONS, LOOPS, SEEN = "tenant", "models", "seasons", "loops", "seen"
 BUDGETS, BUSYWORK = "budgets", "busywork"
@@ -32,10 +37,12 @@ Parts = Mapping[str, Mapping[str, bytes]]
 class Tally:
     """What became of events, over the tenants that share it; see `Pipeline.counts`."""
 
-    __slots__ = ("counted", "crowded", "duplicate", "folded", "forgotten", "late", "unpriced")
+    __slots__ = ("counted", "crowded", "duplicate", "folded", "forgotten", "heard", "late", "unpriced")
 
     def __init__(self) -> None:
         self.counted = self.duplicate = self.late = self.unpriced = self.folded = self.forgotten = 0
+        #: Feedback by verdict and outcome.
+        self.heard: Counter[tuple[str, Outcome]] = Counter()
         #: The tenants that went beyond a bound.
         self.crowded = News()
 
@@ -52,7 +59,7 @@ class _Core(msgspec.Struct):
     closed: float
     late_parts: int
     windows: list[WrittenWindow]
-    cases: list[Anomaly]
+    cases: WrittenCases
     watch: WrittenWatch
     policies: WrittenPolicies
 
@@ -75,9 +82,9 @@ class TenantMeter:
         self._windows: dict[float, OpenWindow] = {}
         self._judges(config)
 
-    def _judges(self, config: Config, cases: Iterable[Anomaly] = ()) -> None:
+    def _judges(self, config: Config) -> None:
         self.policies = Policies()
-        self.cases = Cases(self._tenant, self.policies, cases)
+        self.cases = Cases(self._tenant, self.policies)
         self._watch = Watch(self._tenant, config.detect, self._window.size, self.cases)
         self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
         self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
@@ -108,6 +115,16 @@ class TenantMeter:
         self._watermark.observe(at, now)
         return self._close_due() if self._watermark.value >= self._due or self._loops.looping else ()
 
+    def on_feedback(self, feedback: Feedback) -> Outcome:
+        """Act upon a person's word; one that is repeated while its id is remembered changes nothing."""
+        said = feedback.time.timestamp()
+        # Remembered no later than the newest event, or a clock ahead would make events' ids be forgotten.
+        remembered = min(said, self._watermark.newest) if self._watermark.newest > _NEVER else said
+        if not self._seen.add(_PEOPLE, f"{feedback.id}\x00{feedback.anomaly}", remembered):
+            return "repeated"
+        at = max(said, self._watermark.newest)
+        return heed(feedback, at, self.policies, self.cases, self._watch)
+
     def tick(self, now: float) -> Iterable[Rollup]:
         """Let time pass where no events arrive."""
         self._watermark.advance(now)
@@ -121,7 +138,7 @@ class TenantMeter:
     def awake(self) -> bool:
         """Whether passing time can bring anything out."""
         standing = self._loops.looping or self._budgets.standing or self._busywork.standing
-        return bool(self._windows or standing or self._watch.waits)
+        return bool(self._windows or standing or self._watch.waits or self.cases.due < float("inf"))
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""
@@ -145,8 +162,9 @@ class TenantMeter:
         self._closed_until(core.closed)
         self._watermark.lateness = self._config.windows.lateness_seconds
         self._watermark.grace = self._config.windows.grace_seconds
-        self._judges(self._config, core.cases)
+        self._judges(self._config)
         self.policies.restore(core.policies)
+        self.cases.restore(core.cases)
         models, seasons = parts.get(MODELS, {}), parts.get(SEASONS, {})
         self._watch.restore(core.watch, list(models.values()), list(seasons.values()))
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
@@ -188,6 +206,8 @@ class TenantMeter:
             self._budgets.on_time(mark)
         if self._busywork.standing:
             self._busywork.on_time(self._closed)
+        if mark >= self.cases.due:
+            self.cases.on_time(mark)
         return rollups
 
     def _closed_until(self, end: float) -> None:

@@ -22,9 +22,9 @@ class _Written(msgspec.Struct, array_like=True):
 class LoopDetector:
     """What one session did last; each method answers at once whether the newest of it proves a loop.
 
-    Told are its tool calls, its handovers, its steps (each a request to a model), and all else that may be progress. A call that is
-    unlike all that are remembered is progress, too. Times are epoch seconds, spend is a whole number of the caller's
-    unit, as it was before what is told. Times that are no finite number are refused with ValueError.
+    Told are its tool calls, its handovers, its steps (each a request to a model), and all else that may be progress. A
+    call that is unlike all that are remembered is progress, too. Times are epoch seconds, spend is a whole number of
+    the caller's unit, as it was before what is told. Times that are no finite number are refused with ValueError.
 
     >>> detector = LoopDetector(LoopParams(repeats=3))
     >>> [detector.call(ord(call), "search", at, 0) is not None for at, call in enumerate("abaa")]

@@ -8,13 +8,15 @@ from typing import Any, Protocol
 import msgspec
 import orjson
 
+from streamer import feedback
 from streamer.clock import utc
 from streamer.events import canonical, cloudevents, litellm
 from streamer.events.hashing import argument_hash
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
 
-Decoded = UsageEvent | Rejected
+Decoded = UsageEvent | Feedback | Rejected
 # Beyond what a datetime can hold: a replay knows no present.
 _END_OF_TIME = 250_000_000_000.0
 
@@ -34,7 +36,8 @@ class Decoder:
 
     `max_record_bytes` bounds a record; `max_future_seconds` is how far ahead of `now` a sender's clock may be;
     `default_tenant` owns events whose format knows no tenant ("" rejects them); `hash_key` keys the hash of
-    tool arguments.
+    tool arguments. With `feedback`, people's feedback is accepted among the events; else it is refused, for whoever may
+    send usage is not to say what is no alarm.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class Decoder:
         max_future_seconds: float = 300.0,
         default_tenant: str = "",
         hash_key: str = "",
+        feedback: bool = False,
     ) -> None:
         self._max_record_bytes = max_record_bytes
         self._max_future = max_future_seconds
         self._default_tenant = default_tenant
         self._hash = argument_hash(hash_key)
+        self._takes_feedback = feedback
 
     def decode(self, record: bytes, now: float, headers: Mapping[str, str] | None = None) -> list[Decoded]:
         """Decode one record of any accepted format; `now` in epoch seconds; header names in lower case."""
@@ -66,8 +71,10 @@ class Decoder:
             # Nearly all records are one canonical event: no more is done for them than must be.
             if not record.headers and len(value) <= self._max_record_bytes and cloudevents.MARK not in value:
                 try:
-                    yield place, checked(decode(value), latest)
-                    continue
+                    event = decode(value)
+                    if event.input_tokens or event.tool or feedback.MARK not in value:
+                        yield place, checked(event, latest)
+                        continue
                 except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
                     pass
             yield from self._slowly(place, record, now)
@@ -88,6 +95,9 @@ class Decoder:
             events = canonical.decode_many(record) if record[:1] == b"[" else [canonical.decode_one(record)]
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
+        # Feedback has all that an event must have, and nothing that one would be about.
+        if not all(event.input_tokens or event.tool for event in events) and feedback.MARK in record:
+            return None
         return [canonical.checked(event, latest, item) for item, event in enumerate(events)]
 
     def _any(self, record: bytes, headers: Mapping[str, str], latest: datetime) -> Iterator[Decoded]:
@@ -106,6 +116,8 @@ class Decoder:
             return msgspec.structs.replace(item, item=number)
         if not isinstance(item, dict):
             return Rejected("wrong_type", "an event must be a JSON object", number)
+        if feedback.recognises(item):
+            return self._word(item, number, latest)
         try:
             fields = self._fields(item)
         except (ValueError, TypeError, RecursionError, AttributeError) as error:
@@ -113,6 +125,11 @@ class Decoder:
         if fields is None:
             return Rejected("unknown_format", "the fields fit none of the accepted formats", number)
         return canonical.event_of(fields, latest, number)
+
+    def _word(self, item: Mapping[str, Any], number: int, latest: datetime) -> Decoded:
+        if not self._takes_feedback:
+            return Rejected("unknown_format", "feedback is not taken here: it has a topic of its own", number)
+        return feedback.addressed(feedback.feedback_of(item, latest, number), number)
 
     def _fields(self, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if cloudevents.recognises(item):

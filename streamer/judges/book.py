@@ -57,13 +57,15 @@ class Book:
         return not silent and any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
     def open(self, found: Standing, reading: Reading) -> bool:
-        """Open a case, unless one stands that explains it; False if what people said forbids it."""
+        """Open a case, unless one stands that explains it; False if it is to be found again when it is stronger."""
         if found.series in self._cases or self.explains(found.kind, found.scope) or self._widened(found):
             return True
-        opened = self._cases.open(found.kind, found.series, found.scope, found.since, reading)
-        if opened:
-            self.standing[found.series] = found
-        return opened
+        # An untold case goes on being judged, but of a silence that stands nothing more is said.
+        if found.kind == "silence" and not self._cases.allows(found.series, found.scope, reading.score, found.since):
+            return False
+        self._cases.open(found.kind, found.series, found.scope, found.since, reading)
+        self.standing[found.series] = found
+        return True
 
     def update(self, standing: Standing, at: float, reading: Reading) -> None:
         """Note how a case goes on."""
@@ -105,4 +107,5 @@ class Book:
         return False
 
     def _young(self, found: Standing) -> Iterator[Standing]:
-        return (s for s in self.snapshot() if s.kind == found.kind and found.since - s.since <= _TOGETHER)
+        told = (s for s in self.snapshot() if s.kind == found.kind and not self._cases.is_untold(s.series))
+        return (s for s in told if found.since - s.since <= _TOGETHER)

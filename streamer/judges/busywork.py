@@ -171,8 +171,8 @@ class BusyworkJudge:
         if entity not in self._open and finding:
             one.since = one.number - finding.slices
             scope = Scope(use_case=entity.use_case, agent=entity.agent)
-            if self._cases.open("busywork", series, scope, at, self._reading(one, finding, one.excess(finding.slices))):
-                self._open.add(entity)
+            self._cases.open("busywork", series, scope, at, self._reading(one, finding, one.excess(finding.slices)))
+            self._open.add(entity)
         elif entity in self._open and not one.judge.standing:
             self._open.discard(entity)
             self._cases.close(series, at)

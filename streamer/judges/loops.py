@@ -141,9 +141,9 @@ class LoopJudge:
             return
         series = f"{Entity('session', session=session.name).key(self._tenant)}#loop"
         agent = session.agent if session.agent_since <= finding.since else ""
-        if self._cases.open("loop", series, scope(event, finding, agent), at, reading):
-            session.series = series
-            self.looping[session.name] = session
+        self._cases.open("loop", series, scope(event, finding, agent), at, reading)
+        session.series = series
+        self.looping[session.name] = session
 
     def _reading(self, event: UsageEvent, session: Session, finding: LoopFinding, at: float) -> Reading:
         circle = max(dollars(session.spent - finding.spent_before), Decimal(0))

@@ -8,6 +8,8 @@ import msgspec
 from detectors import DriftDetector, DriftParams, HoursOfWeek, RatioBaseline, SilenceBaseline, SilenceParams
 from streamer.judges.horizons import Horizon, Horizons, HorizonsState
 from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState
+from streamer.judges.relation import related, scope_of
+from streamer.records import Scope
 from streamer.windows.entity import Entity
 
 
@@ -63,6 +65,15 @@ class Models:
         #: Made with the first hour that is over.
         self.season: HoursOfWeek | None = None
 
+    def forgive(self, name: str) -> bool:
+        """Take a ratio, or the volume ("drift"), as it is now for the usual one; False where nothing is to forgive."""
+        found: list[DriftDetector | RatioBaseline] = [b for ratio, b in self.ratios.baselines.items() if ratio == name]
+        found += [self.drift, self.share] if name == "drift" else []
+        forgiven = [model for model in found if not model.calm]
+        for model in forgiven:
+            model.forgive()
+        return bool(forgiven)
+
 
 class Registry:
     """The models of a tenant's entities; past `most` entities the least recently active is forgotten.
@@ -92,6 +103,12 @@ class Registry:
         self._models.move_to_end(entity)
         self._changed.add(entity)
         return models
+
+    def forgive(self, scope: Scope, name: str) -> bool:
+        """Have all models in `scope`, or around it, take what they are called for the usual; False if none could."""
+        forgiven = {m.entity for m in self if related(scope, scope_of(m.entity)) and m.forgive(name)}
+        self._changed |= forgiven
+        return bool(forgiven)
 
     def learn_hour(self, models: Models, start: float, value: float) -> None:
         """Learn what the hour from `start` on held."""

@@ -56,7 +56,7 @@ class Policies:
 
     def allows(self, series: str, scope: Scope, score: float, at: float) -> bool:
         """Tell whether an anomaly of `score` (0 to 1, 0.5 is where one begins) may be told at `at`."""
-        if any(at < plan.until and contains(plan.scope, scope) for plan in self._plans):
+        if self.planned(scope, at) is not None:
             return False
         tolerance = self._tolerances.get(series)
         return tolerance is None or _strength(score) >= tolerance.now(at)
@@ -70,9 +70,13 @@ class Policies:
             self._tolerances.popitem(last=False)
 
     def plan(self, scope: Scope, until: float, at: float) -> None:
-        """Expect anything in `scope` until `until`."""
-        standing = [plan for plan in self._plans if plan.until > at]
+        """Expect anything in `scope` until `until`; of the same scope the last word holds."""
+        standing = [plan for plan in self._plans if plan.until > at and plan.scope != scope]
         self._plans = [*standing[-_MOST + 1 :], Plan(scope, until)]
+
+    def planned(self, scope: Scope, at: float) -> float | None:
+        """Give until when (epoch seconds) something in `scope` is planned at `at`, None where it is not."""
+        return max((p.until for p in self._plans if at < p.until and contains(p.scope, scope)), default=None)
 
     def snapshot(self) -> WrittenPolicies:
         """Write everything down."""

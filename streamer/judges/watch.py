@@ -92,6 +92,11 @@ class Watch:
         if self._silences.waits:
             self._silences.on_time(self._number(end))
 
+    def forgive(self, series: str) -> bool:
+        """Take what an open case is about for usual from now on; False where it is judged by its strength alone."""
+        standing = self._book.standing.get(series)
+        return standing is not None and self._registry.forgive(standing.scope, standing.name)
+
     @property
     def waits(self) -> bool:
         """Whether passing time alone can bring something out."""

@@ -14,6 +14,7 @@ from faust.types import TP
 from alerts.console import ConsoleReceiver
 from streamer.clock import wall
 from streamer.config import Config
+from streamer.errors import KafkaUnreachable
 from streamer.garbage import collect_seldom
 from streamer.kafka.app import App
 from streamer.kafka.batches import Batches
@@ -44,8 +45,9 @@ class Worker:
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
         self._notifier = Notifier(receivers_of(config), ConsoleReceiver(sys.stderr), self.metrics)
-        for topic in (self.topics.raw, self.topics.usage, self.topics.anomalies, self.topics.acks):
-            self._agent(topic, partitions[topic])
+        for kind in self._kinds():
+            for topic in kind.topics:
+                self._agent(topic, partitions[topic])
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self.app.on_before_shutdown.connect(self._on_shutdown, weak=False)
         self.app.task(self._run)
@@ -75,9 +77,15 @@ class Worker:
             Kind(
                 METER,
                 (topics.usage,),
-                lambda partition: MeterStage(decoder_of(config), Pipeline(config), topics, metrics, partition),
+                lambda partition: MeterStage(
+                    decoder_of(config, feedback=True), Pipeline(config), topics, metrics, partition
+                ),
             ),
-            Kind(ALERTS, (topics.anomalies, topics.acks), lambda _: AlertStage(desk_of(config), topics, metrics)),
+            Kind(
+                ALERTS,
+                (topics.anomalies, topics.acks, topics.feedback),
+                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
+            ),
         ]
 
     def _journal(self, name: str, changelog: TP | None) -> Journal:
@@ -144,4 +152,13 @@ def start(config: Config) -> int:
     collect_seldom()
     topics = Topics.named(config.kafka.topic_prefix)
     partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
+    _check(partitions, topics)
     return Worker(config, partitions).run()
+
+
+def _check(partitions: Mapping[str, int], topics: Topics) -> None:
+    """Make sure that what is read together is split alike, or its parts would go to workers that fence each other."""
+    for topic in (topics.acks, topics.feedback):
+        if partitions[topic] != partitions[topics.anomalies]:
+            many = partitions[topics.anomalies]
+            raise KafkaUnreachable(f"{topic} must have as many partitions as {topics.anomalies}: {many}")

@@ -20,7 +20,8 @@ def run(
     sources: Sequence[str], config: Config, out: Path, begin: datetime | None = None, end: datetime | None = None
 ) -> Iterator[str]:
     """Replay `sources` one after the other and write the files into `out`; gives lines that say how it went."""
-    started, replay, decoder = time.perf_counter(), Replay(config, begin, end), decoder_of(config)
+    started, replay = time.perf_counter(), Replay(config, begin, end)
+    decoder = decoder_of(config, feedback=True)
     with Outputs(out) as outputs:
         for step in replay.run(chain.from_iterable(read(source, decoder, config) for source in sources)):
             outputs.write(step)

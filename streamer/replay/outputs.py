@@ -113,6 +113,7 @@ def _summary(replay: Replay, anomalies: Iterable[Anomaly], seconds: float) -> di
     return {
         "events": dict(counts),
         "rejected": dict(sorted(replay.rejected.items())),
+        "feedback": replay.heard(),
         "anomalies": kinds,
         "usd": plain(sum(by_kind.values(), Decimal(0))),
         "usd_by_kind": by_kind,

@@ -11,6 +11,7 @@ from alerts.dispatcher import Notification
 from alerts.throttle.ledger import Change
 from streamer.config import Config
 from streamer.events.rejected import Rejected
+from streamer.feedback import Feedback
 from streamer.pipeline import Output, Pipeline
 from streamer.pricing.money import ZERO, CostKind
 from streamer.records import Anomaly, Rollup
@@ -61,6 +62,13 @@ class Replay:
         """Count events by what became of them."""
         return {str(name): count for name, count in sorted(self._pipeline.counts().items())}
 
+    def heard(self) -> Mapping[str, Mapping[str, int]]:
+        """Count feedback by verdict, and by what became of it."""
+        found: dict[str, dict[str, int]] = {}
+        for (verdict, outcome), count in sorted(self._pipeline.heard().items()):
+            found.setdefault(verdict, {})[outcome] = count
+        return found
+
     def _take(self, item: Item) -> Iterator[Step]:
         event = item.decoded
         if isinstance(event, Rejected):
@@ -73,7 +81,10 @@ class Replay:
         at = event.time.timestamp()
         yield from self._pass_time(at)
         self._clock = max(self._clock, at)
-        yield self._follow(self._pipeline.submit([event], self._clock))
+        if isinstance(event, Feedback):
+            yield self._follow(self._pipeline.feedback(event))
+        else:
+            yield self._follow(self._pipeline.submit([event], self._clock))
 
     def _pass_time(self, until: float) -> Iterator[Step]:
         self._ticked = until if self._ticked == float("-inf") else self._ticked

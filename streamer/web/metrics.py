@@ -13,6 +13,10 @@ class Metrics:
         # Records or items that are no usage event, by the reason that their dead letter names.
         self.rejected = Counter("tidegate_rejected", "Rejected records and items", ["reason"], registry=registry)
         self.anomalies = Counter("tidegate_anomalies", "Anomalies opened", ["kind"], registry=registry)
+        # What became of people's feedback: applied, repeated, unknown (what it names), ignored (not for the detectors).
+        self.feedback = Counter(
+            "tidegate_feedback", "Feedback by verdict and outcome", ["verdict", "outcome"], registry=registry
+        )
         self.commands = Counter(
             "tidegate_commands",
             "Throttle commands issued, renewals and releases too",

@@ -124,6 +124,12 @@ class Deployment:
                 process.kill()
             print(f"--- {log.name}\n{process.log[-8000:]}")  # noqa: T201 - pytest shows it where a test fails
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `tidegate` command of this deployment to its end."""
+        environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in self._settings.items()}}
+        line = [sys.executable, "-m", "streamer.cli", *arguments]
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
     def produce(
         self, topic: str, records: Iterable[tuple[str, bytes] | tuple[str, bytes, list[tuple[str, bytes]]]]
     ) -> None:

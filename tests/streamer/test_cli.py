@@ -20,7 +20,7 @@ from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
 
 # CONTRACTS.md: the commands that exist so far.
-COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo"}
+COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo", "feedback"}
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +83,12 @@ def test_the_installed_command_runs() -> None:
         ("score",),
         ("check-config",),
         ("worker", "more"),
+        ("feedback",),
+        ("feedback", "maybe", "--tenant", "acme"),
+        ("feedback", "planned", "--tenant", "acme"),
+        ("feedback", "planned", "--tenant", "acme", "--until", "2000-01-02"),
+        ("feedback", "expected", "--tenant", "acme", "--use-case", "support"),
+        ("feedback", "expected", "--series", "tenant=acme#requests"),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +159,16 @@ def test_a_folder_that_cannot_be_written_is_a_line_and_1(tmp_path: Path, capsys:
     assert status("replay", source, "--out", source / "out") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tidegate: ")
+
+
+def test_feedback_that_no_broker_takes_is_a_line_and_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEGATE_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("TIDEGATE_KAFKA__CONNECT_SECONDS", "0.2")
+    assert status("feedback", "false_alarm", "--tenant", "acme", "--series", "tenant=acme#requests") == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tidegate: ")]
+    assert "no Kafka broker answers at 127.0.0.1:1" in line
 
 
 def series(path: Path, values: list[float]) -> Path:

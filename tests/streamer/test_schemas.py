@@ -36,6 +36,16 @@ COMMAND = {
     "generation": 3,
 }
 ACK = {"command": "c1", "gateway": "edge-1", "state": "applied", "at": "2026-11-22T10:00:01Z", "detail": "limited"}
+FEEDBACK = {
+    "schema": "tidegate.feedback/1",
+    "id": "f1",
+    "time": "2026-11-22T10:00:00Z",
+    "verdict": "planned",
+    "tenant": "acme",
+    "scope": {"use_case": "support"},
+    "until": "2026-11-22T18:00:00Z",
+    "by": "ann",
+}
 EVENT = {"id": "1", "time": "2026-11-22T10:00:00Z", "tenant": "acme"}
 
 
@@ -61,7 +71,8 @@ def test_writing_them_makes_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "example"), [("throttle-command", COMMAND), ("throttle-ack", ACK), ("usage-event", EVENT)]
+    ("name", "example"),
+    [("throttle-command", COMMAND), ("throttle-ack", ACK), ("usage-event", EVENT), ("feedback", FEEDBACK)],
 )
 def test_the_examples_of_the_contract_keep_to_their_schema(name: str, example: dict[str, Any]) -> None:
     known = definition(name)
@@ -78,6 +89,11 @@ def test_the_contracts_actions_and_modes_are_all_there_are() -> None:
     assert set(properties["action"]["enum"]) == actions
     assert set(properties["mode"]["enum"]) == {"enforce", "suggest"}
     assert set(definition("throttle-ack")["properties"]["state"]["enum"]) == {"applied", "refused", "released"}
+
+
+def test_the_contracts_verdicts_are_all_there_are() -> None:
+    verdicts = {"acknowledge", "expected", "planned", "false_alarm", "mute", "throttle", "release"}
+    assert set(definition("feedback")["properties"]["verdict"]["enum"]) == verdicts
 
 
 def test_of_a_usage_event_only_three_fields_are_required() -> None:

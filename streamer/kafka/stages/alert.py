@@ -10,6 +10,7 @@ from alerts.throttle.ledger import Change
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.kafka.stage import AT_ONCE, Out, Record
 from streamer.kafka.stages.aside import Aside
+from streamer.kafka.stages.feedback import Forwarder
 from streamer.kafka.topics import Topics
 from streamer.records import Anomaly
 from streamer.web.metrics import Metrics
@@ -19,14 +20,18 @@ _encode = msgspec.json.encode
 
 
 class AlertStage:
-    """Anomalies of all tenants into incidents and throttle commands; there is one partition of them."""
+    """Anomalies of all tenants into incidents and throttle commands; there is one partition of them.
 
-    def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics) -> None:
+    Feedback comes here because the incidents that it may name are here; see `Forwarder`.
+    """
+
+    def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics, max_future: float = 300.0) -> None:
         self.desk, self._topics, self._metrics = desk, topics, metrics
+        self._feedback = Forwarder(desk.dispatcher, topics, metrics, max_future)
         self._aside = Aside(topics.dead_letters, metrics)
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
-        """Take in anomalies, or gateways' words on commands."""
+        """Take in anomalies, gateways' words on commands, or people's on anomalies."""
         for record in records:
             yield from self._told(record, now)
 
@@ -60,6 +65,9 @@ class AlertStage:
 
     def _taken(self, record: Record, now: float) -> Iterator[Out]:
         value = record.value or b""
+        if record.topic == self._topics.feedback:
+            yield from self._feedback.taken(record, now)
+            return
         if record.topic == self._topics.acks:
             ack = msgspec.json.decode(value, type=Ack)
             self.desk.acknowledged(ack.command, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC")

@@ -6,7 +6,9 @@ import msgspec
 import structlog
 
 from streamer.events.decoder import Decoder
+from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
 from streamer.kafka.stage import AT_ONCE, Out, Record
 from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
@@ -28,20 +30,21 @@ class MeterStage:
         self._decoder, self._pipeline, self._topics, self._metrics = decoder, pipeline, topics, metrics
         self._partition = partition
         self._aside = Aside(topics.dead_letters, metrics)
-        self._counted = self._pipeline.counts()
+        self._counted, self._heard = self._pipeline.counts(), self._pipeline.heard()
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
-        """Count the events of some records, all together: one by one costs twice the time."""
+        """Count the events of some records together, for one by one costs twice the time; feedback in between."""
         events: list[UsageEvent] = []
         for place, item in self._decoder.decode_run(records, now):
             if isinstance(item, UsageEvent):
                 events.append(item)
-            else:
+            elif isinstance(item, Rejected):
                 yield self._aside.rejected(records[place], item, now)
-        output = self._pipeline.submit(events, now)
-        for event, error in output.failed:
-            yield self._aside.failed(self._record_of(event, records, now), error, now)
-        yield from self._outs(output)
+            else:
+                yield from self._counted_up(events, records, now)
+                events = []
+                yield from self._heed(item, records[place], now)
+        yield from self._counted_up(events, records, now)
         self._warn()
 
     def tick(self, now: float) -> Iterator[Out]:
@@ -51,6 +54,10 @@ class MeterStage:
         for name, count in (counts - self._counted).items():
             self._metrics.events.labels(name).inc(count)
         self._counted = counts
+        heard = self._pipeline.heard()
+        for (verdict, outcome), count in (heard - self._heard).items():
+            self._metrics.feedback.labels(verdict, outcome).inc(count)
+        self._heard = heard
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give the tenants that changed."""
@@ -59,6 +66,20 @@ class MeterStage:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the tenants."""
         self._pipeline.restore(parts)
+
+    def _counted_up(self, events: list[UsageEvent], records: Sequence[Record], now: float) -> Iterator[Out]:
+        output = self._pipeline.submit(events, now)
+        for event, error in output.failed:
+            yield self._aside.failed(self._record_of(event, records, now), error, now)
+        yield from self._outs(output)
+
+    def _heed(self, feedback: Feedback, record: Record, now: float) -> Iterator[Out]:
+        try:
+            output = self._pipeline.feedback(feedback)
+        except Exception as error:
+            yield self._aside.failed(record, error, now)
+            return
+        yield from self._outs(output)
 
     def _warn(self) -> None:
         """Say once what the metrics count from then on."""

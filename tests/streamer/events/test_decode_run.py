@@ -28,6 +28,7 @@ LITELLM = {
     "status": "success",
 }
 BINARY = [("ce_specversion", b"1.0"), ("CE_type", b"t"), ("ce_source", b"s"), ("ce_id", b"outer")]
+WORD = {"schema": "tidegate.feedback/1", "id": "4", "time": GOOD["time"], "tenant": "acme", "verdict": "mute"}
 MOST = 2_000
 
 
@@ -51,7 +52,10 @@ ITEMS = st.one_of(
     st.builds(lambda changes: CLOUD | changes, CHANGES),
     st.builds(lambda changes: {**CLOUD, "tenant": "beta", "data": changes}, CHANGES),
     st.builds(lambda changes: LITELLM | changes, CHANGES),
-    st.sampled_from([{}, {"hello": "world"}, 7, None, "text", [], {**GOOD, "tool": '"specversion"'}]),
+    st.builds(lambda changes: WORD | changes, CHANGES),
+    st.sampled_from(
+        [{}, {"hello": "world"}, 7, None, "text", [], {**GOOD, "tool": '"specversion"'}, {**GOOD, "tags": WORD}]
+    ),
 )
 VALUES = st.one_of(
     ITEMS.map(orjson.dumps),
@@ -80,9 +84,9 @@ def alone(decoder: Decoder, records: Sequence[Record]) -> list[tuple[int, Decode
 
 
 @settings(max_examples=250, deadline=None)
-@given(RECORDS, st.sampled_from(["", "acme"]))
-def test_a_run_gives_what_each_record_gives_alone(records: list[Record], tenant: str) -> None:
-    decoder = Decoder(max_record_bytes=MOST, default_tenant=tenant)
+@given(RECORDS, st.sampled_from(["", "acme"]), st.booleans())
+def test_a_run_gives_what_each_record_gives_alone(records: list[Record], tenant: str, feedback: bool) -> None:
+    decoder = Decoder(max_record_bytes=MOST, default_tenant=tenant, feedback=feedback)
     together = list(decoder.decode_run(records, NOW))
     assert together == alone(decoder, records)
     assert {place for place, _ in together} == set(range(len(records)))
@@ -122,6 +126,20 @@ def test_what_was_written_is_read_again_in_a_run() -> None:
     events = [event(n, n, input_tokens=n, tags={"n": str(n)}) for n in range(100)]
     records = [Record(msgspec.json.encode(one)) for one in events]
     assert list(Decoder().decode_run(records, NOW)) == list(enumerate(events))
+
+
+def test_feedback_is_found_among_events_and_passes_for_none() -> None:
+    quiet = {**GOOD, "tags": {"note": "tidegate.feedback"}}
+    values = [orjson.dumps(one) for one in (GOOD, WORD, [GOOD, WORD], quiet, {**WORD, "schema": "tidegate.feedback/2"})]
+    escaped = orjson.dumps(WORD).replace(b"feedback/1", b"feedback\\/1")
+    records = [Record(value) for value in (*values, b"\n".join(values[:2]), escaped)]
+    found = list(Decoder(feedback=True).decode_run(records, NOW))
+    kinds = [(place, getattr(item, "reason", type(item).__name__)) for place, item in found]
+    event, word = "UsageEvent", "Feedback"
+    alone = [(0, event), (1, word), (2, event), (2, word), (3, event), (4, "unknown_format")]
+    assert kinds == [*alone, (5, event), (5, word), (6, word)]
+    refused = [item for _, item in Decoder().decode_run(records, NOW) if isinstance(item, Rejected)]
+    assert [one.reason for one in refused] == ["unknown_format"] * 5
 
 
 def test_names_of_headers_are_lowered_and_what_is_no_text_is_left_out() -> None:

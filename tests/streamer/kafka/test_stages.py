@@ -49,7 +49,7 @@ def normaliser(**limits: Any) -> NormaliseStage:
 
 
 def meter(metrics: Metrics | None = None) -> MeterStage:
-    return MeterStage(Decoder(), Pipeline(CONFIG), TOPICS, metrics or Metrics(), partition=3)
+    return MeterStage(Decoder(feedback=True), Pipeline(CONFIG), TOPICS, metrics or Metrics(), partition=3)
 
 
 def usage(*events: UsageEvent) -> bytes:

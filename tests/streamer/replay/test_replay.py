@@ -11,8 +11,14 @@ from pyarrow import parquet
 
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
+from streamer.kafka.stages import MeterStage
+from streamer.kafka.topics import Topics
+from streamer.pipeline import Pipeline
 from streamer.pricing.money import COST_KINDS
-from tests.streamer.replay.data import FORMATS, Row, day, lines, replayed, summary, write
+from streamer.web.metrics import Metrics
+from streamer.wiring import decoder_of
+from tests.streamer.kafka.fakes import Fake
+from tests.streamer.replay.data import CONFIG, FORMATS, Row, day, lines, replayed, summary, write
 from tests.streamer.samples import NOON
 
 # CONTRACTS.md: the lines of anomalies.jsonl.
@@ -205,3 +211,59 @@ def test_the_report_escapes_names(rows: list[Row], tmp_path: Path) -> None:
 def test_a_source_that_cannot_be_read_ends_the_replay(rows: list[Row], tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable):
         replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows), tmp_path / "missing.jsonl")
+
+
+FEEDBACK: Row = {
+    "schema": "tidegate.feedback/1",
+    "id": "f1",
+    "tenant": "acme",
+    "verdict": "false_alarm",
+    "series": "tenant=acme/session=runaway#loop",
+}
+
+
+def said(rows: list[Row], seconds: float) -> list[Row]:
+    """The rows with a person's word among them, in its order."""
+    at = NOON + timedelta(seconds=seconds)
+    word = {**FEEDBACK, "time": at.isoformat()}
+    before = [row for row in rows if moment(row["time"]) <= at]
+    return [*before, word, *(row for row in rows if moment(row["time"]) > at)]
+
+
+def test_feedback_among_the_events_is_heeded_where_it_stands(rows: list[Row], out: Path, tmp_path: Path) -> None:
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", said(rows, 190)))
+    (looped,) = lines(out / "anomalies.jsonl")
+    (excused,) = lines(tmp_path / "out" / "anomalies.jsonl")
+    assert (excused["id"], excused["kind"]) == (looped["id"], "loop")
+    assert moment(excused["closed_at"]) == NOON + timedelta(seconds=190)
+    assert moment(looped["closed_at"]) > NOON + timedelta(seconds=200)
+    found = summary(tmp_path / "out")
+    assert found["feedback"] == {"false_alarm": {"applied": 1}}
+    assert found["events"] == summary(out)["events"]
+
+
+def test_a_plan_keeps_a_replay_from_telling_of_what_it_covers(rows: list[Row], tmp_path: Path) -> None:
+    plan = {"verdict": "planned", "series": "", "until": (NOON + timedelta(seconds=300)).isoformat()}
+    planned = [{**row, **plan} if "verdict" in row else row for row in said(rows, 10)]
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", planned))
+    assert lines(tmp_path / "out" / "anomalies.jsonl") == []
+
+
+def test_what_the_worker_said_of_a_stream_with_feedback_a_replay_says_too(rows: list[Row], tmp_path: Path) -> None:
+    """The worker takes runs of many records, cut anywhere; a replay takes one at a time."""
+    records = said(rows, 190)
+    stage = MeterStage(decoder_of(CONFIG, feedback=True), Pipeline(CONFIG), Topics.named("t."), Metrics(), 0)
+    told: dict[str, Row] = {}
+    for start in range(0, len(records), 37):
+        part = [Fake(orjson.dumps(row)) for row in records[start : start + 37]]
+        now = moment(records[min(start + 37, len(records)) - 1]["time"]).timestamp()
+        for out in stage.apply(part, now):
+            if out.topic == "t.anomalies":
+                one = orjson.loads(out.value or b"")
+                told[one["id"]] = one
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", records))
+    again = lines(tmp_path / "out" / "anomalies.jsonl")
+    names = FIELDS - {"usd_per_hour"}  # a replay gives the worst of it
+    assert [{name: one[name] for name in names} for one in again] == [
+        {name: one[name] for name in names} for one in told.values()
+    ]
