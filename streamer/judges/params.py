@@ -10,8 +10,8 @@ from streamer.judges.ratios import RATIOS, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many
-# times its deviations: they are fewer, and so is what chance brings.
-_LONGER = ((60.0, 2.0, 2.0, 1.0), (300.0, 4.0, 4.0, 1.0), (1800.0, 8.0, 18.0, 0.9))
+# times its deviations and its floor: they are fewer, and so is what chance brings, and one busy session fills them.
+_LONGER = ((60.0, 2.0, 2.0, 0.92, 1.35), (300.0, 4.0, 4.0, 0.9, 1.5), (1800.0, 8.0, 18.0, 0.9, 2.0))
 _PEAK_HALF_LIFE = 86_400.0
 # What small numbers are blurred by: about three ordinary events.
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
@@ -20,7 +20,7 @@ _DAY, _HOUR = 86_400.0, 3600.0
 
 def model_params(config: DetectConfig, size: float) -> ModelParams:
     """Give the parameters of all models of windows of `size` seconds."""
-    horizons = [_horizon(config.burst, size, 1, (1.0, 1.0, 1.0))]
+    horizons = [_horizon(config.burst, size, 1, (1.0, 1.0, 0.92, 1.0))]
     for seconds, *times in _LONGER:
         if (windows := round(seconds / size)) > 1:
             horizons.append(_horizon(config.burst, size, windows, times))
@@ -34,7 +34,7 @@ def _horizon(config: BurstConfig, size: float, windows: int, times: Sequence[flo
 
 
 def _rate(config: BurstConfig, metric: Metric, length: float, times: Sequence[float]) -> RateParams:
-    fading, warm_up, deviations = times
+    fading, warm_up, deviations, floor = times
     gates = config.amounts if metric in _OFFSETS else config.counts
     return RateParams(
         half_life=config.half_life_seconds * fading / length,
@@ -44,7 +44,7 @@ def _rate(config: BurstConfig, metric: Metric, length: float, times: Sequence[fl
         margin=gates.margin,
         peak_half_life=_PEAK_HALF_LIFE / length,
         offset=_OFFSETS.get(metric, 3.0),
-        excess=getattr(config.floors, metric),
+        excess=getattr(config.floors, metric) * floor,
     )
 
 
