@@ -125,7 +125,7 @@ class Traffic:
         events, known = burst(self._planted, self._usage, time.time())
         for event in events:
             self.totals.produced(event)
-        self.planted.update(known)
+        self.planted.add(known)
         sent = record_of_all(events, self._topics)
         self._kept.append(sent)
         return [sent]

@@ -18,11 +18,15 @@ TENANTS = tuple(f"tenant-{number}" for number in range(5))
 BURST_TOKENS = 5_000_000
 DETECTION = {
     "DETECT__BURST__WARM_UP_SECONDS": "10",
+    # A burst is one event here, so that it cannot come in part.
+    "DETECT__BURST__LEAST_EVENTS": "1",
     "DETECT__BURST__FLOORS__TOKENS": "1000000",
     "DETECT__BURST__FLOORS__STEPS": "10000",
     "DETECT__BURST__FLOORS__TOOL_CALLS": "10000",
     "DETECT__BURST__FLOORS__REQUESTS": "10000",
     "DETECT__BURST__FLOORS__USD": "10000",
+    # What the faults do to the ordinary traffic is no news: only what is planted must be told.
+    **{f"DETECT__{judge}__ENABLED": "false" for judge in ("RATIO", "DRIFT", "SILENCE", "BUSYWORK")},
     # Longer than faults in a row may keep every call of a loop from being on time: then it would rightly be two loops.
     "DETECT__LOOP__QUIET_SECONDS": "120",
 }
@@ -104,8 +108,11 @@ class Loop:
             )
 
 
-def burst(number: int, usage: Usage, at: float) -> tuple[list[Event], list[Known]]:
-    """Make a tenant's quiet history and the burst that follows it, for one record: so none of it can come late."""
+def burst(number: int, usage: Usage, at: float) -> tuple[list[Event], Known]:
+    """Make a tenant's quiet history and the burst that follows it, for one record: so none of it can come late.
+
+    The tenant and its use case pass their ceilings with the agent; it is one burst all the same, and told of the agent.
+    """
     tenant = f"burst-{number}"
     tokens = [*[1000] * 12, BURST_TOKENS]
     events = [
@@ -122,8 +129,7 @@ def burst(number: int, usage: Usage, at: float) -> tuple[list[Event], list[Known
         )
         for window, amount in enumerate(tokens)
     ]
-    places = ("", "/use_case=llm", "/use_case=llm/agent=agent-0")
-    return events, [Known(tenant, "burst", f"tenant={tenant}{place}#tokens") for place in places]
+    return events, Known(tenant, "burst", f"tenant={tenant}/use_case=llm/agent=agent-0#tokens")
 
 
 def record_of(event: Event, topics: Topics, dice: Random) -> Sent:
