@@ -61,7 +61,8 @@ class BurstJudge:
         """Let open cases of entities that had nothing in window `number` come nearer to their end."""
         for case in self._book.snapshot():
             models = self._registry.get(case.entity)
-            if case.kind == "burst" and models and models.horizons.last < number:
+            # A window that ended before the case was opened says nothing of it.
+            if case.kind == "burst" and case.since < end and models and models.horizons.last < number:
                 self._calm(case, end)
 
     def open_since(self) -> float | None:

@@ -391,6 +391,18 @@ def test_windows_that_close_after_a_burst_was_opened_but_lie_before_it_do_not_en
     assert later[-1].closed_at.timestamp() == NOW + 440
 
 
+def test_nor_do_those_in_which_the_bursting_one_had_nothing() -> None:
+    """Its agent pauses while others go on; their windows close after its burst was opened, but lie before it."""
+    pipeline = Pipeline(STEADY.model_copy(update={"windows": WindowsConfig(lateness_seconds=60)}))
+    others = [event(f"other-{n}", 10 * n, input_tokens=1000, agent="other") for n in range(60)]
+    submit(pipeline, sorted(steady(40, agent="bursting") + others[:46], key=lambda one: one.time))
+    (opened,) = submit(pipeline, rushing(460, use_case="", agent="bursting"))
+    later = submit(pipeline, others[47:])
+    assert {anomaly.id for anomaly in later} <= {opened.id}
+    closed = [anomaly.closed_at.timestamp() - NOW for anomaly in later if anomaly.closed_at]
+    assert closed == [] or min(closed) >= 500
+
+
 def test_credits_are_counted_and_break_nothing() -> None:
     pipeline = Pipeline(STEADY)
     credits = [event(n, 10 * n, cost_usd=Decimal("-2.5")) for n in range(40)]
