@@ -97,13 +97,23 @@ def test_an_open_loop_explains_bursts_in_its_agent() -> None:
     assert not shelf.book.explains("burst", Scope("support", "solver"))
 
 
-def test_what_people_forbade_is_not_opened_and_not_standing() -> None:
+def test_what_people_forbade_stands_untold_and_explains_what_else_shows_it() -> None:
     shelf = Shelf()
     shelf.policies.plan(Scope("support"), NOW + 3600, NOW)
-    assert not shelf.open(TRIAGE)
+    assert shelf.open(TRIAGE)
+    assert shelf.open(TENANT)
     assert shelf.said() == []
-    assert not shelf.book
+    assert [standing.entity for standing in shelf.book.snapshot()] == [TRIAGE]
     assert shelf.open(SEARCH)
+    assert shelf.said() == [("opened", "burst", Scope("search"))]
+
+
+def test_a_silence_that_people_forbade_is_not_standing_for_it_is_found_again() -> None:
+    shelf = Shelf()
+    shelf.policies.plan(Scope("support"), NOW + 3600, NOW)
+    assert not shelf.open(TRIAGE, "silence", name="silence")
+    assert not shelf.book
+    assert shelf.open(TRIAGE, "silence", NOW + 3600, name="silence")
 
 
 def test_an_entity_that_is_forgotten_leaves_no_case_open() -> None:
@@ -120,8 +130,7 @@ def test_it_is_written_in_order_and_read_again() -> None:
     shelf.open(SEARCH)
     shelf.open(TRIAGE, "bloat", NOW + 1000)
     written = msgspec.msgpack.encode(shelf.book.snapshot())
-    again.cases = Cases("acme", again.policies, shelf.cases.snapshot())
-    again.book = Book("acme", again.cases)
+    again.cases.restore(shelf.cases.snapshot())
     again.book.restore(msgspec.msgpack.decode(written, type=list[Standing]))
     assert msgspec.msgpack.encode(again.book.snapshot()) == written
     series = [standing.series for standing in again.book.snapshot()]
