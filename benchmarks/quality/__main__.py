@@ -1,6 +1,6 @@
 """How well the detectors detect: `make quality`, or `python -m benchmarks.quality --help`."""
 
-import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +10,37 @@ import click
 from rich.console import Console
 
 from benchmarks import memory
-from benchmarks.quality import measure, tables
+from benchmarks.quality import kept, measure, nab, sheets, tables
 from benchmarks.quality.figures import KINDS
 
-_PATH = Path(__file__).parents[2] / "build" / "quality.json"
+_ROOT = Path(__file__).parents[2]
 _SERIES = 20_000
+_PROCESSES = 4
 Part = Callable[[Console, measure.Options], dict[str, Any]]
 
 
 def _memory(console: Console, _: measure.Options) -> dict[str, Any]:
     figures = memory.measured(_SERIES)
-    tables.tell_cost(console, figures)
+    tables.show(console, [sheets.of_cost(figures)])
+    return figures
+
+
+def _nab(console: Console, options: measure.Options) -> dict[str, Any]:
+    data, tool = nab.DATA, nab.TOOL
+    if not (data.is_dir() and tool.is_file()):
+        reason = "NAB is left out: its series and its tool are not beside the project"
+        console.print(reason)
+        return {"left_out": reason}
+    options.note("NAB")
+    figures = nab.measure(data, tool, options.processes)
+    tables.show(console, sheets.of_nab(figures))
     return figures
 
 
 # What is measured, by its name in build/quality.json. Memory first: what others leave behind would count.
 PARTS: dict[str, Part] = {
     "memory": _memory,
+    "nab": _nab,
     "scenarios": measure.measure,
 }
 
@@ -40,6 +54,13 @@ PARTS: dict[str, Part] = {
 )
 @click.option("--tenant", multiple=True, help="Only this tenant.")
 @click.option("--each", "-v", is_flag=True, help="List each miss and each false alarm.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=min(os.cpu_count() or 1, _PROCESSES),
+    show_default=True,
+    help="The figures are the same with any number of them.",
+)
 @click.option("--part", type=click.Choice(list(PARTS)), multiple=True, help="Only this part of the measurements.")
 @click.option("--write", type=click.Path(path_type=Path), help="Write events and labels as files instead.")
 @click.option("--width", type=int, help="Of the tables, in characters.")
@@ -66,6 +87,7 @@ def _options(
     kind: tuple[str, ...],
     tenant: tuple[str, ...],
     each: bool,
+    processes: int,
     note: Callable[[str], None],
 ) -> measure.Options:
     numbers = seed or measure.SEEDS[seeds]
@@ -75,19 +97,18 @@ def _options(
         kinds=frozenset(kind),
         tenants=frozenset(tenant),
         each=each,
+        processes=processes,
         note=note,
     )
 
 
 def _measure(console: Console, options: measure.Options, chosen: tuple[str, ...]) -> None:
     """Measure the chosen parts; figures of the others stay in the file as they were."""
-    began, figures = time.perf_counter(), json.loads(_PATH.read_text()) if _PATH.exists() else {}
+    began = time.perf_counter()
     for name, part in PARTS.items():
         if name in chosen:
-            figures[name] = part(console, options)
-    _PATH.parent.mkdir(exist_ok=True)
-    _PATH.write_text(json.dumps(figures, indent=2) + "\n")
-    console.print(f"{time.perf_counter() - began:.0f} s; all figures are in {_PATH.relative_to(_PATH.parents[1])}")
+            kept.keep(name, part(console, options))
+    console.print(f"{time.perf_counter() - began:.0f} s; all figures are in {kept.PATH.relative_to(_ROOT)}")
 
 
 if __name__ == "__main__":

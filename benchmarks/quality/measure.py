@@ -3,36 +3,55 @@
 Thresholds were only ever looked at on the `tune` seeds; what is reported is of the `report` seeds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 from rich.console import Console
 
-from benchmarks.quality import figures, tables
+from benchmarks.quality import figures, sheets, tables
 from benchmarks.quality.drive import Times, blind, replayed
 from benchmarks.quality.figures import Figures, Results
-from benchmarks.quality.judge import judged
+from benchmarks.quality.judge import Judgement, judged
 from benchmarks.quality.scenarios import Scenario, scenarios
 from streamer.config import Config
 
 SEEDS: Mapping[Literal["tune", "report"], tuple[int, ...]] = {"tune": (1, 2, 3), "report": (101, 102, 103)}
 # The first such tenant is also run through a Pipeline that detects nothing.
 _TIMED = "short large"
+Work = TypeVar("Work")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run and how much to say; empty selections mean all."""
+    """What to run, in how many processes, and how much to say; empty selections mean all."""
 
     seeds: Sequence[int] = SEEDS["report"]
     quick: bool = False
     kinds: frozenset[str] = frozenset()
     tenants: frozenset[str] = frozenset()
     each: bool = False
+    processes: int = 1
     note: Callable[[str], None] = field(default=lambda _: None)
+
+
+class Task(NamedTuple):
+    """A scenario that is to be run, and whether it is also to be timed without detectors."""
+
+    scenario: Scenario
+    timed: bool
+
+
+class Found(NamedTuple):
+    """What came of a scenario; `blind` where it was also run without detectors."""
+
+    judgement: Judgement
+    times: Times
+    blind: Times | None
 
 
 def chosen(options: Options) -> Iterator[Scenario]:
@@ -48,23 +67,31 @@ def chosen(options: Options) -> Iterator[Scenario]:
 
 def measure(console: Console, options: Options) -> Figures:
     """Run, judge and print; gives all figures, ready for JSON."""
-    results, blinded, timed, ran = Results(), Times(), Times(), dict[str, Scenario]()
-    config, without = Config(), blind()
-    for scenario in chosen(options):
-        options.note(scenario.tenant)
-        events = scenario.events()
-        run = replayed(scenario, config, events)
-        results.take(scenario, judged(run, scenario.plantings, scenario.label, scenario.begin), run.times)
-        ran[scenario.tenant] = scenario
-        if scenario.label == _TIMED and not timed.events:
-            timed.add(run.times)
-            blinded.add(replayed(scenario, without, events).times)
-    found = figures.as_json(results, options.seeds) | {"cost": figures.cost(results.times, timed, blinded)}
+    results, blinded, timed, tasks = Results(), Times(), Times(), list(_tasks(chosen(options)))
+    for task, found in zip(tasks, spread(_run, tasks, options.processes), strict=True):
+        options.note(task.scenario.tenant)
+        results.take(task.scenario, found.judgement, found.times)
+        if found.blind:
+            timed.add(found.times)
+            blinded.add(found.blind)
+    told = figures.as_json(results, options.seeds) | {"cost": figures.cost(results.times, timed, blinded)}
     if options.each:
-        tables.tell_each(console, results, ran)
-    tables.tell(console, found, results)
-    tables.tell_cost(console, found["cost"])
-    return found
+        tables.tell_each(console, results, {task.scenario.tenant: task.scenario for task in tasks})
+    tables.tell(console, told)
+    tables.show(console, [sheets.of_cost(told["cost"])])
+    return told
+
+
+def spread(function: Callable[[Work], Done], works: Sequence[Work], processes: int) -> Iterator[Done]:
+    """Map over several processes, in order, or within this one; a `function` of a module, that gives the same in any.
+
+    Processes are started anew, not forked: this one has threads.
+    """
+    if processes == 1:
+        yield from map(function, works)
+        return
+    with get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(function, works)
 
 
 def write(scenario: Scenario, folder: Path) -> None:
@@ -74,3 +101,20 @@ def write(scenario: Scenario, folder: Path) -> None:
         lines.writelines(msgspec.json.encode(event) + b"\n" for event in scenario.events())
     labels = {"plantings": scenario.plantings, "budgets": [budget.model_dump() for budget in scenario.budgets]}
     (folder / f"{scenario.tenant}.labels.json").write_bytes(msgspec.json.format(msgspec.json.encode(labels)) + b"\n")
+
+
+def _tasks(found: Iterable[Scenario]) -> Iterator[Task]:
+    timed = False
+    for scenario in found:
+        first = scenario.label == _TIMED and not timed
+        timed = timed or first
+        yield Task(scenario, first)
+
+
+def _run(task: Task) -> Found:
+    """Run and judge one tenant, in whichever process."""
+    scenario = task.scenario
+    events = scenario.events()
+    run = replayed(scenario, Config(), events)
+    without = replayed(scenario, blind(), events).times if task.timed else None
+    return Found(judged(run, scenario.plantings, scenario.label, scenario.begin), run.times, without)

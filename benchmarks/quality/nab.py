@@ -17,8 +17,10 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -26,9 +28,12 @@ from typing import Any, NamedTuple
 
 from river import anomaly
 
+from benchmarks.quality.measure import spread
 from detectors import OutlierParams, OutlierScorer
 from streamer.replay.score import write_scores
 
+_SHARED = Path(__file__).parents[3] / "shared"
+DATA, TOOL = _SHARED / "data" / "nab", _SHARED / "tools" / "nab_score.py"
 PROFILES = ("standard", "low_fp", "low_fn")
 GRID = [
     OutlierParams(spans=spans, margins=margins, hold=hold)
@@ -74,21 +79,25 @@ class Corpus:
         return {profile: Result(float(score), float(at) * (1 - 1e-5)) for profile, score, _, _, at in lines}
 
 
-def measure(data: Path, tool: Path) -> dict[str, object]:
+def measure(data: Path, tool: Path, processes: int = 1) -> dict[str, Any]:
     """Give the figures of the module's docstring; `data` is the benchmark's folder, `tool` its `nab_score.py`."""
     with TemporaryDirectory() as folder:
         corpus = Corpus(data, tool, Path(folder))
-        for number, params in enumerate(GRID):
-            corpus.score(str(number), params)
+        for _ in spread(partial(_score, corpus), range(len(GRID)), processes):
+            pass
         whole = corpus.judge("0", corpus.names)
         return {
-            **{f"nab.{profile}": whole[profile].score for profile in PROFILES},
-            "nab.threshold": whole["standard"].threshold,
-            "nab.by_split": _by_split(corpus, range(1)),
-            "nab.by_split_reselected": _by_split(corpus, range(len(GRID))),
-            **_by_family(corpus, whole["standard"].threshold),
+            **{profile: whole[profile].score for profile in PROFILES},
+            "threshold": whole["standard"].threshold,
+            "by_split": _by_split(corpus, range(1), processes),
+            "by_split_reselected": _by_split(corpus, range(len(GRID)), processes),
+            "by_family": _by_family(corpus, whole["standard"].threshold),
             **_cost(corpus),
         }
+
+
+def _score(corpus: Corpus, number: int) -> None:
+    corpus.score(str(number), GRID[number])
 
 
 def _halves(names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
@@ -99,35 +108,38 @@ def _halves(names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
         yield order[middle:], order[:middle]
 
 
-def _by_split(corpus: Corpus, candidates: Iterable[int]) -> float:
-    return fmean(_carried_over(corpus, tuning, reported, candidates) for tuning, reported in _halves(corpus.names))
+def _by_split(corpus: Corpus, candidates: Sequence[int], processes: int) -> float:
+    # The tool is a process of its own each time, so that threads suffice to wait for it.
+    with ThreadPool(processes) as pool:
+        halves = list(_halves(corpus.names))
+        return fmean(pool.starmap(partial(_carried_over, corpus, candidates), halves))
 
 
-def _carried_over(corpus: Corpus, tuning: list[str], reported: list[str], candidates: Iterable[int]) -> float:
+def _carried_over(corpus: Corpus, candidates: Sequence[int], tuning: list[str], reported: list[str]) -> float:
     tuned = {str(number): corpus.judge(str(number), tuning)["standard"] for number in candidates}
     chosen = max(tuned, key=lambda number: tuned[number].score)
     return corpus.judge(chosen, reported, tuned[chosen].threshold)["standard"].score
 
 
-def _by_family(corpus: Corpus, threshold: float) -> dict[str, object]:
+def _by_family(corpus: Corpus, threshold: float) -> dict[str, float]:
     """The standard score of each family that has windows, all by the one threshold of the corpus."""
-    figures: dict[str, object] = {}
+    figures: dict[str, float] = {}
     for family, members in itertools.groupby(corpus.names, lambda name: name.split("/")[0]):
         names = list(members)
         if any(corpus.windows[name] for name in names):
-            figures[f"nab.{family}"] = corpus.judge("0", names, threshold)["standard"].score
+            figures[family] = corpus.judge("0", names, threshold)["standard"].score
     return figures
 
 
-def _cost(corpus: Corpus) -> dict[str, object]:
+def _cost(corpus: Corpus) -> dict[str, float]:
     """Microseconds a row of the scorer and of river's GaussianScorer over the same rows, each in its best round."""
     series = [list(_rows(corpus.data / name)) for name in corpus.names]
     best = {side.__name__: min(_timed(side, series) for _ in range(_ROUNDS)) for side in (_outlier, _gaussian)}
     ours, theirs = best["_outlier"], best["_gaussian"]
     return {
-        "nab.us_per_row": ours,
-        "nab.us_per_row.river_gaussian": theirs,
-        "nab.cost_over_river_gaussian": ours / theirs,
+        "us_per_row": ours,
+        "us_per_row.river_gaussian": theirs,
+        "cost_over_river_gaussian": ours / theirs,
     }
 
 
