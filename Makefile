@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos check bench quality format lock schemas clean
+.PHONY: install demo test test-fast chaos check bench quality quality-page format lock schemas clean
 
 install: $(STAMP)
 
@@ -44,6 +44,11 @@ bench: install $(BENCH_STAMP)
 # How well the detectors detect, on labelled scenarios. ARGS="--quick --seeds tune -v" is for tuning.
 quality: install
 	$(BIN)/python -m benchmarks.quality $(ARGS)
+
+# What `make quality` measured last, and new pictures, into docs/quality.md.
+quality-page: install
+	$(BIN)/python -m benchmarks.quality.pictures docs/pictures
+	$(BIN)/python -m benchmarks.quality.page docs/quality.md
 
 $(BENCH_STAMP): requirements-bench.lock
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)

@@ -32,8 +32,8 @@ class CombinationParams:
 class CombinationBaseline:
     """The usual place and spread of a point, and a CUSUM of its squared Mahalanobis distance (Mahalanobis, 1936).
 
-    Exponentially weighted mean and covariance. Half-space trees were left: they need values scaled to [0, 1], see no
-    correlation between dimensions, and take a hundred times the memory and ten times the time of six by six numbers.
+    Exponentially weighted mean and covariance. Half-space trees were left: they need values scaled to [0, 1], see next
+    to nothing of a correlation between two of six dimensions, and take 240 times the memory (docs/decisions/0012).
 
     >>> usual = CombinationBaseline(CombinationParams(2))
     >>> for step in range(60):

@@ -1,5 +1,6 @@
 """What pictures show of a scenario: its windows, what became of its plantings, and the rates that judges looked at."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -70,8 +71,9 @@ class Tracer(Recorder):
             # What longer horizons hold has been learned already; a single window is as its rollup says.
             sums = models.horizons.sums(place, number, NOTHING if place else _values(rollup))
             for metric, value in zip(METRICS, sums, strict=True):
-                usual = models.horizons.baselines[place][metric]
-                point = Point(rollup.end.timestamp(), value, usual.expected, usual.ceiling)
+                usual = models.horizons.baselines[place].get(metric)
+                expected, ceiling = (usual.expected, usual.ceiling) if usual else (0.0, math.inf)
+                point = Point(rollup.end.timestamp(), value, expected, ceiling)
                 self.points[f"{rollup.series}#{metric}", horizon.windows].append(point)
 
 

@@ -75,8 +75,8 @@ def _draw(above: Axes, below: Axes, name: str, series: Scored, threshold: float)
         axes.set_xlim(0, series.days[-1])
         axes.axvspan(0, series.judged_from, color="#eeeeee", linewidth=0, label="not judged")
         for number, (start, end) in enumerate(series.windows):
-            said = None if number else "labelled window"
-            axes.axvspan(start, end, color=ORANGE, alpha=0.3, linewidth=0, label=said)
+            label = None if number else "labelled window"
+            axes.axvspan(start, end, color=ORANGE, alpha=0.3, linewidth=0, label=label)
     above.plot(series.days, series.values, color=BLUE, linewidth=0.7)
     above.tick_params(labelbottom=False)
     above.set_ylabel("value", fontsize=9)

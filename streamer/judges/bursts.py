@@ -135,11 +135,11 @@ class BurstJudge:
 
     def _expected(self, entity: Entity, metric: Metric) -> float:
         models = self._registry.get(entity)
-        return models.horizons.of_window(metric).expected if models else 0.0
+        return models.horizons.expected(metric) if models else 0.0
 
     def _window_usd(self, models: Models, values: Values) -> float:
         """Give how many dollars a window holds above its usual ones."""
-        return max(0.0, values[_USD] - models.horizons.of_window("usd").expected)
+        return max(0.0, values[_USD] - models.horizons.expected("usd"))
 
     def _reading(self, excess: Excess, before: Decimal, usd: float | None = None) -> Reading:
         """Say how it stands: `usd` dollars are to be added to those `before`, all of the horizon's at the opening."""

@@ -97,9 +97,8 @@ class DriftJudge:
             expected, against = usual * length / _HOUR, "at this hour"
         else:
             expected, against = models.share.expected * rest, "beside the rest of the tenant"
-        usd = models.horizons.of_window("usd")
         share = max(0.0, 1 - expected / held) if held else 0.0
-        per_hour = usd.expected * _HOUR / self._window * share
+        per_hour = models.horizons.expected("usd") * _HOUR / self._window * share
         return Reading(
             observed=held,
             expected=round(expected, 6),

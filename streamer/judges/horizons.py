@@ -11,11 +11,12 @@ from streamer.windows.totals import METRICS, Metric
 # One number a metric, in the order of METRICS; dollars in dollars.
 Values = tuple[float, ...]
 _USD = METRICS.index("usd")
+_COUNTS: tuple[Metric, ...] = ("requests", "steps", "tool_calls")
 NOTHING: Values = (0.0,) * len(METRICS)
 
 
 class Horizon(NamedTuple):
-    """How many windows are judged together, and by which parameters each metric is."""
+    """How many windows are judged together, and by which parameters each metric is that is judged over so many."""
 
     windows: int
     params: Mapping[Metric, RateParams]
@@ -61,11 +62,11 @@ class HorizonsState(msgspec.Struct, array_like=True):
     first: int
     last: int
     slots: list[Slot]
-    baselines: list[bytes]
+    baselines: list[dict[Metric, bytes]]
 
 
 class Horizons:
-    """Baselines of all metrics over all horizons; the first is the window itself.
+    """Baselines of metrics over several horizons; the first is the window itself. A metric gets its own when it comes.
 
     Longer horizons learn aligned slots, and are judged as if they slid: this slot so far, and of the one before the
     share that a sliding horizon would still cover.
@@ -82,20 +83,17 @@ class Horizons:
         self._first = last + 1
         #: The number of the last window that was learned.
         self.last = self._now = last
-        self.baselines = [{m: RateBaseline(h.params[m]) for m in METRICS} for h in horizons]
+        self.baselines: list[dict[Metric, RateBaseline]] = [{} for _ in horizons]
         self._slots = [Slot() for _ in horizons]
 
-    def of_window(self, metric: Metric) -> RateBaseline:
-        """Give the baseline of one metric over a single window."""
-        return self.baselines[0][metric]
+    def expected(self, metric: Metric, place: int = 0) -> float:
+        """Give what is usual of a metric in a single window, or in the horizon at `place`; 0 where nothing is."""
+        baseline = self.baselines[place].get(metric)
+        return baseline.expected if baseline else 0.0
 
     def rate(self) -> float:
         """Give how many requests, steps or tool calls, whichever are most, a window should hold; 0 if unknown."""
-        last = self.baselines[-1]
-        if last["requests"].seen < 1:
-            return 0.0
-        most = max(last["requests"].expected, last["steps"].expected, last["tool_calls"].expected)
-        return most / self.horizons[-1].windows
+        return max(self.expected(metric, -1) for metric in _COUNTS) / self.horizons[-1].windows
 
     def pass_to(self, number: int) -> None:
         """Learn that nothing came between the last window and window `number`."""
@@ -110,10 +108,11 @@ class Horizons:
         """Give what stands above `share` of its ceiling once window `number` holds `values`; or the `news` of it."""
         for place, horizon in enumerate(self.horizons):
             sums = self.sums(place, number, values, news=news)
-            usd = max(0.0, sums[_USD] - self.baselines[place]["usd"].expected)
+            baselines = self.baselines[place]
+            usd = max(0.0, sums[_USD] - self.expected("usd", place))
             for metric, value in zip(METRICS, sums, strict=True):
-                baseline = self.baselines[place][metric]
-                if value > baseline.ceiling * share:
+                baseline = baselines.get(metric)
+                if baseline and value > baseline.ceiling * share:
                     yield Excess(metric, horizon.windows, value, baseline, usd)
 
     def sums(self, place: int, number: int, values: Values, *, news: bool = False) -> Values:
@@ -127,8 +126,8 @@ class Horizons:
 
     def learn(self, number: int, values: Values) -> None:
         """Learn window `number`, up to which time has been `pass_to`-ed."""
-        for baseline, value in zip(self.baselines[0].values(), values, strict=True):
-            if value:
+        for metric, value in zip(METRICS, values, strict=True):
+            if value and (baseline := self._baseline(0, metric)):
                 baseline.learn_one(value)
         for slot in self._slots[1:]:
             slot.so_far = tuple(a + b for a, b in zip(slot.so_far, values, strict=True))
@@ -141,7 +140,7 @@ class Horizons:
 
     def written(self) -> HorizonsState:
         """Write the whole state down."""
-        states = [baseline.snapshot() for baselines in self.baselines for baseline in baselines.values()]
+        states = [{m: known[m].snapshot() for m in METRICS if m in known} for known in self.baselines]
         return HorizonsState(self._first, self.last, self._slots, states)
 
     def read(self, state: HorizonsState) -> None:
@@ -149,9 +148,17 @@ class Horizons:
         self._first, self._slots = state.first, state.slots
         # Between windows, which is when state is written, the slots are those of the last one.
         self.last = self._now = state.last
-        baselines = (baseline for baselines in self.baselines for baseline in baselines.values())
-        for baseline, written in zip(baselines, state.baselines, strict=True):
-            baseline.restore(written)
+        for place, written in enumerate(state.baselines):
+            for metric, snapshot in written.items():
+                if baseline := self._baseline(place, metric):
+                    baseline.restore(snapshot)
+
+    def _baseline(self, place: int, metric: Metric) -> RateBaseline | None:
+        """Give a metric's baseline, made where there is none yet; None where it is not judged."""
+        known, params = self.baselines[place], self.horizons[place].params
+        if metric not in known and metric in params:
+            known[metric] = RateBaseline(params[metric])
+        return known.get(metric)
 
     def _attention(self) -> int:
         return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(self.rate(), 1e-3)))
@@ -170,10 +177,12 @@ class Horizons:
         silent = min(turned - 1, heard // windows) if longest else 0
         # Of the first slot only the end was seen.
         whole = self._first <= self.last // windows * windows
-        for baseline, value in zip(self.baselines[place].values(), slot.so_far, strict=True):
-            if whole and (value or longest):
+        for metric, value in zip(METRICS, slot.so_far, strict=True):
+            baseline = self._baseline(place, metric) if value else self.baselines[place].get(metric)
+            if baseline and whole and (value or longest):
                 baseline.learn_one(value)
-            baseline.learn_silence(silent)
+            if baseline:
+                baseline.learn_silence(silent)
         slot.turn(turned)
 
 

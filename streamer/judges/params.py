@@ -30,7 +30,9 @@ def model_params(config: DetectConfig, size: float) -> ModelParams:
 
 
 def _horizon(config: BurstConfig, size: float, windows: int, times: Sequence[float]) -> Horizon:
-    return Horizon(windows, {metric: _rate(config, metric, size * windows, times) for metric in METRICS})
+    # Over more than one window, tokens would say what requests and dollars do.
+    metrics = [metric for metric in METRICS if windows == 1 or metric != "tokens"]
+    return Horizon(windows, {metric: _rate(config, metric, size * windows, times) for metric in metrics})
 
 
 def _rate(config: BurstConfig, metric: Metric, length: float, times: Sequence[float]) -> RateParams:

@@ -141,5 +141,5 @@ def test_a_quiet_night_does_not_make_a_slow_stream_of_a_busy_one() -> None:
 
 def test_a_stream_that_comes_now_and_then_is_slow_over_ten_minutes_but_not_in_a_window_of_it() -> None:
     horizons = learned([(number, 10) for number in range(0, 6000, 6)], Horizons(USUAL, -1))
-    assert 9 < horizons.of_window("requests").expected < 11
+    assert 9 < horizons.expected("requests") < 11
     assert 1 < horizons.rate() < 2.5
