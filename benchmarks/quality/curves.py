@@ -33,6 +33,16 @@ class Curve(NamedTuple):
     seconds: float
     points: Sequence[Point]
 
+    def whole(self, size: float) -> Iterator[Point]:
+        """Give the points, and between them that nothing was there; only windows that hold something have points."""
+        last: Point | None = None
+        for point in self.points:
+            if last and point.end - last.end > self.seconds + size:
+                yield last._replace(end=last.end + self.seconds, value=0.0)
+                yield last._replace(end=point.end - size, value=0.0)
+            yield point
+            last = point
+
 
 class Tracer(Recorder):
     """A Recorder that also keeps what the rate baselines of one tenant said at each turn."""

@@ -77,8 +77,12 @@ def _nab(figures: Mapping[str, Any]) -> str:
 
 
 def _pictures(found: Iterable[Mapping[str, str]]) -> str:
-    shown = [f"![{one['caption']}]({FOLDER}/{one['file']})\n\n*{_plain(one['caption'])}*" for one in found]
+    shown = [f"![{_title(one['caption'])}]({FOLDER}/{one['file']})\n\n*{_plain(one['caption'])}*" for one in found]
     return "\n\n".join(shown)
+
+
+def _title(caption: str) -> str:
+    return caption.partition(". ")[0].partition(":")[0]
 
 
 def _plain(caption: str) -> str:

@@ -193,7 +193,7 @@ def _rate(drawn: Drawn) -> Panel:
     entity = Entity("agent" if planting.agent else "use_case", planting.use_case, planting.agent)
     series, alarms = f"{entity.key(planting.tenant)}#requests", drawn.verdict.alarms
     curve = drawn.seen.found_in(alarms[0]) if alarms else drawn.seen.curve(series, _MINUTE)
-    points = [point for point in curve.points if since <= point.end <= until]
+    points = [point for point in curve.whole(drawn.seen.tracer.size) if since <= point.end <= until]
     times = [_hours(drawn, point.end) for point in points]
     metric = curve.series.rpartition("#")[2].replace("_", " ")
     panel = _panel(drawn, f"{metric}\nin {curve.seconds:g} s")

@@ -7,7 +7,7 @@ from math import isinf
 import pytest
 
 from benchmarks.quality.canvas import Panel, Span, draw
-from benchmarks.quality.curves import Seen, binned, seen
+from benchmarks.quality.curves import Curve, Point, Seen, binned, seen
 from benchmarks.quality.drive import WindowTotals
 from benchmarks.quality.judge import opened
 from benchmarks.quality.measure import Options, chosen
@@ -42,6 +42,12 @@ def test_a_minute_holds_at_least_what_its_last_window_held_and_ceilings_come_aft
     assert all(long.value >= short.value for short, long in zip(window, minute, strict=True))
     assert isinf(minute[0].ceiling)
     assert minute[-1].ceiling > minute[-1].expected
+
+
+def test_a_rate_falls_to_nothing_where_nothing_came():
+    points = [Point(end, 5.0, 4.0, 20.0) for end in (10.0, 20.0, 200.0)]
+    shown = [(point.end, point.value) for point in Curve("s", 60.0, points).whole(10.0)]
+    assert shown == [(10.0, 5.0), (20.0, 5.0), (80.0, 0.0), (190.0, 0.0), (200.0, 5.0)]
 
 
 def test_bursts_are_drawn_over_the_horizon_in_which_they_were_found(ran):
