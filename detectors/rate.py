@@ -5,6 +5,8 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
+# What lies above the ceiling is so many deviations away for the spread, and no more.
+_SPREADS = 1.5
 # How many values a level takes to be one that others can be far from.
 _SETTLED = 3
 # What exp() and floats can hold.
@@ -107,7 +109,9 @@ class RateBaseline:
         fading = 1 / (seen + 1) if young else params.fading
         self._level += fading * above
         fading = 1 / (seen + 1 + params.prior_weight) if young else fading
-        self._variance = (1 - fading) * (variance + fading * above * above)
+        # The spread of what is normal is not that of a burst, or a minute of it would hide the next.
+        within = above if value <= self.ceiling else min(above, _SPREADS * math.sqrt(variance))
+        self._variance = (1 - fading) * (variance + fading * within * within)
         self._peak *= params.peak_kept
         if above > self._peak and seen >= _SETTLED:
             self._peak = max(self._peak, min(above, self._most))

@@ -20,7 +20,7 @@ _DAY, _HOUR = 86_400.0, 3600.0
 
 def model_params(config: DetectConfig, size: float) -> ModelParams:
     """Give the parameters of all models of windows of `size` seconds."""
-    horizons = [_horizon(config.burst, size, 1, (1.0, 1.0, 0.92, 1.0))]
+    horizons = [_horizon(config.burst, size, 1, (1.0, 1.0, 0.92, 1.2))]
     for seconds, *times in _LONGER:
         if (windows := round(seconds / size)) > 1:
             horizons.append(_horizon(config.burst, size, windows, times))
