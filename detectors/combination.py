@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.evidence import Evidence
+
 # seen, evidence; then mean, covariance and parts
 _HEAD = struct.Struct("<Qd")
 Vector = NDArray[np.float64]
@@ -29,7 +31,7 @@ class CombinationParams:
     warm_up: int = 30
 
 
-class CombinationBaseline:
+class CombinationBaseline(Evidence):
     """The usual place and spread of a point, and a CUSUM of its squared Mahalanobis distance (Mahalanobis, 1936).
 
     Exponentially weighted mean and covariance. Half-space trees were left: they need values scaled to [0, 1], see next
@@ -44,31 +46,17 @@ class CombinationBaseline:
     (True, [1, 0])
     """
 
-    __slots__ = ("_covariance", "_mean", "_parts", "evidence", "params", "seen")
+    __slots__ = ("_covariance", "_mean", "_parts", "params", "seen")
+
+    params: CombinationParams
 
     def __init__(self, params: CombinationParams) -> None:
+        super().__init__()
         self.params = params
         self.seen = 0
-        #: How much distance beyond the normal has been seen of late.
-        self.evidence = 0.0
         self._mean: Vector = np.zeros(params.dimensions)
         self._covariance: Vector = np.zeros((params.dimensions, params.dimensions))
         self._parts: Vector = np.zeros(params.dimensions)
-
-    @property
-    def abnormal(self) -> bool:
-        """Whether the points are proven to be where they usually are not."""
-        return self.evidence >= self.params.evidence
-
-    @property
-    def calm(self) -> bool:
-        """Whether nothing is left of the evidence."""
-        return self.evidence <= 0
-
-    @property
-    def score(self) -> float:
-        """From 0 to 1; 0.5 is where the evidence suffices."""
-        return self.evidence / (self.evidence + self.params.evidence)
 
     def largest(self) -> list[int]:
         """Give the dimensions, those first that have the most of the last point's distance."""
@@ -112,8 +100,7 @@ class CombinationBaseline:
         spread = self._covariance + params.least_deviation**2 * np.eye(params.dimensions)
         self._parts = away * np.linalg.solve(spread, away)
         distance = float(self._parts.sum())
-        odds = min(distance - params.distance, params.evidence * params.most_of_one)
-        self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
+        self._add(distance - params.distance, params.most_of_one)
         return away * min(1.0, (params.distance / distance) ** 0.5) if distance > params.distance else away
 
 

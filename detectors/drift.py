@@ -4,6 +4,10 @@ import math
 import struct
 from dataclasses import dataclass
 
+from detectors.evidence import Evidence
+
+# One slice brings no more than this share of the evidence that suffices.
+_MOST_OF_ONE = 0.3
 # seen, variance, evidence, deviation, forgiven
 _STATE = struct.Struct("<Qdddd")
 # What is forgiven fades in so many half-lives: by then the reference has come along.
@@ -28,7 +32,7 @@ class DriftParams:
     half_life: float = 200.0
 
 
-class DriftDetector:
+class DriftDetector(Evidence):
     """A one-sided CUSUM (Page, 1954) of a level over its reference, such as the same hour of the days before.
 
     What is usual between the two is learned; the reference is the caller's, and must not follow the rise.
@@ -42,31 +46,17 @@ class DriftDetector:
     True
     """
 
-    __slots__ = ("_forgiven", "_seen", "_variance", "deviation", "evidence", "params")
+    __slots__ = ("_forgiven", "_seen", "_variance", "deviation", "params")
+
+    params: DriftParams
 
     def __init__(self, params: DriftParams) -> None:
+        super().__init__()
         self.params = params
         self._seen = 0
         self._variance = params.prior**2
-        #: The odds, as a logarithm, that the level has risen.
-        self.evidence = 0.0
         #: How far above its reference, and what was forgiven, the last slice was, as a logarithm.
         self.deviation = self._forgiven = 0.0
-
-    @property
-    def abnormal(self) -> bool:
-        """Whether the level is proven to be beyond the gate."""
-        return self.evidence >= self.params.evidence
-
-    @property
-    def calm(self) -> bool:
-        """Whether nothing is left of the evidence."""
-        return self.evidence <= 0
-
-    @property
-    def score(self) -> float:
-        """From 0 to 1; 0.5 is where the evidence suffices."""
-        return self.evidence / (self.evidence + self.params.evidence)
 
     def learn_one(self, value: float, reference: float) -> None:
         """Judge, then learn one slice's level and what it is held against (both 0 or more)."""
@@ -77,8 +67,7 @@ class DriftDetector:
         self._forgiven *= 0.5 ** (1 / (_FORGIVEN * params.half_life))
         self.deviation = math.log(value + params.offset) - math.log(reference + params.offset) - self._forgiven
         spread = max(self._variance, params.least_deviation**2)
-        odds = min((self.deviation - gate) * gate / spread, params.evidence * 0.3)
-        self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
+        self._add((self.deviation - gate) * gate / spread, _MOST_OF_ONE)
         within = max(-2.0, min(self.deviation, 2.0))
         fading = max(1 - 0.5 ** (1 / params.half_life), 1 / (params.prior_weight + self._seen))
         if self.evidence < params.evidence / 2:

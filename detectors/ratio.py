@@ -5,6 +5,8 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
+from detectors.evidence import Evidence
+
 # seen, level, variance of one, trend, deviation, evidence
 _STATE = struct.Struct("<Qddddd")
 
@@ -47,7 +49,7 @@ class RatioParams:
         return float(1 - 0.5 ** (1 / self.trend_half_life))
 
 
-class RatioBaseline:
+class RatioBaseline(Evidence):
     """The usual value of a positive ratio, and a one-sided CUSUM (Page, 1954) on what lies above it.
 
     A slice is the ratio over `count` things, say the tokens per request of 20 requests. On the logarithmic scale its
@@ -66,17 +68,18 @@ class RatioBaseline:
     (True, True)
     """
 
-    __slots__ = ("_level", "_trend", "_variance", "deviation", "evidence", "params", "seen")
+    __slots__ = ("_level", "_trend", "_variance", "deviation", "params", "seen")
+
+    params: RatioParams
 
     def __init__(self, params: RatioParams) -> None:
+        super().__init__()
         self.params = params
         self.seen = 0
         self._level = self._trend = 0.0
         self._variance = params.prior
         #: How far above the usual the last slice was, as a logarithm.
         self.deviation = 0.0
-        #: The odds, as a logarithm, that the ratio has changed.
-        self.evidence = 0.0
 
     @property
     def expected(self) -> float:
@@ -84,24 +87,9 @@ class RatioBaseline:
         return math.exp(self._level) if self.seen else 0.0
 
     @property
-    def abnormal(self) -> bool:
-        """Whether the ratio is proven to be beyond the gate."""
-        return self.evidence >= self.params.evidence
-
-    @property
-    def calm(self) -> bool:
-        """Whether nothing is left of the evidence."""
-        return self.evidence <= 0
-
-    @property
     def slow(self) -> bool:
         """Whether the ratio has been rising for long: a good part of its deviation is an old one."""
         return self._trend > 0.35 * self.deviation
-
-    @property
-    def score(self) -> float:
-        """From 0 to 1; 0.5 is where the evidence suffices."""
-        return self.evidence / (self.evidence + self.params.evidence)
 
     def learn_one(self, value: float, count: float) -> None:
         """Judge, then learn a slice: its ratio (above 0), and over how many things it was taken."""
@@ -132,8 +120,7 @@ class RatioBaseline:
     def _weigh(self, above: float, count: float) -> None:
         params = self.params
         spread = self._variance / count + params.least_deviation**2
-        odds = min((above - params.gate) * params.gate / spread, params.evidence * params.most_of_one)
-        self.evidence = min(max(0.0, self.evidence + odds), 2 * params.evidence)
+        self._add((above - params.gate) * params.gate / spread, params.most_of_one)
 
     def _learn(self, above: float, count: float) -> None:
         params = self.params
