@@ -143,7 +143,7 @@ class RatiosState(msgspec.Struct, array_like=True):
 class Ratios:
     """The baselines of an entity's ratios; those that it never has take no room."""
 
-    __slots__ = ("_config", "_slice", "baselines", "combination", "judged", "last")
+    __slots__ = ("_config", "_slice", "baselines", "combination", "found", "judged", "last")
 
     def __init__(self, config: RatiosConfig) -> None:
         self._config = config
@@ -155,6 +155,8 @@ class Ratios:
         self.combination = CombinationBaseline(_COMBINATION)
         #: The slice that was judged last.
         self.last = self._slice
+        #: Its ratios.
+        self.found: Mapping[RatioName, float] = {}
 
     def usual(self, name: RatioName) -> float:
         """Give the usual value of a ratio, 0 where none is known."""
@@ -174,7 +176,7 @@ class Ratios:
         self._slice.add(totals, shapes)
         if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
-        found = dict(self._slice.ratios())
+        found = self.found = dict(self._slice.ratios())
         self.combination.learn_one(self._slice.point(found))
         for name, value in found.items():
             baseline = self.baselines.get(name)

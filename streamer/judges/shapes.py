@@ -51,7 +51,7 @@ class ShapeJudge:
         if not models.ratios.learn(totals, shapes, number, self._minute):
             return
         seconds = max(1, number - begin) * self._size
-        found = dict(models.ratios.last.ratios())
+        found = models.ratios.found
         for name in RATIOS:
             case = self._book.standing.get(self._book.series(models.entity, name)) if self._book else None
             if name in found:
@@ -73,7 +73,7 @@ class ShapeJudge:
     ) -> None:
         baseline = models.ratios.baselines[name]
         if case is None:
-            if baseline.abnormal and self._judges(models.entity, name) and _matters(models, name):
+            if baseline.abnormal and self._judges(models.entity) and _matters(models, name):
                 self._open(models, name, seconds, window)
         elif baseline.calm:
             self._book.close(case, window.end)
@@ -86,7 +86,7 @@ class ShapeJudge:
         case = self._book.standing.get(series) if self._book else None
         if case and usual.calm:
             self._book.close(case, window.end)
-        elif case or (usual.abnormal and self._judges(models.entity, "size") and _none_shows(models, found)):
+        elif case or (usual.abnormal and self._judges(models.entity) and _none_shows(models, found)):
             reading = self._combination(models, found, seconds, self._book.excess(case) if case else ZERO)
             if case:
                 self._book.update(case, window.end, reading)
@@ -110,7 +110,7 @@ class ShapeJudge:
             reason=f"an unusual combination, most of all of {names}: each is within its range, both together are not",
         )
 
-    def _judges(self, entity: Entity, name: RatioName) -> bool:
+    def _judges(self, entity: Entity) -> bool:
         # A tenant's use cases are too unlike each other: what one of them has more of would look like growth.
         if not self._config.enabled:
             return False
@@ -130,7 +130,7 @@ class ShapeJudge:
 
     def _reading(self, models: Models, name: RatioName, seconds: float, before: Decimal) -> Reading:
         baseline, slice_ = models.ratios.baselines[name], models.ratios.last
-        observed = dict(slice_.ratios())[name]
+        observed = models.ratios.found[name]
         above = Decimal(repr(_usd_above(name, slice_, observed, baseline.expected)))
         return Reading(
             observed=observed,
