@@ -1,0 +1,46 @@
+"""The commands that run until they are told to stop, and the demo."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from streamer import settings
+from streamer.cli.base import CONFIG, cli, configured, example
+
+
+@cli.command(**example("tidegate worker --config tidegate.toml"))
+@CONFIG
+def worker(path: Path | None) -> None:
+    """Run the Faust worker: usage in, anomalies, notifications and throttle commands out."""
+    config = configured(path)
+    from streamer.kafka.worker import start  # noqa: PLC0415 - Faust costs a second that other commands need not wait
+
+    sys.exit(start(config))
+
+
+@cli.command("check-config", **example("tidegate check-config tidegate.toml"))
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+def check_config(path: Path) -> None:
+    """Check a configuration file and the environment, and list all mistakes at once."""
+    settings.load(path)
+    click.echo(f"{path}: good")
+
+
+@cli.command(**example("tidegate ingest --config tidegate.toml"))
+@CONFIG
+def ingest(path: Path | None) -> None:
+    """Run the HTTP front door: POST /v1/events."""
+    config = configured(path)
+    from streamer.ingest.server import start  # noqa: PLC0415 - as above
+
+    sys.exit(start(config))
+
+
+@cli.command(**example("tidegate demo --once"))
+@click.option("--once", is_flag=True, help="End when the story is told; exit 0 only if all of it happened.")
+def demo(once: bool) -> None:
+    """See it all on this machine: broker, front door, worker, a gateway, and an agent that runs away."""
+    from streamer.demo.command import run  # noqa: PLC0415 - as above
+
+    sys.exit(run(once=once))

@@ -1,0 +1,88 @@
+"""The configuration's sections and their defaults; `streamer.settings` reads them from a file and the environment."""
+
+from pydantic import ValidationInfo, field_validator
+
+from streamer.config.alerts import AlertsConfig, ReceiverConfig, RouteConfig, SlackConfig
+from streamer.config.base import AlertLabel, AnomalyKind, Level, Line, Section
+from streamer.config.budgets import BudgetConfig, BurnConfig
+from streamer.config.detect import (
+    BurstConfig,
+    BusyworkConfig,
+    DetectConfig,
+    DriftConfig,
+    FloorsConfig,
+    GatesConfig,
+    LoopConfig,
+    RatioConfig,
+    SilenceConfig,
+)
+from streamer.config.kafka import KafkaConfig
+from streamer.config.service import LogConfig, WebConfig
+from streamer.config.throttle import PolicyConfig, ThrottleConfig
+from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
+
+__all__ = [
+    "AlertLabel",
+    "AlertsConfig",
+    "AnomalyKind",
+    "BudgetConfig",
+    "BurnConfig",
+    "BurstConfig",
+    "BusyworkConfig",
+    "Config",
+    "DetectConfig",
+    "DriftConfig",
+    "EventsConfig",
+    "FloorsConfig",
+    "GatesConfig",
+    "IngestConfig",
+    "KafkaConfig",
+    "Level",
+    "Line",
+    "LogConfig",
+    "LoopConfig",
+    "PolicyConfig",
+    "PricingConfig",
+    "RatioConfig",
+    "ReceiverConfig",
+    "RouteConfig",
+    "Section",
+    "SilenceConfig",
+    "SlackConfig",
+    "ThrottleConfig",
+    "WebConfig",
+    "WindowsConfig",
+]
+
+
+class Config(Section):
+    """The whole configuration; every section may be left out."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    events: EventsConfig = EventsConfig()
+    windows: WindowsConfig = WindowsConfig()
+    pricing: PricingConfig = PricingConfig()
+    detect: DetectConfig = DetectConfig()
+    budgets: tuple[BudgetConfig, ...] = ()
+    alerts: AlertsConfig = AlertsConfig()
+    slack: SlackConfig = SlackConfig()
+    throttle: ThrottleConfig = ThrottleConfig()
+    web: WebConfig = WebConfig()
+    ingest: IngestConfig = IngestConfig()
+    log: LogConfig = LogConfig()
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets_are_unique(cls, budgets: tuple[BudgetConfig, ...]) -> tuple[BudgetConfig, ...]:
+        about = [(budget.tenant, budget.use_case, budget.metric, budget.period) for budget in budgets]
+        if len(about) != len(set(about)):
+            raise ValueError("two budgets are for the same tenant, use_case, metric and period")
+        return budgets
+
+    @field_validator("slack")
+    @classmethod
+    def _slack_has_a_token(cls, slack: SlackConfig, others: ValidationInfo) -> SlackConfig:
+        alerts = others.data.get("alerts", AlertsConfig())
+        if any(receiver.type == "slack" for receiver in alerts.receivers) and not slack.token:
+            raise ValueError("a receiver is of type slack, but slack.token (or SLACK_BOT_TOKEN) is empty")
+        return slack
