@@ -1,28 +1,62 @@
 """The commands of analysts."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from streamer.cli.base import CONFIG, Moment, cli, configured, example
+from streamer.cli.watched import STRICT, watched
+from streamer.clock import wall
 
 
-@cli.command(**example("tidegate replay october.jsonl.zst --out october --config tidegate.toml"))
+@cli.command(**example("tidegate replay october/*.jsonl.zst --out october --config tidegate.toml"))
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @CONFIG
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("replay"), show_default=True)
 @click.option("--from", "begin", type=Moment(), help="Leave out events before this time (RFC 3339).")
 @click.option("--to", "end", type=Moment(), help="Leave out events from this time on (RFC 3339).")
+@STRICT
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that share the tenants; same bytes.")
 def replay(
-    sources: tuple[str, ...], path: Path | None, out: Path, begin: datetime | None, end: datetime | None
+    sources: tuple[str, ...],
+    path: Path | None,
+    out: Path,
+    begin: datetime | None,
+    end: datetime | None,
+    strict: bool,
+    workers: int,
 ) -> None:
-    """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst) or kafka://host:port/topic."""
+    """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst), folders and patterns of them, or topics.
+
+    A topic is written kafka://host:port/topic, a stretch of it kafka://host:port/topic?from=T&to=T, where T is an offset
+    or a time. Several sources are merged in the order of time. Nothing is ever written to a topic.
+    """
     config = configured(path)
+    from streamer.garbage import collect_seldom  # noqa: PLC0415 - as above
     from streamer.replay.command import run  # noqa: PLC0415 - as above
 
-    for line in run(sources, config, out, begin, end):
+    collect_seldom()
+    with watched() as (watch, goes_on):
+        lines = list(
+            run(
+                sources,
+                config,
+                out,
+                begin,
+                end,
+                now=wall(),
+                strict=strict,
+                workers=workers,
+                goes_on=goes_on,
+                watch=watch,
+            )
+        )
+    for line in lines:
         click.echo(line)
+    if not goes_on():
+        sys.exit(1)
 
 
 @cli.command(**example("tidegate score series.csv --out scores.csv"))

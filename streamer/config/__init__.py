@@ -19,6 +19,7 @@ from streamer.config.detect import (
 from streamer.config.kafka import KafkaConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
+from streamer.config.use_cases import UseCaseConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "SilenceConfig",
     "SlackConfig",
     "ThrottleConfig",
+    "UseCaseConfig",
     "WebConfig",
     "WindowsConfig",
 ]
@@ -64,6 +66,7 @@ class Config(Section):
     pricing: PricingConfig = PricingConfig()
     detect: DetectConfig = DetectConfig()
     budgets: tuple[BudgetConfig, ...] = ()
+    use_cases: tuple[UseCaseConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     throttle: ThrottleConfig = ThrottleConfig()
@@ -78,6 +81,14 @@ class Config(Section):
         if len(about) != len(set(about)):
             raise ValueError("two budgets are for the same tenant, use_case, metric and period")
         return budgets
+
+    @field_validator("use_cases")
+    @classmethod
+    def _use_cases_are_unique(cls, use_cases: tuple[UseCaseConfig, ...]) -> tuple[UseCaseConfig, ...]:
+        names = [(use_case.tenant, use_case.name) for use_case in use_cases]
+        if len(names) != len(set(names)):
+            raise ValueError("two entries are about the same use case of the same tenant")
+        return use_cases
 
     @field_validator("slack")
     @classmethod

@@ -1,6 +1,6 @@
 """The price book: what one usage event costs, and whether that was given, computed, or is not known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
@@ -16,6 +16,8 @@ _MOST_NAMES = 1000
 Origin = Literal["given", "computed", "unpriced", "free"]
 # Femtodollars of one event, and where the figure is from. Unpriced counts as 0 and is reported as unpriced.
 Cost = tuple[int, Origin]
+# Is told of each event that was counted, and what it cost.
+Charge = Callable[[UsageEvent, Cost], None]
 _TOKEN_KINDS = frozenset(("llm", "evaluation"))
 _FREE: Cost = (0, "free")
 _UNPRICED: Cost = (0, "unpriced")

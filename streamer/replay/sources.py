@@ -5,66 +5,157 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
+import msgspec
 import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
+from streamer.clock import utc
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
-from streamer.events.decoder import Decoded, Decoder
+from streamer.events import canonical
+from streamer.events.decoder import Decoded, Decoder, Headers
 from streamer.events.rejected import Rejected
+from streamer.events.usage import UsageEvent
+from streamer.replay.columns import events_of
+from streamer.replay.extent import Extent
+from streamer.replay.places import KINDS, TOPIC, kind_of
 from streamer.replay.topic import topic_records
 
-# A replay has no present against which an event could lie in the future.
+# A replay of unknown age has no present against which an event could lie in the future.
 NO_PRESENT = math.inf
 _COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
 _WHOLE = frozenset(_COUNTS.split())
-# What a file that is missing or damaged leads to, in the words of whoever reads it.
-_DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
+# What a file that is damaged leads to, in the words of whoever reads it.
+_DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error, SourceUnreadable)
+# Rows that are decoded together.
+_RUN = 256
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """What kept the rest of a source from being read."""
+
+    detail: str
 
 
 class Item(NamedTuple):
-    """One decoded event or rejection, and where it stands: file or topic, and row of the file or topic (from 1)."""
+    """One event, rejection or damage, and where it stands: file or topic, and row of the file or topic (from 1)."""
 
-    decoded: Decoded
+    decoded: Decoded | Damage
     source: str
     row: int
 
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        inside = self.decoded.item if isinstance(self.decoded, Rejected) else 0
+        return f"{self.source}, row {self.row}" + (f", item {inside + 1}" if inside else "")
 
-def read(source: str, decoder: Decoder, config: Config) -> Iterator[Item]:
-    """Read one source, by the ending of its name or its scheme; raises SourceUnreadable where that cannot be."""
-    if source.startswith("kafka://"):
-        for row, (place, value, headers) in enumerate(topic_records(source, config.kafka), 1):
-            yield from _items(decoder.decode(value, NO_PRESENT, headers), place, row)
+
+class _Row(msgspec.Struct, gc=False):
+    """A row on its way to the decoder."""
+
+    value: bytes | None
+    headers: Headers = ()
+
+
+# A row of a table may have become an event already, or be known to be none.
+_Record = bytes | Rejected | UsageEvent
+
+
+def read(
+    source: str, decoder: Decoder, config: Config, now: float = NO_PRESENT, extent: Extent | None = None
+) -> Iterator[Item]:
+    """Read one source, by the ending of its name or its scheme; `now` (epoch seconds) bounds what an event may claim.
+
+    A source that breaks off ends with a `Damage` that says where and why; nothing that stands before is lost.
+    """
+    if source.startswith(TOPIC):
+        yield from _topic(source, decoder, config, now, extent or Extent())
         return
-    path = Path(source)
+    row, rows = 0, _Rows(source, decoder, now, latest(now, config))
+    for run in _runs(_records(Path(source), extent or Extent())):
+        if isinstance(run, Damage):
+            yield Item(run, source, row + 1)
+        else:
+            yield from rows.items(run, row)
+            row += len(run)
+
+
+def latest(now: float, config: Config) -> datetime:
+    """Give the last moment that an event may claim to be of."""
+    at = now + config.events.max_future_seconds
+    return utc(at) if at < datetime.max.replace(tzinfo=UTC).timestamp() else datetime.max.replace(tzinfo=UTC)
+
+
+def _topic(source: str, decoder: Decoder, config: Config, now: float, extent: Extent) -> Iterator[Item]:
+    row = 0
     try:
-        for row, record in enumerate(_records(path), 1):
-            if isinstance(record, Rejected):
-                yield Item(record, source, row)
-            elif not record.isspace():
-                yield from _items(decoder.decode(record, NO_PRESENT), source, row)
+        for row, (place, value, headers) in enumerate(topic_records(source, config.kafka, extent), 1):
+            for item in decoder.decode(value, now, headers):
+                yield Item(item, place, row)
+    except SourceUnreadable as error:
+        if not row:
+            raise
+        yield Item(Damage(str(error)), source, row + 1)
+
+
+def _runs(records: Iterable[_Record]) -> Iterator[list[_Record] | Damage]:
+    """Gather rows into runs; what was read before a damage comes before it."""
+    run: list[_Record] = []
+    try:
+        for record in records:
+            run.append(record)
+            if len(run) == _RUN:
+                yield run
+                run = []
     except _DAMAGES as error:
-        raise SourceUnreadable(f"{source}: {error}") from error
-
-
-def _items(decoded: list[Decoded], source: str, row: int) -> Iterator[Item]:
-    for item in decoded:
-        yield Item(item, source, row)
-
-
-def _records(path: Path) -> Iterator[bytes | Rejected]:
-    kind = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
-    if kind == "parquet":
-        yield from _of_parquet(path)
+        yield run
+        yield Damage(str(error) or repr(error))
         return
-    if kind not in ("jsonl", "ndjson", "json", "csv"):
-        raise ValueError("not a .jsonl, .ndjson, .json, .csv or .parquet file (.gz and .zst are fine)")
-    with _opened(path) as stream:
+    yield run
+
+
+class _Rows:
+    """Turns the rows of one file into items."""
+
+    def __init__(self, source: str, decoder: Decoder, now: float, latest: datetime) -> None:
+        self._source, self._decoder, self._now, self._latest = source, decoder, now, latest
+
+    def items(self, run: list[_Record], before: int) -> Iterator[Item]:
+        """Give what is in a run of rows; `before` is how many came before it."""
+        waiting, places = list[_Row](), list[int]()
+        for row, record in enumerate(run, before + 1):
+            if isinstance(record, bytes):
+                if not record.isspace():
+                    waiting.append(_Row(record))
+                    places.append(row)
+                continue
+            yield from self._decoded(waiting, places)
+            waiting, places = [], []
+            found = canonical.checked(record, self._latest) if isinstance(record, UsageEvent) else record
+            yield Item(found, self._source, row)
+        yield from self._decoded(waiting, places)
+
+    def _decoded(self, rows: list[_Row], places: list[int]) -> Iterator[Item]:
+        for place, item in self._decoder.decode_run(rows, self._now):
+            yield Item(item, self._source, places[place])
+
+
+def _records(path: Path, extent: Extent) -> Iterator[_Record]:
+    kind = kind_of(path)
+    if kind == "parquet":
+        yield from _of_parquet(path, extent)
+        return
+    if not kind:
+        raise ValueError(f"not a {', '.join(f'.{kind}' for kind in KINDS[:-1])} or .{KINDS[-1]} file (.gz, .zst too)")
+    with _opened(path, extent) as stream:
         if kind == "csv":
             # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
             lines = csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
@@ -75,23 +166,29 @@ def _records(path: Path) -> Iterator[bytes | Rejected]:
             yield from stream
 
 
-def _of_parquet(path: Path) -> Iterator[bytes | Rejected]:
-    source = path
-    if path.suffix != ".parquet":
-        with _opened(path) as stream:
-            source = pa.BufferReader(stream.read())
-    with parquet.ParquetFile(source) as file:
+def _of_parquet(path: Path, extent: Extent) -> Iterator[_Record]:
+    with _opened(path, extent) as stream:
+        # Plain files are mapped by Arrow itself, which reads no more of them than it must.
+        whole = pa.BufferReader(stream.read()) if path.suffix != ".parquet" else path
+    with parquet.ParquetFile(whole) as file:
         for batch in file.iter_batches():
-            yield from (_row(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+            events = events_of(batch)
+            if events is not None:
+                yield from events
+            else:
+                yield from (_row(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
 
 
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path))
-    if path.suffix == ".zst":
-        # Arrow's reader goes on to the next frame, and notices where the file breaks off.
-        return cast(IO[bytes], io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
-    return path.open("rb")
+@contextmanager
+def _opened(path: Path, extent: Extent) -> Iterator[IO[bytes]]:
+    with extent.reading(path) as file:
+        if path.suffix == ".gz":
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=file))
+        elif path.suffix == ".zst":
+            # Arrow's reader goes on to the next frame, and notices where the file breaks off.
+            yield cast(IO[bytes], io.BufferedReader(pa.input_stream(file, compression="zstd")))
+        else:
+            yield file
 
 
 def _row(fields: Mapping[str, Any]) -> bytes | Rejected:
