@@ -1,8 +1,8 @@
 """The commands of analysts."""
 
 import sys
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,43 +19,22 @@ from streamer.clock import wall
 @click.option("--to", "end", type=Moment(), help="Leave out events from this time on (RFC 3339).")
 @STRICT
 @click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that share the tenants; same bytes.")
-def replay(
-    sources: tuple[str, ...],
-    path: Path | None,
-    out: Path,
-    begin: datetime | None,
-    end: datetime | None,
-    strict: bool,
-    workers: int,
-) -> None:
+def replay(sources: tuple[str, ...], path: Path | None, out: Path, workers: int, **asked: Any) -> None:
     """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst), folders and patterns of them, or topics.
 
-    A topic is written kafka://host:port/topic, a stretch of it kafka://host:port/topic?from=T&to=T, where T is an offset
-    or a time. Several sources are merged in the order of time. Nothing is ever written to a topic.
+    A topic is written kafka://host:port/topic, a stretch of it kafka://host:port/topic?from=T&to=T, where T is an
+    offset or a time. Several sources are merged in the order of time. Nothing is ever written to a topic.
     """
     config = configured(path)
     from streamer.garbage import collect_seldom  # noqa: PLC0415 - as above
     from streamer.replay.command import run  # noqa: PLC0415 - as above
 
     collect_seldom()
-    with watched() as (watch, goes_on):
-        lines = list(
-            run(
-                sources,
-                config,
-                out,
-                begin,
-                end,
-                now=wall(),
-                strict=strict,
-                workers=workers,
-                goes_on=goes_on,
-                watch=watch,
-            )
-        )
+    with watched() as control:
+        lines = list(run(sources, config, out, **asked, now=wall(), workers=workers, control=control))
     for line in lines:
         click.echo(line)
-    if not goes_on():
+    if not control.goes_on():
         sys.exit(1)
 
 

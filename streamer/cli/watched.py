@@ -1,7 +1,7 @@
 """What commands share that read whole sources: a bar that shows how far they are, and Ctrl-C that ends them whole."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer.clock import utc
+from streamer.replay.extent import Control
 from streamer.replay.extent import Progress as Seen
 
 #: The option that makes the first fault of a source the last.
@@ -17,8 +18,8 @@ STRICT = click.option("--strict", is_flag=True, help="Stop at the first bad row,
 
 
 @contextmanager
-def watched() -> Iterator[tuple[Callable[[Seen], None], Callable[[], bool]]]:
-    """Give what to tell of progress, and what to ask whether to go on; a second Ctrl-C ends the process at once."""
+def watched() -> Iterator[Control]:
+    """Show progress, and go on until Ctrl-C; a second Ctrl-C ends the process at once."""
     stopped: list[bool] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -39,6 +40,6 @@ def watched() -> Iterator[tuple[Callable[[Seen], None], Callable[[], bool]]]:
             bar.update(task, total=seen.size or None, completed=seen.read, description=said)
 
         try:
-            yield watch, lambda: not stopped
+            yield Control(lambda: not stopped, watch)
         finally:
             signal.signal(signal.SIGINT, before)

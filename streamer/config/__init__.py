@@ -19,8 +19,8 @@ from streamer.config.detect import (
 from streamer.config.kafka import KafkaConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
-from streamer.config.use_cases import UseCaseConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
+from streamer.config.use_cases import UseCaseConfig
 
 __all__ = [
     "AlertLabel",

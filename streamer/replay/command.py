@@ -1,21 +1,24 @@
 """`tidegate replay`: sources in, files out, and a few lines for the terminal."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from alerts.throttle.command import Command
 from streamer.clock import utc
 from streamer.config import Config
-from streamer.replay.extent import Progress, Watcher
+from streamer.replay.extent import Control, Progress
 from streamer.replay.facts import Facts
-from streamer.replay.feed import Feed, GoesOn, Job
+from streamer.replay.feed import Feed, Job
 from streamer.replay.office import Office, Told
 from streamer.replay.outputs import Outputs
 from streamer.replay.places import expand
 from streamer.replay.report.page import write as write_report
 from streamer.replay.sources import NO_PRESENT
+
+_UNWATCHED = Control()
 
 
 def run(
@@ -28,52 +31,51 @@ def run(
     now: float = NO_PRESENT,
     strict: bool = False,
     workers: int = 1,
-    goes_on: GoesOn = lambda: True,
-    watch: Watcher = lambda _: None,
+    control: Control = _UNWATCHED,
 ) -> Iterator[str]:
     """Replay `sources`, merged by time, and write the files into `out`; gives lines that say how it went.
 
-    When it no longer `goes_on` the data are taken to end there. Raises SourceUnreadable.
+    Where `control` says not to go on the data are taken to end there. Raises SourceUnreadable.
     """
     started = time.perf_counter()
     feed = Feed(Job(tuple(expand(sources)), config, begin, end, now, strict), workers)
-    facts, office = Facts(), Office(config)
     with Outputs(out) as outputs:
-        stopped = _play(feed, office, facts, outputs, goes_on, watch)
-        seconds = time.perf_counter() - started
-        summary = outputs.finish(facts, feed.totals, seconds, stopped=stopped)
+        play = _Play(feed, config, outputs, control)
+        play.to_the_end()
+        facts, seconds = play.facts, time.perf_counter() - started
+        summary = outputs.finish(facts, feed.totals, seconds, stopped=play.stopped)
         outputs.add("report.html", write_report(config, summary, facts, feed.totals, outputs.rollups()))
     yield from feed.totals.faults.lines()
-    if stopped:
+    if play.stopped:
         yield f"stopped by hand at {utc(facts.end):%Y-%m-%d %H:%M:%S} UTC of the data; the files are whole up to there"
     yield from _said(summary, len(facts.anomalies), out)
 
 
-def _play(feed: Feed, office: Office, facts: Facts, outputs: Outputs, goes_on: GoesOn, watch: Watcher) -> bool:
-    """Take in all chunks; tells whether it was stopped before the end."""
-    asked = [True]
+class _Play:
+    """One replay under way."""
 
-    def still() -> bool:
-        asked[0] = asked[0] and goes_on()
-        return asked[0]
+    def __init__(self, feed: Feed, config: Config, outputs: Outputs, control: Control) -> None:
+        self._feed, self._outputs, self._control = feed, outputs, control
+        self._office, self.facts, self.stopped = Office(config), Facts(), False
 
-    for chunk in feed.chunks(still):
-        facts.take(chunk)
-        outputs.write(chunk)
-        for told in office.take(chunk.steps):
-            _tell(told, facts, outputs)
-        watch(Progress(chunk.read, feed.extent.total, facts.read, chunk.at))
-    for told in office.close():
-        _tell(told, facts, outputs)
-    return not asked[0]
+    def to_the_end(self) -> None:
+        """Take in all chunks, as long as it goes on."""
 
+        def still() -> bool:
+            self.stopped = self.stopped or not self._control.goes_on()
+            return not self.stopped
 
-def _tell(told: Any, facts: Facts, outputs: Outputs) -> None:
-    outputs.tell(told)
-    if isinstance(told, Told):
-        facts.tell(told)
-    else:
-        facts.commands.append(told)
+        for chunk in self._feed.chunks(still):
+            self.facts.take(chunk)
+            self._outputs.write(chunk)
+            self._tell(self._office.take(chunk.steps))
+            self._control.watch(Progress(chunk.read, self._feed.extent.total, self.facts.read, chunk.at))
+        self._tell(self._office.close())
+
+    def _tell(self, all_told: Iterable[Told | Command]) -> None:
+        for told in all_told:
+            self._outputs.tell(told)
+            self.facts.tell(told)
 
 
 def _said(summary: dict[str, Any], anomalies: int, out: Path) -> Iterator[str]:

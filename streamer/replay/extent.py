@@ -51,3 +51,10 @@ class Progress(NamedTuple):
 
 
 Watcher = Callable[[Progress], object]
+
+
+class Control(NamedTuple):
+    """What a command has to say while sources are read: whether to go on, and who is told how far it is."""
+
+    goes_on: Callable[[], bool] = lambda: True
+    watch: Watcher = lambda _: None

@@ -89,8 +89,11 @@ class Facts:
         for charge in chunk.charges:
             self._charge(charge)
 
-    def tell(self, told: Told) -> None:
-        """Take in what people were told."""
+    def tell(self, told: Told | Command) -> None:
+        """Take in what people and gateways were told."""
+        if isinstance(told, Command):
+            self.commands.append(told)
+            return
         incident = told.notification.incident
         known = self.incidents.get(incident.id)
         self.incidents[incident.id] = Message(

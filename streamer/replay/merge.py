@@ -101,8 +101,8 @@ class Merge:
         for stream in sorted(self._past, key=lambda stream: stream.number):
             if stream.behind and not stream.source.startswith(TOPIC):
                 yield (
-                    f"{stream.source}: not in the order of time: {stream.behind:,} events are older than one before them,"
-                    f" the first in row {stream.behind_row}, by up to {stream.farthest:,.1f} s"
+                    f"{stream.source}: not in the order of time: {stream.behind:,} events are older than one before"
+                    f" them, the first in row {stream.behind_row}, by up to {stream.farthest:,.1f} s"
                 )
 
     def overlaps(self) -> list[str]:

@@ -84,7 +84,8 @@ class Outputs:
 
     def write(self, chunk: Chunk) -> None:
         """Write the rollups and charges of a chunk."""
-        self._rollups.write(chunk.rollups)
+        if chunk.rollups is not None:
+            self._rollups.write(chunk.rollups)
         self._charge(chunk.charges)
 
     def tell(self, told: Told | Command) -> None:

@@ -33,7 +33,7 @@ def _named(word: str) -> list[str]:
     if Path(word).is_dir():
         return _some(map(str, _below(Path(word))), f"{word}: the folder holds no file that can be read")
     if has_magic(word) and not Path(word).exists():
-        found = sorted(glob(word, recursive=True))
+        found = sorted(glob(word, recursive=True))  # noqa: PTH207 - a pattern may begin anywhere
         files = (source for name in found for source in ([name] if Path(name).is_file() else _named(name)))
         return _some(files, f"{word}: no file has such a name")
     if not Path(word).exists():

@@ -1,7 +1,7 @@
 """Drives the Pipeline over sources by the data's own clock, whole or the share of it that one process takes."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -13,7 +13,7 @@ from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.judges.horizons import Band
 from streamer.pipeline import Output, Pipeline
-from streamer.records import Anomaly
+from streamer.records import Anomaly, Rollup
 from streamer.replay.charges import Charge, Charges, day_of
 from streamer.replay.faults import Faults
 from streamer.replay.tables import RollupRows
@@ -23,6 +23,7 @@ _STEPS = ((1.0, 120), (60.0, 60))
 # So many events are taken at a time.
 CHUNK = 4096
 _END_OF_DAYS = 1 << 40
+EachRollup = Callable[[int, Rollup], object]
 # One event or feedback; a shard passes over those that are not its own, but for their time.
 Word = UsageEvent | Feedback
 
@@ -43,13 +44,13 @@ class Chunk(msgspec.Struct):
     """
 
     steps: list[Step]
-    rollups: pa.Table
     charges: list[Charge]
     events: int
     at: float
     last: bool = False
     read: int = 0
     since: float = float("inf")
+    rollups: pa.Table | None = None
 
 
 class Totals(msgspec.Struct):
@@ -92,8 +93,7 @@ class Shard:
             at = word.time.timestamp()
             if at - self._ticked >= 1.0:
                 yield from self._pass_time(at)
-            if at > self._clock:
-                self._clock = at
+            self._clock = max(self._clock, at)
             self._number += 1
             if mine and not mine(word.tenant):
                 continue
@@ -105,26 +105,40 @@ class Shard:
         """Take in all events, `CHUNK` at a time as long as it `goes_on`, then close what is open."""
         words = iter(words)
         while goes_on() and (part := list(islice(words, CHUNK))):
-            outputs = self.outputs(part)
-            yield self._chunk(outputs, len(part), last=False)
+            rows = RollupRows()
+            chunk = self.take(part, rows.add)
+            yield msgspec.structs.replace(chunk, rollups=rows.table())
+        rows = RollupRows()
+        chunk = self.end(rows.add)
+        yield msgspec.structs.replace(chunk, rollups=rows.table())
+
+    def take(self, part: Sequence[Word], each: EachRollup) -> Chunk:
+        """Take in some events; rollups go to `each`, with the number of their step."""
+        return self._chunk(self.outputs(part), len(part), each, last=False)
+
+    def end(self, each: EachRollup) -> Chunk:
+        """Close what is open: the source has ended."""
         self._number += 1
-        end = [(self._number, self._clock, self.pipeline.flush())] if self._clock > float("-inf") else []
-        yield self._chunk(end, 0, last=True)
+        outputs = [(self._number, self._clock, self.pipeline.flush())] if self._clock > float("-inf") else []
+        return self._chunk(outputs, 0, each, last=True)
 
     def totals(self) -> Totals:
         """Say what became of everything."""
         heard = Counter({(str(verdict), str(outcome)): n for (verdict, outcome), n in self.pipeline.heard().items()})
         return Totals(self.pipeline.counts(), heard, self._faults)
 
-    def _chunk(self, outputs: Iterable[tuple[int, float, Output]], events: int, *, last: bool) -> Chunk:
-        steps, rows = [], RollupRows()
+    def _chunk(
+        self, outputs: Iterable[tuple[int, float, Output]], events: int, each: EachRollup, *, last: bool
+    ) -> Chunk:
+        steps = []
         for number, at, output in outputs:
             for rollup in output.rollups:
-                rows.add(number, rollup)
+                each(number, rollup)
             for event, error in output.failed:
                 self._faults.fail(event, error)
             steps.append(Step(number, at, output.anomalies, self._bands(output.anomalies)))
-        return Chunk(steps, rows.table(), list(self._billed(last=last)), events, self._clock, last, 0, self._since)
+        charges = list(self._billed(last=last))
+        return Chunk(steps, charges, events, self._clock, last, since=self._since)
 
     def _bands(self, anomalies: list[Anomaly]) -> dict[str, Band]:
         found = ((case.id, self.pipeline.band(case.tenant, case.series)) for case in anomalies if case.kind == "burst")
@@ -173,13 +187,9 @@ def joined(parts: list[Chunk]) -> Chunk:
         step.anomalies.sort(key=lambda case: case.tenant)
     rollups = pa.concat_tables(part.rollups for part in parts)
     order = [("step", "ascending"), ("tenant", "ascending")]
-    return Chunk(
-        [steps[number] for number in sorted(steps)],
-        rollups.take(compute.sort_indices(rollups, order)),
-        sorted(charge for part in parts for charge in part.charges),
-        parts[0].events,
-        parts[0].at,
-        parts[0].last,
-        parts[0].read,
-        parts[0].since,
+    return msgspec.structs.replace(
+        parts[0],
+        steps=[steps[number] for number in sorted(steps)],
+        charges=sorted(charge for part in parts for charge in part.charges),
+        rollups=rollups.take(compute.sort_indices(rollups, order)),
     )

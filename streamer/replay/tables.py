@@ -46,10 +46,11 @@ ANOMALIES = pa.schema(
 )
 #: What people would have been told, a row a message.
 INCIDENTS = pa.schema(
-    [("incident", _TEXT), ("at", INSTANT), ("receiver", _TEXT), ("because", _TEXT), ("state", _TEXT)]
-    + [("severity", _TEXT), ("tenant", _TEXT), ("kind", _TEXT)]
-    + [("opened_at", INSTANT), ("resolved_at", INSTANT)]
-    + [("usd_excess", MONEY), ("usd_per_hour", MONEY), ("anomalies", pa.list_(_TEXT))]
+    [
+        *(("incident", _TEXT), ("at", INSTANT), ("receiver", _TEXT), ("because", _TEXT), ("state", _TEXT)),
+        *(("severity", _TEXT), ("tenant", _TEXT), ("kind", _TEXT), ("opened_at", INSTANT), ("resolved_at", INSTANT)),
+        *(("usd_excess", MONEY), ("usd_per_hour", MONEY), ("anomalies", pa.list_(_TEXT))),
+    ]
 )
 
 

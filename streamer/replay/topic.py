@@ -17,7 +17,6 @@ from streamer.events.decoder import headers_of
 from streamer.kafka.connection import aiokafka_settings
 from streamer.replay.extent import Extent
 
-
 _FORM = "a topic is written kafka://host:port/topic?from=OFFSET-or-TIME&to=OFFSET-or-TIME, without bounds for all of it"
 
 

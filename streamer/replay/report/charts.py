@@ -79,7 +79,7 @@ class Curve(NamedTuple):
 
 def spend_over_time(bars: Sequence[Bar], width: float) -> str:
     """Draw stacked bars of `width` seconds."""
-    with _figure(2.5, "Spend over time, by kind of cost") as (figure, axes, done):
+    with _figure(2.5, "Spend over time, by kind of cost") as (axes, done):
         left, floor = [_day(bar.at) for bar in bars], [0.0] * len(bars)
         for place, kind in enumerate(COST_KINDS):
             heights = [bar.usd[place] for bar in bars]
@@ -95,7 +95,7 @@ def spend_over_time(bars: Sequence[Bar], width: float) -> str:
 
 def time_line(cases: Sequence[Case], begin: float, end: float) -> str:
     """Draw each incident as a bar from its opening to its end, a row each."""
-    with _figure(0.55 + 0.24 * len(cases), "Incidents over time") as (figure, axes, done):
+    with _figure(0.55 + 0.24 * len(cases), "Incidents over time") as (axes, done):
         for row, case in enumerate(cases):
             colour, until = _INKS[case.severity], case.until if case.until is not None else end
             length = max(_day(until) - _day(case.since), (_day(end) - _day(begin)) / 300)
@@ -114,7 +114,7 @@ def time_line(cases: Sequence[Case], begin: float, end: float) -> str:
 
 def series(curve: Curve, begin: float, end: float) -> str:
     """Draw a series with the band of what is usual, the ceiling above that, and the moment when it was known."""
-    with _figure(2.3, curve.label) as (figure, axes, done):
+    with _figure(2.3, curve.label) as (axes, done):
         until = curve.until if curve.until is not None else end
         axes.axvspan(_day(curve.known), _day(max(until, curve.known)), color=_INKS["open"], linewidth=0)
         _usual(axes, curve, begin, end)
@@ -155,14 +155,14 @@ def _usual(axes: Axes, curve: Curve, begin: float, end: float) -> None:
     points = [(begin, *first[1:]), *curve.usual, (end, *last[1:])]
     days, expected = [_day(at) for at, _, _ in points], [usual for _, usual, _ in points]
     axes.step(days, expected, where="post", color=_INKS["soft"], linewidth=1.1, linestyle=(0, (1, 1.5)))
-    ceilings = [ceiling for _, _, ceiling in points]
-    if all(ceiling is not None for ceiling in ceilings):
+    ceilings = [ceiling for _, _, ceiling in points if ceiling is not None]
+    if len(ceilings) == len(points):
         axes.fill_between(days, expected, ceilings, step="post", color=_INKS["band"], linewidth=0)
         axes.step(days, ceilings, where="post", color=_INKS["ink"], linewidth=1.1, linestyle=(0, (4, 2)))
 
 
 @contextmanager
-def _figure(height: float, title: str) -> Iterator[tuple[Figure, Axes, list[str]]]:
+def _figure(height: float, title: str) -> Iterator[tuple[Axes, list[str]]]:
     """Give axes to draw on; the list holds the drawing when the context ends."""
     done: list[str] = []
     with rc_context(_STYLE):  # type: ignore[arg-type]
@@ -172,7 +172,7 @@ def _figure(height: float, title: str) -> Iterator[tuple[Figure, Axes, list[str]
         axes.grid(axis="y", color=_INKS["grid"], linewidth=0.7)
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-        yield figure, axes, done
+        yield axes, done
         figure.patch.set_visible(False)
         axes.patch.set_visible(False)
         drawn = io.StringIO()
@@ -195,14 +195,14 @@ def _inline(drawn: str, title: str) -> str:
 
 
 def _dates(axes: Axes) -> None:
-    locator = AutoDateLocator(minticks=3, maxticks=8)
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _day(at: float) -> float:
     moment: datetime = utc(at)
-    return float(date2num(moment))
+    return float(date2num(moment))  # type: ignore[no-untyped-call]
 
 
 def _short(value: float, _: object = None) -> str:

@@ -173,7 +173,7 @@ def scorecards(config: Config, facts: Facts) -> list[Score]:
     }
     agreed = {(use_case.tenant, use_case.name): use_case for use_case in config.use_cases}
     states = {(state.budget.tenant, state.budget.use_case): state for state in _first(budgets(config, facts))}
-    names = sorted({*seen, *agreed}, key=lambda name: (-(seen[name].usd if name in seen else ZERO), name))  # type: ignore[index]
+    names = sorted({*seen, *agreed}, key=lambda name: (-(seen[name].usd if name in seen else ZERO), name))
     return [_score(name, agreed.get(name), seen.get(name), states.get(name)) for name in names]  # type: ignore[arg-type]
 
 

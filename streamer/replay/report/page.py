@@ -36,11 +36,11 @@ class Shown(NamedTuple):
 
 def write(config: Config, summary: dict[str, Any], facts: Facts, totals: Totals, rollups: Path) -> bytes:
     """Give the page; `rollups` is the file of the closed windows."""
-    return _render("report.html.j2", _content(config, summary, facts, totals, rollups))
+    return render("report.html.j2", _content(config, summary, facts, totals, rollups))
 
 
-def _render(template: str, content: dict[str, Any]) -> bytes:
-    """Fill a template; every name from outside is escaped, and shown without signs that cannot be printed."""
+def render(template: str, content: dict[str, Any]) -> bytes:
+    """Fill one of the templates beside this module; every name from outside is escaped, and shown printable."""
     folder = FileSystemLoader(Path(__file__).parent)
     pages = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"usd": _usd, "moment": _moment, "share": _percent, "name": plain, "span": _span, "count": _count}
@@ -126,7 +126,7 @@ class Dirt(NamedTuple):
 
     what: str
     means: str
-    count: int
+    events: int
     part: float
 
 

@@ -1,4 +1,4 @@
-"""Reads the closed windows back from the rollups that a replay wrote: what was seen of a series, and spend over time."""
+"""Reads the closed windows back from the rollups that a replay wrote: a series as it was seen, and spend over time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
