@@ -102,7 +102,7 @@ class Spending:
         since = label.start.timestamp()
         spent = sum((usd for at, usd in self._during[place] if at < until), ZERO)
         share = Decimal(max(0.0, min(until, label.end.timestamp()) - since) / _HOUR)
-        return max(ZERO, spent - (ZERO if label.session else self._before[place] * share))
+        return max(ZERO, round(spent - (ZERO if label.session else self._before[place] * share), 6))
 
 
 class Judgement(NamedTuple):
@@ -137,7 +137,16 @@ class Backtest:
                 case.kind != "budget" or case.tenant in budgets
             ):
                 false.append(case)
-        return Judgement([self._outcome(place, alarms) for place, alarms in enumerate(counted)], false)
+        outcomes = [self._outcome(place, alarms) for place, alarms in enumerate(counted)]
+        return Judgement([outcome for outcome in outcomes if self._is_covered(outcome.label)], false)
+
+    def uncovered(self) -> list[Label]:
+        """Give the labels of tenants and times that the data do not have; nothing can be said of them."""
+        return [label for label in self._labels if not self._is_covered(label)]
+
+    def _is_covered(self, label: Label) -> bool:
+        since, until = self.trial.spans.get(label.tenant, (0.0, 0.0))
+        return label.start.timestamp() < until and label.end.timestamp() > since
 
     def _place(self, case: Anomaly, after: float) -> int | None:
         at = case.opened_at
@@ -196,6 +205,8 @@ def run(job: Job, truth: Truth, out: Path, control: Control) -> Iterator[str]:
     record |= {"missed": [_missed(o) for o in judgement.outcomes if not o.alarms], "false_alarms": judgement.false}
     (out / "backtest.json").write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
     yield from faults.lines()
+    if uncovered := backtest.uncovered():
+        yield f"{len(uncovered)} labels are of tenants or times that the data do not have, and are left out"
     yield from said(whole)
     for kind, found in by_kind.items():
         yield f"  {kind:<10} {found.found} of {found.labels} found, {found.named} by the right name"

@@ -11,6 +11,8 @@ from streamer.events.rejected import Rejected, rejected_by
 from streamer.events.usage import UsageEvent
 
 _FIELDS = frozenset(UsageEvent.__struct_fields__)
+# Where an archived event stood in its topic.
+_PLACE = frozenset({"partition", "offset"})
 _NEEDED = frozenset({"id", "time", "tenant"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,7 +24,7 @@ def events_of(batch: pa.RecordBatch) -> list[UsageEvent | Rejected] | None:
     state is not checked.
     """
     schema = batch.schema
-    if not (_NEEDED <= set(schema.names) <= _FIELDS) or not _is_instant(schema.field("time").type):
+    if not (_NEEDED <= set(schema.names) <= _FIELDS | _PLACE) or not _is_instant(schema.field("time").type):
         return None
     rows = list(_rows(batch))
     try:
@@ -37,7 +39,7 @@ def _is_instant(kind: pa.DataType) -> bool:
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     """Give each row's fields; empty cells are absent, and columns that are empty throughout are not looked at."""
-    names = [name for name in batch.schema.names if batch.column(name).null_count < len(batch)]
+    names = [name for name in batch.schema.names if name in _FIELDS and batch.column(name).null_count < len(batch)]
     columns = [_values(batch.column(name)) for name in names]
     for cells in zip(*columns, strict=True):
         yield {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None and cell != ""}

@@ -34,6 +34,7 @@ FACTORS = (0.6, 0.8, 1.0, 1.3, 1.7, 2.4)
 # What is held out may find so much less, as a part of all, before it is said that the settings do not carry over.
 _WORSE = 0.15
 _FEW = 5
+_RATIOS = (".ratio", ".size", ".price", ".uncached", ".evaluation", ".share", ".margin")
 
 Choice = Mapping[AnomalyKind, float]
 
@@ -78,7 +79,7 @@ def settings_of(config: Config, choice: Choice) -> dict[str, float | int]:
     for kind, knobs in KNOBS.items():
         for name, power in knobs.items():
             value = _get(config, name)
-            scaled = _scaled(value, choice.get(kind, 1.0) ** power)
+            scaled = _scaled(name, value, choice.get(kind, 1.0) ** power)
             if scaled != value:
                 found[name] = scaled
     return found
@@ -197,11 +198,11 @@ def _all(config: Config, factor: float) -> dict[str, float | int]:
     return settings_of(config, dict.fromkeys(KNOBS, factor))
 
 
-def _scaled(value: float, factor: float) -> float | int:
+def _scaled(name: str, value: float, factor: float) -> float | int:
     if isinstance(value, int):
         return max(2, round(value * factor))
     # A ratio of 1 is no change at all: what is scaled is how far it lies above that.
-    scaled = 1 + (value - 1) * factor if 1 < value < 4 else value * factor
+    scaled = 1 + (value - 1) * factor if name.endswith(_RATIOS) else value * factor
     return float(f"{scaled:.4g}")
 
 
