@@ -43,13 +43,10 @@ class Store:
         self._own.mkdir(parents=True, exist_ok=True)
         self._lock = (self._own / "lock").open("wb")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._head = self._taken_up(topic)
+        except ArchiveUnusable:
             self._lock.close()
-            raise ArchiveUnusable(f"{folder}: another process writes to this archive") from None
-        self._head = self._read()
-        if self._head.topic not in ("", topic):
-            raise ArchiveUnusable(f"{folder}: this is an archive of {self._head.topic}, not of {topic}")
+            raise
         self._topic = topic
         self._recover()
 
@@ -78,6 +75,16 @@ class Store:
         reached = {**self._head.positions, **{str(partition): offset for partition, offset in positions.items()}}
         self._put(Head(number, self._topic, reached, files))
         self._publish()
+
+    def _taken_up(self, topic: str) -> Head:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveUnusable(f"{self._folder}: another process writes to this archive") from None
+        head = self._read()
+        if head.topic not in ("", topic):
+            raise ArchiveUnusable(f"{self._folder}: this is an archive of {head.topic}, not of {topic}")
+        return head
 
     def _put(self, head: Head) -> None:
         """Replace the head: the moment from which on a commit holds."""

@@ -33,11 +33,13 @@ class Extent:
     def reading(self, path: Path) -> Iterator[IO[bytes]]:
         """Open a file, and follow how far it is read."""
         with path.open("rb") as file:
-            self._open[id(file)] = file
+            # Of a pipe nobody knows how far it is.
+            if file.seekable():
+                self._open[id(file)] = file
             try:
                 yield file
             finally:
-                del self._open[id(file)]
+                self._open.pop(id(file), None)
                 self._past += path.stat().st_size
 
 

@@ -110,7 +110,8 @@ class Feed:
         # All have read everything: one of them is enough to say what was wrong with it.
         self.totals.faults = parts[0].faults
         for part in parts[1:]:
-            self.totals.faults.rejected["failed"] += part.faults.rejected["failed"]
+            if failed := part.faults.rejected["failed"]:
+                self.totals.faults.rejected["failed"] += failed
 
 
 def mine(tenant: str, number: int, of: int) -> bool:
