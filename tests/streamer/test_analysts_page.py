@@ -44,7 +44,9 @@ def test_the_six_way_split_adds_up_to_the_rollups(tables: Path) -> None:
 
 
 def test_an_outcome_costs_what_its_use_case_does(tables: Path) -> None:
-    found = {(tenant, use_case): (usd, outcomes, unit) for tenant, use_case, usd, outcomes, unit in asked(QUERIES[1], tables)}
+    found = {
+        (tenant, use_case): (usd, outcomes, unit) for tenant, use_case, usd, outcomes, unit in asked(QUERIES[1], tables)
+    }
     usd, outcomes, unit = found["acme", "support"]
     assert (outcomes, float(usd)) == (1, pytest.approx(unit))
 

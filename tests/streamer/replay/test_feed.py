@@ -11,10 +11,10 @@ import pytest
 from pyarrow import parquet
 
 from streamer.errors import SourceUnreadable
+from streamer.replay.command import run
 from streamer.replay.extent import Control, Progress
 from streamer.replay.feed import mine
 from streamer.replay.run import CHUNK
-from streamer.replay.command import run
 from tests.streamer.replay.data import CONFIG, Row, as_jsonl, day, lines, replayed, summary, write
 from tests.streamer.replay.test_replay import FILES, said
 

@@ -50,10 +50,9 @@ def test_a_source_is_opened_when_its_first_event_is_due_and_closed_at_its_end() 
         begin = int(source) * 100
         yield from (Item(event(f"{source}-{n}", begin + n), source, n) for n in range(50))
 
-    seen = []
     glances = {str(n): [Item(event(n, n * 100), str(n), 1)] for n in range(5)}
-    for item in Merge(list("43210"), opener, lambda source: iter(glances[source])):
-        seen.append((item.source, len(opened)))
+    merge = Merge(list("43210"), opener, lambda source: iter(glances[source]))
+    seen = [(item.source, len(opened)) for item in merge]
     assert opened == list("01234")
     assert all(int(source) + 1 == many for source, many in seen)
 
@@ -156,7 +155,7 @@ def test_strict_stops_at_the_first_fault_and_leaves_what_was_there(
     if fault == "damage":
         path = write(tmp_path, "day.jsonl.gz", good)
         path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(SourceUnreadable, match="day.jsonl"):
+    with pytest.raises(SourceUnreadable, match=r"day\.jsonl"):
         replayed(out, path, strict=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
