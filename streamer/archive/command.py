@@ -13,10 +13,10 @@ from aiokafka.structs import TopicPartition
 
 from streamer.archive.store import Store
 from streamer.archive.tables import Rows, Topic
-from streamer.config import Config
+from streamer.config import Config, KafkaConfig
 from streamer.errors import ArchiveUnusable, KafkaUnreachable
 from streamer.kafka.connection import consumer_of
-from streamer.kafka.topics import Topics
+from streamer.kafka.topics import Topics, partitions_of
 from streamer.wiring import decoder_of
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ async def _read(archiver: Archiver, config: Config, topic: str, *, once: bool) -
     consumer = consumer_of(config.kafka, auto_offset_reset="none")
     await consumer.start()
     try:
-        ends = await _assigned(consumer, topic, archiver.positions)
+        ends = await _assigned(consumer, config.kafka, topic, archiver.positions)
         while not stop.is_set():
             for tp, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
                 archiver.take(tp.partition, records)
@@ -96,9 +96,11 @@ async def _read(archiver: Archiver, config: Config, topic: str, *, once: bool) -
         await consumer.stop()
 
 
-async def _assigned(consumer: AIOKafkaConsumer, topic: str, positions: dict[int, int]) -> dict[TopicPartition, int]:
+async def _assigned(
+    consumer: AIOKafkaConsumer, kafka: KafkaConfig, topic: str, positions: dict[int, int]
+) -> dict[TopicPartition, int]:
     """Go on where the archive ends; gives the ends of the partitions as they are now."""
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+    partitions = await partitions_of(kafka, topic)
     if not partitions:
         raise KafkaUnreachable(f"there is no topic {topic}")
     consumer.assign(partitions)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import KafkaUnreachable
@@ -68,6 +69,12 @@ async def widen(kafka: KafkaConfig, topic: str, partitions: int) -> None:
         raise KafkaUnreachable(f"{topic} needs {partitions} partitions, and kafka.create_topics is off")
     async with _admin(kafka) as admin:
         await admin.create_partitions({topic: NewPartitions(partitions)})
+
+
+async def partitions_of(kafka: KafkaConfig, topic: str) -> list[TopicPartition]:
+    """List the partitions of a topic, none where there is no such topic; asking does not create it."""
+    async with _admin(kafka) as admin:
+        return [TopicPartition(topic, number) for number in range((await _partitions(admin)).get(topic, 0))]
 
 
 async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]) -> dict[str, int]:

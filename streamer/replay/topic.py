@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import headers_of
-from streamer.kafka.connection import aiokafka_settings
+from streamer.kafka.connection import consumer_of
+from streamer.kafka.topics import partitions_of
 from streamer.replay.extent import Extent
 
 _FORM = "a topic is written kafka://host:port/topic?from=OFFSET-or-TIME&to=OFFSET-or-TIME, without bounds for all of it"
@@ -35,9 +35,9 @@ def topic_records(
 ) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
     """Give place, value and headers of each record of `kafka://host:port/topic`; raises SourceUnreadable."""
     bootstrap, topic, bounds = address_of(source)
-    settings = {**aiokafka_settings(kafka), "bootstrap_servers": bootstrap}
+    kafka = kafka.model_copy(update={"bootstrap": bootstrap})
     with asyncio.Runner() as runner:
-        reader = runner.run(_Reader.of(settings, topic))
+        reader = runner.run(_Reader.of(kafka, topic))
         try:
             size = runner.run(reader.start(bounds)) * Extent.RECORD
             if extent:
@@ -75,22 +75,22 @@ def _bound(text: str | None) -> int | datetime | None:
 class _Reader:
     """A consumer of all partitions, each up to the end that it had at the start, or to its bound."""
 
-    def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
-        self._topic = topic
-        self._consumer = AIOKafkaConsumer(**settings, isolation_level="read_committed", enable_auto_commit=False)
+    def __init__(self, kafka: KafkaConfig, topic: str) -> None:
+        self._kafka, self._topic = kafka, topic
+        self._consumer = consumer_of(kafka)
         self._ends: dict[TopicPartition, int] = {}
         self._read: dict[TopicPartition, deque[Any]] = {}
 
     @classmethod
-    async def of(cls, settings: Mapping[str, Any], topic: str) -> "_Reader":
+    async def of(cls, kafka: KafkaConfig, topic: str) -> "_Reader":
         """Make a reader inside the loop that aiokafka's consumer needs."""
-        return cls(settings, topic)
+        return cls(kafka, topic)
 
     async def start(self, bounds: Bounds) -> int:
         """Begin to read; gives how many records there are."""
         consumer = self._consumer
         await consumer.start()
-        partitions = [TopicPartition(self._topic, n) for n in consumer.partitions_for_topic(self._topic) or ()]
+        partitions = await partitions_of(self._kafka, self._topic)
         if not partitions:
             raise UnknownTopicOrPartitionError
         consumer.assign(partitions)
