@@ -83,13 +83,12 @@ class Merge:
         waiting = sorted(self._waiting(), reverse=True)
         streams: list[Stream] = []
         while waiting or streams:
-            while waiting and (not streams or waiting[-1][0] <= streams[0].at):
+            while waiting and (not streams or _Coming(*waiting[-1]) < streams[0]):
                 _, number, source = waiting.pop()
                 heappush(streams, Stream(source, number, self._opener(source)))
             stream = heappop(streams)
-            until = streams[0] if streams else None
-            if waiting and (until is None or waiting[-1][0] < until.at):
-                until = _Coming(*waiting[-1])
+            others = [*streams[:1], *(_Coming(*coming) for coming in waiting[-1:])]
+            until = min(others, default=None)
             yield from stream.items(until)
             if stream.is_done:
                 self._past.append(stream)
