@@ -206,7 +206,8 @@ def test_the_report_escapes_names(rows: list[Row], tmp_path: Path) -> None:
     assert "<script" not in page
     assert "<em>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;{}" in page
-    assert "http" not in page
+    assert "http://" not in page
+    assert "https://" not in page
 
 
 def test_a_source_that_cannot_be_read_ends_the_replay(rows: list[Row], tmp_path: Path) -> None:
