@@ -10,6 +10,8 @@ from alerts.silences import Silence
 from alerts.word import Word
 
 Outcome = Literal["applied", "repeated", "unknown", "ignored"]
+# What ends by way of the detectors; said of a series, it concerns them alone.
+_VERDICTS = ("expected", "false_alarm")
 _SCOPE = ("tenant", "use_case", "agent", "model", "session", "tool")
 
 
@@ -28,7 +30,7 @@ class Answers:
         """Act upon a word at `now` (epoch seconds)."""
         if word.verdict in ("mute", "planned"):
             return self._silence(word, now)
-        if word.verdict in ("acknowledge", "expected", "false_alarm"):
+        if word.verdict == "acknowledge" or (word.verdict in _VERDICTS and (word.incident or word.anomaly)):
             return self._acknowledge(word)
         return "ignored"
 

@@ -1,7 +1,7 @@
 """From alerts to notifications: finds the routes, groups into incidents, and says what is due to be sent."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -117,11 +117,11 @@ class Dispatcher:
             self._touch(found)
         self._incidents.unbind(scope)
 
-    def pending(self, now: float, busy: Container[str] = ()) -> Iterator[Notification]:
-        """Give what is due to be sent, the oldest incident first, but for the incidents that are `busy`."""
+    def pending(self, now: float, wanted: Callable[[Incident], bool] = lambda _: True) -> Iterator[Notification]:
+        """Give what is due to be sent, the oldest incident first, of the incidents that are `wanted`."""
         self.tick(now)
-        ready = [self._incidents.find(name) for name in self._ready if name not in busy]
-        for incident in sorted((one for one in ready if one), key=lambda one: (one.noted_at, one.id)):
+        ready = [one for one in map(self._incidents.find, self._ready) if one is not None and wanted(one)]
+        for incident in sorted(ready, key=lambda one: (one.noted_at, one.id)):
             decision = self._judge(incident, now)
             if decision.reason in BECAUSE:
                 yield self._notification(incident, decision.reason)
@@ -168,6 +168,10 @@ class Dispatcher:
         """Say what is decided of an incident at `now` (epoch seconds), what holds it back, and its route."""
         held, route = self._holds.of(incident, now), self._route(incident)
         return decide(incident, route, now, held), held, route
+
+    def saved(self, incident: str) -> bool:
+        """Tell whether all that is known of an incident was written down."""
+        return self._incidents.saved(incident)
 
     def news(self) -> Iterator[tuple[str, Incident | None]]:
         """Give the incidents that changed since they were last given here, for publication; None for dropped ones."""

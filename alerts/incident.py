@@ -153,6 +153,13 @@ class Incident(msgspec.Struct, kw_only=True):
         """Whether it takes in no further alerts."""
         return len(self.rest) >= MOST_REST
 
+    def tenants_of_alerts(self) -> Iterator[tuple[str, str]]:
+        """Give the tenant and the id of each of its alerts."""
+        for name, alert in self.alerts.items():
+            yield alert.labels["tenant"], name
+        for name, one in self.rest.items():
+            yield one.tenant, name
+
     def concerns(self, tenant: str) -> bool:
         """Tell whether one of its alerts is a tenant's."""
         return any(alert.labels.get("tenant") == tenant for alert in self.alerts.values()) or any(

@@ -153,6 +153,10 @@ class Incidents:
         self._dirty.add(incident)
         self._news.add(incident)
 
+    def saved(self, incident: str) -> bool:
+        """Tell whether all that is known of an incident was given by `changes`."""
+        return incident not in self._dirty
+
     def news(self) -> Iterator[tuple[str, Incident | None]]:
         """Give the incidents that changed since they were last given here, for publication; None for dropped ones."""
         for name in sorted(self._news):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from alerts.alert import TAG, Alert, Label
-from alerts.match import Match, matches
+from alerts.match import matches
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Owners:
     def labels_of(self, labels: Mapping[Label, str]) -> dict[Label, str]:
         """Give the labels that tell the owner and the tags."""
         rule = self.rule_for(labels)
-        tags = {**{f"{TAG}{name}": value for name, value in (rule.tags if rule else {}).items() if value}}
+        tags = {f"{TAG}{name}": value for name, value in (rule.tags if rule else {}).items()}
         named = rule.owner if rule else ""
         owner = named or labels.get(TAG + self._tag) or tags.get(TAG + self._tag) or self._default
         return {**tags, "owner": owner} if owner else tags
@@ -60,8 +60,3 @@ class Owners:
         if rule is None:
             return Owner(name) if name else None
         return Owner(name, rule.channel, rule.email)
-
-
-def match_of(columns: Mapping[str, str]) -> Match:
-    """Give what a line of the owners' file asks for: what is left empty, or is `*` alone, asks for nothing."""
-    return {name: value for name, value in columns.items() if value not in ("", "*")}

@@ -78,6 +78,11 @@ class RouteTree:
         last = len(self._routes) - 1
         return list(_leaves(self._routes, labels, "")) or [Leaf(str(last), self._routes[last])]
 
+    @property
+    def longest_wait(self) -> float:
+        """The longest time (seconds) that something new waits for company."""
+        return max(route.group_wait for route in self._at.values())
+
     def at(self, path: str) -> Route | None:
         """Give the route at a path, if there is one: the configuration may have changed since it was noted."""
         return self._at.get(path)

@@ -2,7 +2,17 @@
 
 from pydantic import ValidationInfo, field_validator
 
-from streamer.config.alerts import AlertsConfig, ReceiverConfig, RouteConfig, SlackConfig
+from streamer.config.alerts import (
+    AlertsConfig,
+    HoursConfig,
+    InhibitConfig,
+    OwnersConfig,
+    ReceiverConfig,
+    RouteConfig,
+    SlackConfig,
+    StepConfig,
+    StormConfig,
+)
 from streamer.config.base import AlertLabel, AnomalyKind, Level, Line, Section
 from streamer.config.budgets import BudgetConfig, BurnConfig
 from streamer.config.detect import (
@@ -35,12 +45,15 @@ __all__ = [
     "EventsConfig",
     "FloorsConfig",
     "GatesConfig",
+    "HoursConfig",
     "IngestConfig",
+    "InhibitConfig",
     "KafkaConfig",
     "Level",
     "Line",
     "LogConfig",
     "LoopConfig",
+    "OwnersConfig",
     "PolicyConfig",
     "PricingConfig",
     "RatioConfig",
@@ -49,6 +62,8 @@ __all__ = [
     "Section",
     "SilenceConfig",
     "SlackConfig",
+    "StepConfig",
+    "StormConfig",
     "ThrottleConfig",
     "WebConfig",
     "WindowsConfig",
