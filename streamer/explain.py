@@ -90,7 +90,7 @@ def alert_with(name: str, labels: Labels, at: datetime) -> Alert:
 
 
 def alerts_in(lines: Iterable[bytes]) -> Iterator[tuple[float, Alert]]:
-    """Read anomalies, as a replay writes them or as the topic holds them: when each comes (epoch seconds), and its alert.
+    """Read anomalies, as a replay writes them or the topic holds them: when each comes (epoch seconds), and its alert.
 
     Raises msgspec.DecodeError for a line that is no anomaly.
     """
