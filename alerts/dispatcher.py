@@ -264,13 +264,7 @@ class Dispatcher:
         return SOON
 
     def _tell_also(self, incident: Incident, step: Step, now: float) -> None:
-        further = _new(step.receiver, incident.group, incident.main, now)
-        for name in ("route", "owner", "kind", "opened_at", "storm", "joined_at"):
-            setattr(further, name, getattr(incident, name))
-        further.escalated_from, further.commands = incident.id, list(incident.commands)
-        for alert in incident.alerts.values():
-            further.take(alert)
-        further.rest = dict(incident.rest)
+        further = incident.for_another(step.receiver, now)
         further.note(f"nobody acknowledged it at {incident.receiver}")
         self._incidents.add(further)
         self._touch(further)
