@@ -47,9 +47,9 @@ class Dispatcher:
     ) -> None:
         self.tree, self.owners = RouteTree(routes), owners or Owners()
         self.silences, self.inhibitor = Silences(), Inhibitor(inhibit, linger)
-        self._holds = Holds(self.silences, self.inhibitor)
         self._keep_resolved = keep_resolved
         self._incidents = Incidents()
+        self._holds = Holds(self.silences, self.inhibitor, self._incidents)
         self._storms = Storms(storm or StormRule(), self._incidents)
         self._agenda = Agenda()
         self._ready: dict[str, Because] = {}
