@@ -11,6 +11,9 @@ from streamer.cli import cli
 from tests.streamer.test_routing import CSV, TREE
 
 
+END = "2026-11-22T11:00:00Z"
+
+
 @pytest.fixture(autouse=True)
 def _logs_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "set_up", lambda _: None)
