@@ -10,7 +10,6 @@ from streamer import logs
 from streamer.cli import cli
 from tests.streamer.test_routing import CSV, TREE
 
-
 END = "2026-11-22T11:00:00Z"
 
 
@@ -60,9 +59,8 @@ def test_each_route_that_takes_it_is_shown(config: Path) -> None:
 
 
 def test_what_holds_it_back_is_shown(config: Path) -> None:
-    config.write_text(
-        config.read_text().replace("\n[alerts.owners]", 'group_by = ["tenant", "agent"]\n[alerts.owners]')
-    )
+    by_agent = 'group_by = ["tenant", "agent"]\n[alerts.owners]'
+    config.write_text(config.read_text().replace("\n[alerts.owners]", by_agent))
     asked = ("tenant=globex", "agent=triage", "kind=burst", "--config", config)
     found = lines(*asked, "--firing", "tenant=globex,kind=burst")
     assert any("not told, because inhibited by firing-0" in line for line in found)
@@ -74,9 +72,7 @@ def test_the_anomalies_of_a_replay_are_shown_in_their_order(config: Path, tmp_pa
     known = {"severity": "warning", "observed": 1, "expected": 1, "score": 0.9, "reason": "x", "usd_excess": "1"}
     known |= {"kind": "burst", "scope": {}, "series": "s", "detector": "rate", "usd_per_hour": "1"}
     rows = [
-        known
-        | {"id": name, "tenant": name}
-        | {"opened_at": f"2026-11-22T10:00:0{second}Z", "closed_at": "2026-11-22T11:00:00Z"}
+        known | {"id": name, "tenant": name, "opened_at": f"2026-11-22T10:00:0{second}Z", "closed_at": END}
         for second, name in ((2, "globex"), (1, "initech"), (3, "umbrella"))
     ]
     path = tmp_path / "anomalies.jsonl"
