@@ -73,10 +73,17 @@ class Worker:
     def _kinds(self) -> list[Kind]:
         config, topics, metrics = self.config, self.topics, self.metrics
         return [
-            Kind(NORMALISER, (topics.raw,), lambda _: NormaliseStage(decoder_of(config), topics, metrics), False),
+            Kind(
+                NORMALISER,
+                (topics.raw,),
+                (topics.usage, topics.dead_letters),
+                lambda _: NormaliseStage(decoder_of(config), topics, metrics),
+                keeps_state=False,
+            ),
             Kind(
                 METER,
                 (topics.usage,),
+                (topics.rollups, topics.anomalies, topics.dead_letters),
                 lambda partition: MeterStage(
                     decoder_of(config, feedback=True), Pipeline(config), topics, metrics, partition
                 ),
@@ -84,6 +91,7 @@ class Worker:
             Kind(
                 ALERTS,
                 (topics.anomalies, topics.acks, topics.feedback),
+                (topics.alerts, topics.throttle, topics.usage, topics.dead_letters),
                 lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
             ),
         ]

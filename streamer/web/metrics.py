@@ -43,6 +43,11 @@ class Metrics:
         self.lost = Counter(
             "tidegate_lost_partitions", "Partitions dropped, with what was not saved", registry=registry
         )
+        self.discarded = Counter(
+            "tidegate_discarded_transactions",
+            "Transactions that the broker had left without an end, and that were discarded",
+            registry=registry,
+        )
         self.checkpoints = Histogram(
             "tidegate_checkpoint_seconds", "Time from a checkpoint's snapshot to its commit", registry=registry
         )
