@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
 from streamer.config import KafkaConfig
@@ -228,6 +229,8 @@ async def left_open(journal: TransactionJournal, written: Entry, log_of: TP) -> 
     producer = journal._producer
     assert producer is not None
     await producer.begin_transaction()
+    # Of this one it knows, and it is in no hurry: the transaction before has its marks by then.
+    await producer.send_offsets_to_transaction({TopicPartition(*log_of): OffsetAndMetadata(1, "")}, "group")
     producer._txn_manager._txn_partitions |= {TopicPartition(out.topic, 0) for out in written.outs}
     producer._txn_manager._txn_partitions.add(TopicPartition(*log_of))
     assert written.head
