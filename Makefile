@@ -68,6 +68,7 @@ lock:
 
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
+	$(BIN)/python -m streamer.reference examples/tidegate.toml docs/configuration.md
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info
