@@ -13,8 +13,8 @@ _KEY = re.compile(r"^(?:# )?(\w+) = .*?(?:\s#\s(.*))?$")
 _COMMENT = re.compile(r"^# ?(.*)$")
 _ABOUT = """# Configuration
 
-Every key with its type and its default. A variable of the environment wins over the file: `TIDEGATE_`, the section and the
-key, with two underscores between, as in `TIDEGATE_DETECT__BURST__ENABLED`. `tidegate check-config FILE` lists every
+Every key with its type and its default. A variable of the environment wins over the file: `TIDEGATE_`, the section and
+the key, with two underscores between, as in `TIDEGATE_DETECT__BURST__ENABLED`. `tidegate check-config FILE` lists every
 mistake of both at once. In [the example file](../examples/tidegate.toml) all of it stands as one would write it; this
 page is made of it and of the code by `make schemas`.
 """
