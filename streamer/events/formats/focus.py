@@ -4,6 +4,7 @@ A row has no id: it is named by all that it says of what was billed, amounts inc
 known and a correction is not. Credits and corrections are negative, and are counted as they stand.
 """
 
+import decimal
 import re
 from decimal import Decimal
 from typing import Any
@@ -44,6 +45,8 @@ _REQUESTS = ("x_Requests", "x_RequestCount")
 # What a bill learns or renames later, and what a sample adds: no part of what was billed.
 _VOLATILE = frozenset(("InvoiceId", "Id"))
 _NUMBERS, _TIMES = ("Cost", "Quantity", "Price"), ("Start", "End")
+# Decimal digits that a double keeps, whatever they are.
+_DOUBLE = decimal.Context(prec=15)
 _UNIT = re.compile(r"(?:(\d+)\s*)?(k|m|thousand|million)?\s*(?:\w+\s+)?tokens?", re.IGNORECASE)
 _SCALES = {"": 1, "k": 1000, "thousand": 1000, "m": 1_000_000, "million": 1_000_000}
 # Columns whose values are terms, names or numbers; descriptions and tags may be anybody's words.
@@ -62,7 +65,7 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
     model = text(first([row], _MODEL)) or _resource_model(row)
     given = amount(first([row], context.names.cost), "the cost")
     fields = {
-        "id": identity_of({name: value for name, value in row.items() if _identifies(name)}),
+        "id": identity_of({name: _spelled(value) for name, value in row.items() if _identifies(name)}),
         "source": "focus",
         "time": moment(row.get("ChargePeriodStart") or row.get("BillingPeriodStart")),
         "kind": "llm" if model or any(tokens.values()) else "saas",
@@ -85,13 +88,17 @@ def kept(part: Item) -> dict[str, Any]:
 def _value(name: str, value: Any) -> Any:
     """Spell a cell alike whatever file it is from: numbers without trailing zeros, times in UTC, objects decoded."""
     if name.endswith(_NUMBERS) and isinstance(value, str | int | float | Decimal):
-        number = amount(value, name)
-        return None if number is None else str(number.normalize())
+        return amount(value, name)
     if name.endswith(_TIMES):
         return moment(value)
     if isinstance(value, str):
         return mapping(value) or value
     return text(value) if isinstance(value, int | float | Decimal) else value
+
+
+def _spelled(value: Any) -> Any:
+    """Spell a number as exactly as binary files hold it, without trailing zeros."""
+    return str(value.normalize(_DOUBLE)) if isinstance(value, Decimal) else value
 
 
 def _identifies(name: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,7 +27,7 @@ def mapping(value: Any) -> Mapping[str, Any]:
     """Give a JSON object, decoded from its text where need be; empty for all else."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         value = decoded(value)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def listed(value: Any) -> Sequence[Any]:
@@ -50,23 +51,29 @@ def find(item: Mapping[str, Any], name: str) -> Any:
     >>> find({"a.b": {"c": 1}}, "a.b.c")
     1
     """
-    if name in item:
-        return item[name]
-    head, dot, _ = name.rpartition(".")
-    while dot:
-        if head in item:
-            inner = mapping(item[head])
-            return find(inner, name[len(head) + 1 :]) if inner else None
-        head, dot, _ = head.rpartition(".")
+    value = item.get(name)
+    if value is not None or "." not in name:
+        return value
+    for head, rest in _splits(name):
+        inner = item.get(head)
+        if inner is not None:
+            return find(inner if inner.__class__ is dict else mapping(inner), rest)
     return None
 
 
-def first(items: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
+@lru_cache(maxsize=4096)
+def _splits(name: str) -> tuple[tuple[str, str], ...]:
+    """The beginnings of a dotted name, the longest first, each with the rest."""
+    words = name.split(".")
+    return tuple((".".join(words[:n]), ".".join(words[n:])) for n in range(len(words) - 1, 0, -1))
+
+
+def first(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> Any:
     """Give the value of the first of `names` that one of `items` has; None where none has any."""
-    places = list(items)
     for name in names:
-        for item in places:
-            if is_given(value := find(item, name)):
+        for item in items:
+            value = find(item, name)
+            if value is not None and (value.__class__ is not str or is_given(value)):
                 return value
     return None
 
@@ -80,14 +87,12 @@ def text(value: Any) -> str:
     return str(value).strip()[:_LONGEST_NAME]
 
 
-def owners(items: Iterable[Mapping[str, Any]], names: Names) -> dict[str, Any]:
+def owners(items: Sequence[Mapping[str, Any]], names: Names) -> dict[str, Any]:
     """Find tenant, use case, agent, session, user and tags, each by its names; what is not there is left out."""
-    places = list(items)
     found: dict[str, Any] = {
-        field: text(first(places, getattr(names, field)))
-        for field in ("tenant", "use_case", "agent", "session", "user")
+        field: text(first(items, getattr(names, field))) for field in ("tenant", "use_case", "agent", "session", "user")
     }
-    found["tags"] = tags(places, names.tags)
+    found["tags"] = tags(items, names.tags)
     return {field: value for field, value in found.items() if value}
 
 
@@ -105,6 +110,8 @@ def tags(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, 
 
 def count(value: Any, what: str) -> int:
     """Read a count, 0 where there is none; raises Unmappable for what is no whole number."""
+    if value.__class__ is int:
+        return int(value)
     if not is_given(value) or isinstance(value, bool):
         return 0
     try:
