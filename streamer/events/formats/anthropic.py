@@ -6,7 +6,7 @@ Their `uncached_input_tokens` leave the cached tokens out, which are added here;
 from typing import Any
 
 from streamer.events.formats import buckets
-from streamer.events.formats.base import Context, Format, Item, Names, each
+from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
 from streamer.events.formats.values import amount, count, dollars, mapping
 
@@ -57,6 +57,7 @@ FORMAT = Format(
     NAMES,
     recognises,
     each(fields_of),
+    words_of(NAMES, "start", "end", "model", "api_key_id", "currency", "amount", "list_amount"),
     buckets.results_of("starting_at", "ending_at"),
     buckets.kept,
 )

@@ -59,18 +59,29 @@ def itself(item: Item) -> Sequence[Any]:
     return (item,)
 
 
+def words_of(names: Names, *more: str) -> frozenset[str]:
+    """Give the innermost of all `names`, and `more`: the fields of a format whose text is nobody's prompt or answer.
+
+    >>> sorted(words_of(Names(tenant=("metadata.team", "tenant")), "id"))
+    ['id', 'team', 'tenant']
+    """
+    given = (name for field in names.__struct_fields__ for name in getattr(names, field))
+    return frozenset((*(name.rpartition(".")[2] for name in given), *more)) - {"*"}
+
+
 class Format(msgspec.Struct, frozen=True):
     """One foreign format.
 
     An item is a decoded JSON object. `recognises` tells by its shape whether it is of this format; `parts` gives what
-    becomes events in it, `outcomes` what becomes of these, one each and in their order. `kept` gives what a dead
-    letter may hold of a part, before private names are taken out of that too.
+    becomes events in it, `outcomes` what becomes of these, one each and in their order. `kept` spells a part as JSON
+    for a dead letter, which has of its texts only those of fields in `words`: in any other they may be anybody's.
     """
 
     name: str
     names: Names
     recognises: Callable[[Item], bool]
     outcomes: Callable[[Sequence[Any], Context], Iterator[Outcome]]
+    words: frozenset[str]
     parts: Callable[[Item], Sequence[Any]] = itself
     kept: Callable[[Any], Any] = lambda part: part
 

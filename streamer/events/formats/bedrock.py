@@ -6,7 +6,7 @@ Bedrock's `inputTokenCount` leaves the cached tokens out, as the API's `totalTok
 from collections.abc import Sequence
 from typing import Any
 
-from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each
+from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
 from streamer.events.formats.calls import Call, calls_of, work_of
 from streamer.events.formats.values import count, decoded, first, listed, mapping, moment, owners, text
 
@@ -88,4 +88,9 @@ def _calls(item: Item) -> list[Call]:
     return [Call(text(use.get("name")), use.get("input")) for use in uses if use] or calls_of(body)
 
 
-FORMAT = Format("bedrock", NAMES, recognises, each(fields_of), parts)
+_WORDS = words_of(
+    NAMES,
+    *("schemaType", "schemaVersion", "timestamp", "requestId", "operation", "modelId", "status", "errorCode"),
+    *(name.rpartition(".")[2] for names in _TOKENS.values() for name in names),
+)
+FORMAT = Format("bedrock", NAMES, recognises, each(fields_of), _WORDS, parts)

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 import orjson
 
-from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each
+from streamer.events import canonical
+from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
 from streamer.events.formats.values import owners
 
 _PREFIXES = ("ce_", "ce-")
@@ -72,4 +73,8 @@ def _data(item: Item) -> dict[str, Any]:
     return data
 
 
-FORMAT = Format("cloudevents", NAMES, recognises, each(fields_of))
+# Attributes, and what the data have in common with canonical events.
+_ATTRIBUTES = ("id", "source", "type", "time", "specversion", "datacontenttype", "subject")
+FORMAT = Format(
+    "cloudevents", NAMES, recognises, each(fields_of), words_of(NAMES, *_ATTRIBUTES, *_ALIASES, *canonical.WORDS)
+)

@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from streamer.events.formats.base import Context, Format, Item, Names, each
+from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.identity import identity_of
 from streamer.events.formats.values import (
     amount,
@@ -50,7 +50,13 @@ _DOUBLE = decimal.Context(prec=15)
 _UNIT = re.compile(r"(?:(\d+)\s*)?(k|m|thousand|million)?\s*(?:\w+\s+)?tokens?", re.IGNORECASE)
 _SCALES = {"": 1, "k": 1000, "thousand": 1000, "m": 1_000_000, "million": 1_000_000}
 # Columns whose values are terms, names or numbers; descriptions and tags may be anybody's words.
-_KEPT = ("Cost", "Quantity", "Price", "Unit", "Start", "End", "Id", "Currency", "Category", "Class", "Name", "Tokens")
+_WORDS = words_of(
+    NAMES,
+    *("ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodStart", "BillingPeriodEnd", "BillingCurrency"),
+    *("ChargeFrequency", "ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "PricingCategory"),
+    *("SkuId", "SkuMeter", "SkuPriceId", "ResourceType", "ServiceSubcategory", *_PROVIDER, *_REQUESTS),
+    *(name for names in (*_TOKENS.values(), _MODEL) for name in names),
+)
 
 
 def recognises(item: Item) -> bool:
@@ -78,11 +84,6 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         **owners([row], context.names),
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}
-
-
-def kept(part: Item) -> dict[str, Any]:
-    """Give what a dead letter may hold of a row."""
-    return {name: value for name, value in part.items() if name.endswith(_KEPT)}
 
 
 def _value(name: str, value: Any) -> Any:
@@ -149,4 +150,4 @@ def _quantity(row: Item) -> dict[str, Any]:
     return {}
 
 
-FORMAT = Format("focus", NAMES, recognises, each(fields_of), kept=kept)
+FORMAT = Format("focus", NAMES, recognises, each(fields_of), _WORDS)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from streamer.events.formats.base import Context, Format, Item, Names, each
+from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.calls import calls_of, work_of
 from streamer.events.formats.values import count, first, is_given, mapping, moment, owners, text
 
@@ -109,4 +109,9 @@ def _cost(item: Item, context: Context, *, free: bool) -> Decimal | None:
     return cost if cost or free else None
 
 
-FORMAT = Format("litellm", NAMES, recognises, each(fields_of))
+_WORDS = words_of(
+    NAMES,
+    *("id", "litellm_call_id", "call_type", "status", "startTime", "endTime", "completionStartTime", "request_tags"),
+    *("model", "model_group", "model_id", "custom_llm_provider", "prompt_tokens", "completion_tokens", "total_tokens"),
+)
+FORMAT = Format("litellm", NAMES, recognises, each(fields_of), _WORDS)

@@ -8,6 +8,7 @@ Spans of one call are told by their place in the trace, and by the id of the res
 - A span of an agent or a workflow repeats what lies below it. It counts only where it tells of an agent elsewhere
   (kind client), reports usage, and nothing below it does: what happens there has no spans of its own here.
 - A tool's span below one of the same tool is the same call; the outermost counts, for it knows the arguments.
+- Calls of tools in a model's answer have spans of their own, where the batch has any of tools in that trace.
 - Of model spans with the same response id, of different services or instrumentations, those of one count.
 """
 
@@ -39,6 +40,7 @@ class Family:
     def __init__(self, sights: Sequence[Sight]) -> None:
         self._sights = sights
         self._by_key = {sight.span.key: sight for sight in sights if sight.span.id}
+        self._traces_with_tools = {sight.span.trace for sight in sights if sight.role == "tool"}
         self._repeated: set[int] = set()
         self._twins: dict[int, list[Sight]] = {}
         for sight in sights:
@@ -52,6 +54,10 @@ class Family:
         if sight.role == "agent":
             return sight.has_usage and sight.span.kind == _CLIENT and id(sight) not in self._repeated
         return sight.role != "other" and id(sight) not in self._repeated
+
+    def counts_answered_calls(self, sight: Sight) -> bool:
+        """Tell whether the tools that a model's answer asks for are to be counted with it."""
+        return sight.span.trace not in self._traces_with_tools
 
     def ancestors(self, sight: Sight) -> Iterator[Sight]:
         """Give the spans above one, the nearest first, as far as they are in the batch."""

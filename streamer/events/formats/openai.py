@@ -3,7 +3,7 @@
 from typing import Any
 
 from streamer.events.formats import buckets
-from streamer.events.formats.base import Context, Format, Item, Names, each
+from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
 from streamer.events.formats.values import amount, count, dollars, mapping, text
 
@@ -53,6 +53,7 @@ FORMAT = Format(
     NAMES,
     recognises,
     each(fields_of),
+    words_of(NAMES, "start", "end", "object", "model", "api_key_id", "currency", "value", *_UNITS),
     buckets.results_of("start_time", "end_time"),
     buckets.kept,
 )

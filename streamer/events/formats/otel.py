@@ -7,7 +7,7 @@ OpenInference (`llm.token_count.*`) and of Vercel's AI SDK (`ai.*`). Input token
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from streamer.events.formats.base import Context, Format, Item, Names, Outcome, Unmappable, attempt
+from streamer.events.formats.base import Context, Format, Item, Names, Outcome, Unmappable, attempt, words_of
 from streamer.events.formats.calls import Call, work_of
 from streamer.events.formats.once import Family, Role, Sight
 from streamer.events.formats.spans import MESSAGE, Attributes, Span, spans_of
@@ -107,22 +107,13 @@ def outcomes(parts: Sequence[Span | Unmappable], context: Context) -> Iterator[O
 
 
 def kept(part: Span | Unmappable) -> dict[str, Any]:
-    """Give what a dead letter may hold of a span: ids, times, and of its attributes numbers and what is known."""
+    """Spell a span as JSON: ids and times, and its attributes as they are called."""
     if isinstance(part, Unmappable):
         return {}
     return {
         **{"traceId": part.trace, "spanId": part.id, "parentSpanId": part.parent, "scope": part.scope},
         **{"startTimeUnixNano": str(part.start), "endTimeUnixNano": str(part.end)},
-        "attributes": _known(part.attributes),
-        "resource": _known(part.resource),
-    }
-
-
-def _known(attributes: Attributes) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in attributes.items()
-        if name in _KNOWN or (isinstance(value, int | float) and name.startswith(("gen_ai.", "llm.", "ai.")))
+        **{"attributes": part.attributes, "resource": part.resource},
     }
 
 
@@ -169,6 +160,8 @@ def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
         **owners(words, context.names),
         **_work(sight, context),
     }
+    if sight.role in ("model", "agent") and family.counts_answered_calls(sight):
+        fields |= work_of(list(_calls(span.attributes)), context.argument_hash)
     if parent := _parent_agent(sight, family, fields.get("agent")):
         fields["tags"] = {**fields.get("tags", {}), "parent_agent": parent}
     return {name: value for name, value in fields.items() if value not in (None, "")}
@@ -195,7 +188,6 @@ def _work(sight: Sight, context: Context) -> dict[str, Any]:
         "cost_usd": _cost(own, context),
         "requests": 1,
         "steps": steps,
-        **work_of(list(_calls(own)), context.argument_hash),
     }
 
 
@@ -237,15 +229,12 @@ def _numbered(own: Attributes) -> Iterator[Call]:
             yield Call(text(value), own.get(f"{name.removesuffix('name')}arguments"))
 
 
-_KNOWN = frozenset(
+_WORDS = words_of(NAMES) | frozenset(
     (
-        *(name for field in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tags) for name in field),
-        *(name for names in _USAGE.values() for name in names),
-        *_OPERATION,
-        *_MODEL,
-        *_PROVIDER,
-        *NAMES.cost,
+        *(name for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tags) for name in names),
+        *(name for names in (*_USAGE.values(), _OPERATION, _MODEL, _PROVIDER, NAMES.cost) for name in names),
         *("gen_ai.response.id", "gen_ai.tool.name", "gen_ai.tool.type", "error.type", "mcp.method.name"),
+        *("traceId", "spanId", "parentSpanId", "scope", "startTimeUnixNano", "endTimeUnixNano"),
     )
 )
-FORMAT = Format("otel", NAMES, recognises, outcomes, spans_of, kept)
+FORMAT = Format("otel", NAMES, recognises, outcomes, _WORDS, spans_of, kept)
