@@ -14,6 +14,7 @@ from alerts.slack.client import SlackReceiver
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from streamer.config import Config, ReceiverConfig
+from streamer.config.mapping import names_by_format
 from streamer.events.decoder import Decoder
 from streamer.records import Anomaly
 
@@ -28,6 +29,7 @@ def decoder_of(config: Config, *, feedback: bool = False) -> Decoder:
         max_future_seconds=events.max_future_seconds,
         default_tenant=events.default_tenant,
         hash_key=events.hash_key.get_secret_value(),
+        names=names_by_format(events.mapping),
         feedback=feedback,
     )
 

@@ -17,6 +17,7 @@ from streamer.config.detect import (
     SilenceConfig,
 )
 from streamer.config.kafka import KafkaConfig
+from streamer.config.mapping import NamesConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
@@ -41,6 +42,7 @@ __all__ = [
     "Line",
     "LogConfig",
     "LoopConfig",
+    "NamesConfig",
     "PolicyConfig",
     "PricingConfig",
     "RatioConfig",

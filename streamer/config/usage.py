@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from streamer.config.base import NotNegative, Positive, Section
+from streamer.config.mapping import MappingConfig
 
 
 class EventsConfig(Section):
@@ -17,6 +18,7 @@ class EventsConfig(Section):
     max_ids: Annotated[int, Field(ge=4096)] = 1_000_000
     default_tenant: str = ""
     hash_key: SecretStr = SecretStr("")
+    mapping: MappingConfig = Field(default={})
 
 
 class WindowsConfig(Section):

@@ -16,6 +16,7 @@ from streamer.config import Config
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
+from streamer.ingest.traces import Traces
 from streamer.kafka.connection import producer_of
 from streamer.kafka.topics import Topics, ensure
 from streamer.web.metrics import Metrics
@@ -88,7 +89,8 @@ async def _serve(config: Config) -> None:
     async with producer_of(config.kafka) as producer:
         topic = Topics.named(config.kafka.topic_prefix).usage
         door = FrontDoor(decoder_of(config), producer, topic, metrics)
-        routes = [web.post("/v1/events", door.events), *operations(metrics, lambda: "")]
+        traces = web.post("/v1/traces", Traces(door.events).post)
+        routes = [web.post("/v1/events", door.events), traces, *operations(metrics, lambda: "")]
         limit = config.ingest.max_body_bytes
         async with serving(routes, config.ingest.host, config.ingest.port, client_max_size=limit):
             await stopped.wait()

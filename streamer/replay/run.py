@@ -11,6 +11,7 @@ from alerts.dispatcher import Notification
 from alerts.throttle.ledger import Change
 from streamer.config import Config
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.feedback import Feedback
 from streamer.pipeline import Output, Pipeline
 from streamer.pricing.money import ZERO, CostKind
@@ -75,6 +76,8 @@ class Replay:
             self.rejected[event.reason] += 1
             place = f"row {item.row}" + (f", item {event.item + 1}" if event.item else "")
             self.mistakes.append(f"{item.source}, {place}: {event.reason}: {event.detail}")
+            return
+        if isinstance(event, Skipped):
             return
         if (self._begin and event.time < self._begin) or (self._end and event.time >= self._end):
             return

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -30,7 +30,9 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def sections(model: type[BaseModel], name: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Every section of the configuration with its dotted name."""
     yield name, model
-    for field, info in model.model_fields.items():
+    for key, info in model.model_fields.items():
+        # The sections of a mapping have names of their own, which "*" stands for.
+        field = f"{key}.*" if get_origin(info.annotation) is dict else key
         kinds = (info.annotation, *get_args(info.annotation))
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, Section):
@@ -45,7 +47,8 @@ def written() -> dict[str, set[str]]:
     parts = HEAD.split(TEXT)
     found: dict[str, set[str]] = {}
     for name, text in zip(parts[1::2], parts[2::2], strict=True):
-        found.setdefault(name, set()).update(KEY.findall(text))
+        above = f"{name.rpartition('.')[0]}.*"
+        found.setdefault(above if above in SECTIONS else name, set()).update(KEY.findall(text))
     return found
 
 
@@ -57,7 +60,11 @@ def test_the_example_is_the_defaults() -> None:
 
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name])
 def test_every_key_of_a_section_is_in_the_example_and_no_other(name: str) -> None:
-    inner = {inner.rpartition(".")[2] for inner in SECTIONS if inner.rpartition(".")[0] == name}
+    inner = {
+        inner.removesuffix(".*").rpartition(".")[2]
+        for inner in SECTIONS
+        if inner.removesuffix(".*").rpartition(".")[0] == name
+    }
     assert written().get(name, set()) == set(SECTIONS[name].model_fields) - inner
 
 
