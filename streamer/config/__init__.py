@@ -17,9 +17,10 @@ from streamer.config.detect import (
     SilenceConfig,
 )
 from streamer.config.kafka import KafkaConfig
+from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
-from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
+from streamer.config.usage import EventsConfig, IngestConfig, WindowsConfig
 
 __all__ = [
     "AlertLabel",
@@ -33,6 +34,7 @@ __all__ = [
     "DetectConfig",
     "DriftConfig",
     "EventsConfig",
+    "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
     "IngestConfig",
@@ -42,6 +44,7 @@ __all__ = [
     "LogConfig",
     "LoopConfig",
     "PolicyConfig",
+    "PriceConfig",
     "PricingConfig",
     "RatioConfig",
     "ReceiverConfig",
