@@ -16,11 +16,12 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
-from streamer.config.usage import EventsConfig, IngestConfig, WindowsConfig
+from streamer.config.usage import EventsConfig, WindowsConfig
 
 __all__ = [
     "AlertLabel",
@@ -53,6 +54,7 @@ __all__ = [
     "SilenceConfig",
     "SlackConfig",
     "ThrottleConfig",
+    "TokenConfig",
     "WebConfig",
     "WindowsConfig",
 ]

@@ -25,11 +25,3 @@ class WindowsConfig(Section):
     lateness_seconds: NotNegative = 5.0
     grace_seconds: NotNegative = 5.0
     max_entities: Annotated[int, Field(ge=10)] = 10_000
-
-
-class IngestConfig(Section):
-    """The HTTP front door."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8088
-    max_body_bytes: Annotated[int, Field(gt=0)] = 8 << 20

@@ -17,6 +17,7 @@ Reason = Literal[
     "negative_count",
     "impossible_count",  # cached tokens exceed the input tokens that contain them, or a count over 2**53
     "impossible_time",  # before the year 2000, or further ahead than events.max_future_seconds
+    "forbidden_tenant",  # not one of those for which the token of the front door may send
     "failed",  # an error of ours; the log has the traceback
 ]
 
