@@ -21,13 +21,16 @@ from streamer.records import Anomaly
 log = structlog.get_logger()
 
 
-def decoder_of(config: Config, *, feedback: bool = False) -> Decoder:
-    """Build the decoder, of usage events alone or of people's feedback among them."""
+def decoder_of(config: Config, *, feedback: bool = False, owner: str = "") -> Decoder:
+    """Build the decoder, of usage events alone or of people's feedback among them.
+
+    `owner` is the tenant of events whose format knows none, in place of the configuration's.
+    """
     events = config.events
     return Decoder(
         max_record_bytes=events.max_record_bytes,
         max_future_seconds=events.max_future_seconds,
-        default_tenant=events.default_tenant,
+        default_tenant=owner or events.default_tenant,
         hash_key=events.hash_key.get_secret_value(),
         names=names_by_format(events.mapping),
         feedback=feedback,

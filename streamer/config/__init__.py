@@ -16,11 +16,13 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.mapping import NamesConfig
+from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
-from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
+from streamer.config.usage import EventsConfig, WindowsConfig
 
 __all__ = [
     "AlertLabel",
@@ -34,6 +36,7 @@ __all__ = [
     "DetectConfig",
     "DriftConfig",
     "EventsConfig",
+    "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
     "IngestConfig",
@@ -44,6 +47,7 @@ __all__ = [
     "LoopConfig",
     "NamesConfig",
     "PolicyConfig",
+    "PriceConfig",
     "PricingConfig",
     "RatioConfig",
     "ReceiverConfig",
@@ -52,6 +56,7 @@ __all__ = [
     "SilenceConfig",
     "SlackConfig",
     "ThrottleConfig",
+    "TokenConfig",
     "WebConfig",
     "WindowsConfig",
 ]

@@ -29,7 +29,7 @@ _SCHEMA = pa.schema(
         ("part", pa.int64()),
     ]
     + [(name, pa.int64()) for name in COUNTS]
-    + [("usd", _MONEY), *((f"usd_{kind}", _MONEY) for kind in COST_KINDS)]
+    + [("usd", _MONEY), *((f"usd_{kind}", _MONEY) for kind in COST_KINDS), ("usd_given", _MONEY)]
 )
 
 
@@ -116,6 +116,7 @@ def _summary(replay: Replay, anomalies: Iterable[Anomaly], seconds: float) -> di
         "feedback": replay.heard(),
         "anomalies": kinds,
         "usd": plain(sum(by_kind.values(), Decimal(0))),
+        "usd_given": plain(replay.given),
         "usd_by_kind": by_kind,
         "usd_by_tenant": {
             tenant: {kind: plain(amount) for kind, amount in sorted(split.items())}

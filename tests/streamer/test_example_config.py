@@ -80,4 +80,5 @@ def test_what_is_commented_out_can_be_used_as_it_stands() -> None:
     assert config.budgets
     assert config.throttle.policies
     assert len(config.alerts.routes) == 2
-    assert len(config.pricing.units()) == 5
+    assert len(config.pricing.prices) == 8
+    assert len(config.pricing.exchange_rates) == 1
