@@ -18,7 +18,10 @@ _SIGNS = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
 def headline(incident: Incident) -> str:
     """Say who does what, in one line."""
     if incident.state == "resolved":
-        return f"🟢 {who(incident.main)} is back to normal"
+        about = _storm(incident) if incident.tenant_count > 1 else who(incident.main)
+        return f"🟢 {about} is back to normal"
+    if incident.tenant_count > 1:
+        return f"{_SIGNS[incident.severity]} {_storm(incident)}, led by {who(incident.main)}"
     kind = incident.main.labels.get("kind", "")
     return f"{_SIGNS[incident.severity]} {who(incident.main)} {_WHAT.get(kind, f'shows a {kind}')}"
 
@@ -70,6 +73,10 @@ def plain(text: str) -> str:
     'acme�🔴 other'
     """
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def _storm(incident: Incident) -> str:
+    return f"{incident.alert_count:,} alerts in {incident.tenant_count:,} tenants"
 
 
 def _clock(at: datetime) -> str:

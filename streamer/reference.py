@@ -20,6 +20,9 @@ page is made of it and of the code by `make schemas`.
 """
 
 
+Schema = Mapping[str, Any]
+
+
 class Words(NamedTuple):
     """What the example says of a section, and of each of its keys."""
 
@@ -33,39 +36,55 @@ def reference(example: str) -> str:
     said = dict(_said(example))
     pages = [_ABOUT]
     for name, found in _sections(schema, schema, ""):
-        pages.append(_section(name, found, said.get(name, Words("", {})), schema))
+        pages.append(_section(name, found, _words(said, name), schema))
     return "\n".join(pages)
 
 
-def _sections(schema: Mapping[str, Any], root: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _words(said: Mapping[str, Words], name: str) -> Words:
+    """Find what is said of a section; of one that stands for several of a mapping, what is said of any."""
+    if not name.endswith(".*"):
+        return said.get(name, Words("", {}))
+    several = [words for known, words in said.items() if f"{known.rpartition('.')[0]}.*" == name]
+    keys = {key: said for words in reversed(several) for key, said in words.keys.items()}
+    return Words(next((words.section for words in several), ""), keys)
+
+
+def _sections(
+    schema: Schema, root: Schema, name: str, above: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Schema]]:
+    """Give all sections by their dotted names; of one that holds others of its kind, the outermost."""
     if name:
         yield name, schema
     for key, field in schema.get("properties", {}).items():
-        if inner := _inner(field, root):
-            yield from _sections(inner, root, f"{name}.{key}".removeprefix("."))
+        kind, star = _kind_of(field, root)
+        if kind and kind not in above:
+            inner = f"{name}.{key}{star}".removeprefix(".")
+            yield from _sections(root["$defs"][kind], root, inner, above | {kind})
 
 
-def _inner(field: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Find the section that a field holds, by itself or as a list of them."""
-    for place in (field, field.get("items", {}), *field.get("anyOf", [])):
-        found: Mapping[str, Any] | None = root["$defs"].get(str(place.get("$ref", "")).rpartition("/")[2])
-        if found and "properties" in found:
-            return found
-    return None
+def _kind_of(field: Schema, root: Schema) -> tuple[str, str]:
+    """Name the section that a field holds, by itself, as a list, or in a mapping (then with ".*"); "" if none."""
+    mapped = field.get("additionalProperties", {})
+    places = (field, field.get("items", {}), *field.get("anyOf", []), mapped if isinstance(mapped, dict) else {})
+    for place in places:
+        kind = str(place.get("$ref", "")).rpartition("/")[2]
+        if "properties" in root["$defs"].get(kind, {}):
+            return kind, ".*" if place is mapped else ""
+    return "", ""
 
 
-def _section(name: str, schema: Mapping[str, Any], words: Words, root: Mapping[str, Any]) -> str:
+def _section(name: str, schema: Schema, words: Words, root: Schema) -> str:
     about = words.section or schema.get("description", "").splitlines()[0]
     rows = [
         _row(name, key, field, words, key in schema.get("required", ()))
         for key, field in schema["properties"].items()
-        if not _inner(field, root)
+        if _kind_of(field, root)[0] in ("", schema.get("title"))
     ]
     head = ["| key | type | default | what it is |", "|---|---|---|---|"] if rows else []
     return "\n".join([f"## {name}\n", f"{about}\n", *head, *rows, ""])
 
 
-def _row(section: str, key: str, field: Mapping[str, Any], words: Words, required: bool) -> str:
+def _row(section: str, key: str, field: Schema, words: Words, required: bool) -> str:
     default = "required" if required else f"`{_value(field.get('default'))}`"
     said = words.keys.get(key, "").replace("|", "\\|")
     return f"| `{key}` | {_type(field)} | {default} | {said} |"
@@ -77,18 +96,16 @@ def _value(value: Any) -> str:
     return "none" if value is None else str(value).replace("'", '"') or '""'
 
 
-def _type(field: Mapping[str, Any]) -> str:
+def _type(field: Schema) -> str:
     """Say in words what a value may be, with its bounds."""
     if "enum" in field:
         return ", ".join(f"`{choice}`" for choice in field["enum"])
-    if "const" in field:
-        return f"`{field['const']}`"
     if "anyOf" in field:
         kinds = [_type(kind) for kind in field["anyOf"] if kind.get("type") != "null" and "pattern" not in kind]
         return " or ".join(dict.fromkeys(kinds))
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}))}"
-    if field.get("type") == "object":
+    if "$ref" in field or field.get("type") == "object":
         return "table"
     return f"{_NAMES.get(str(field.get('type')), 'text')}{_bounds(field)}"
 
@@ -97,7 +114,7 @@ _NAMES = {"string": "text", "integer": "whole number", "number": "number", "bool
 _BOUNDS = {"exclusiveMinimum": "> {}", "minimum": ">= {}", "exclusiveMaximum": "< {}", "maximum": "<= {}"}
 
 
-def _bounds(field: Mapping[str, Any]) -> str:
+def _bounds(field: Schema) -> str:
     return "".join(f" {words.format(field[name])}" for name, words in _BOUNDS.items() if name in field)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
+from alerts.webhook.client import WebhookBody
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.ingest import openapi
@@ -22,6 +23,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "rollup": Rollup,
     "anomaly": Anomaly,
     "incident": Incident,
+    "notification": WebhookBody,
     "throttle-command": Command,
     "throttle-ack": Ack,
     "feedback": Feedback,

@@ -8,6 +8,7 @@ import click
 
 from streamer import settings
 from streamer.cli.base import CONFIG, cli, configured, example
+from streamer.routing import owners_of
 
 
 @cli.command(**example("tidegate worker --config tidegate.toml"))
@@ -23,8 +24,8 @@ def worker(path: Path | None) -> None:
 @cli.command("check-config", **example("tidegate check-config tidegate.toml"))
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 def check_config(path: Path) -> None:
-    """Check a configuration file and the environment, and list all mistakes at once."""
-    settings.load(path)
+    """Check a configuration file, its owners' file and the environment, and list all mistakes at once."""
+    owners_of(settings.load(path).alerts)
     click.echo(f"{path}: good")
 
 

@@ -2,7 +2,17 @@
 
 from pydantic import ValidationInfo, field_validator
 
-from streamer.config.alerts import AlertsConfig, ReceiverConfig, RouteConfig, SlackConfig
+from streamer.config.alerts import (
+    AlertsConfig,
+    HoursConfig,
+    InhibitConfig,
+    OwnersConfig,
+    ReceiverConfig,
+    RouteConfig,
+    SlackConfig,
+    StepConfig,
+    StormConfig,
+)
 from streamer.config.base import AlertLabel, AnomalyKind, Level, Line, Section
 from streamer.config.budgets import BudgetConfig, BurnConfig
 from streamer.config.detect import (
@@ -39,13 +49,16 @@ __all__ = [
     "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
+    "HoursConfig",
     "IngestConfig",
+    "InhibitConfig",
     "KafkaConfig",
     "Level",
     "Line",
     "LogConfig",
     "LoopConfig",
     "NamesConfig",
+    "OwnersConfig",
     "PolicyConfig",
     "PriceConfig",
     "PricingConfig",
@@ -55,6 +68,8 @@ __all__ = [
     "Section",
     "SilenceConfig",
     "SlackConfig",
+    "StepConfig",
+    "StormConfig",
     "ThrottleConfig",
     "TokenConfig",
     "WebConfig",

@@ -44,7 +44,14 @@ class Worker:
         self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
-        self._notifier = Notifier(receivers_of(config), ConsoleReceiver(sys.stderr), self.metrics)
+        alerts, last_resort = config.alerts, ConsoleReceiver(sys.stderr)
+        self._notifier = Notifier(
+            receivers_of(config),
+            last_resort,
+            self.metrics,
+            fallback=alerts.fallback,
+            dead_after=alerts.dead_after_seconds,
+        )
         for kind in self._kinds():
             for topic in kind.topics:
                 self._agent(topic, partitions[topic])

@@ -47,7 +47,7 @@ class Replay:
     def __init__(self, config: Config, begin: datetime | None = None, end: datetime | None = None) -> None:
         self._pipeline, self._desk = Pipeline(config), desk_of(config)
         self._begin, self._end = begin, end
-        self._longest_wait = max(route.group_wait_seconds for route in config.alerts.routes)
+        self._longest_wait = self._desk.dispatcher.tree.longest_wait
         self._clock = float("-inf")
         self._ticked = float("-inf")
         self.anomalies: dict[str, Anomaly] = {}

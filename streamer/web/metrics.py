@@ -28,6 +28,13 @@ class Metrics:
         self.notifications = Counter(
             "tidegate_notifications", "Notifications by receiver and result", ["receiver", "result"], registry=registry
         )
+        # Why an incident was notified, or not; a reason that goes on is counted once.
+        self.decisions = Counter(
+            "tidegate_notification_decisions", "Decisions to notify, or not, by reason", ["reason"], registry=registry
+        )
+        self.receivers_failing = Gauge(
+            "tidegate_receiver_failing", "1 while a receiver takes nothing", ["receiver"], registry=registry
+        )
         self.notifications_held = Gauge(
             "tidegate_notifications_held", "Notifications that are due and wait", ["receiver"], registry=registry
         )

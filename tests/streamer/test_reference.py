@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamer.reference import reference, write
-from tests.streamer.test_example_config import EXAMPLE, SECTIONS, TEXT
+from tests.streamer.test_example_config import EXAMPLE, SECTIONS, TEXT, keys_of
 
 PAGE = EXAMPLE.parents[1] / "docs" / "configuration.md"
 
@@ -18,8 +18,7 @@ def test_the_page_is_as_the_code_and_the_example_make_it(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name])
 def test_every_key_of_a_section_has_its_row(name: str) -> None:
     section = PAGE.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
-    inner = {inner.rpartition(".")[2] for inner in SECTIONS if inner.rpartition(".")[0] == name}
-    for key in set(SECTIONS[name].model_fields) - inner:
+    for key in keys_of(name):
         assert f"| `{key}` |" in section
 
 
