@@ -5,10 +5,10 @@ from typing import Literal
 from alerts.incident import Incident
 from alerts.routes import Route
 
-Because = Literal["new", "changed", "resolved", "repeat"]
+Because = Literal["new", "changed", "answered", "resolved", "repeat"]
 WhyNot = Literal["group_wait", "group_interval", "nothing_new", "in_force", "told_resolved", "never_told"]
 Reason = Because | WhyNot
-BECAUSE: tuple[Because, ...] = ("new", "changed", "resolved", "repeat")
+BECAUSE: tuple[Because, ...] = ("new", "changed", "answered", "resolved", "repeat")
 # Nothing will ever be said of the incident again.
 DONE: tuple[WhyNot, ...] = ("told_resolved", "never_told")
 
@@ -17,7 +17,7 @@ def decide(incident: Incident, route: Route, now: float) -> Reason:
     """Say whether `incident` is to be notified at `now` (epoch seconds): it is, if the reason is in `BECAUSE`.
 
     An incident that ended within its group_wait, before anybody was to be told, is not told. A resolved one is said to
-    be so once, as soon as its throttle commands are released.
+    be so once, as soon as its throttle commands are released. Who answers sees at once that the answer was heard.
     """
     sent = incident.sent
     if sent is None:
@@ -26,6 +26,8 @@ def decide(incident: Incident, route: Route, now: float) -> Reason:
         return "told_resolved"
     if incident.state == "resolved":
         return "in_force" if incident.commands else "resolved"
+    if incident.answered > sent.revision:
+        return "answered"
     if incident.revision > sent.revision:
         return "changed" if now >= sent.at + route.group_interval else "group_interval"
     return "repeat" if now >= sent.at + route.repeat_interval else "nothing_new"

@@ -49,6 +49,12 @@ class Dispatcher:
             found.note(text)
             self._touch(incident)
 
+    def answer(self, incident: str, id_: str, text: str) -> None:
+        """Write down what a person said of an incident, once an answer's id, if the incident is still known."""
+        found = self._incidents.get(incident)
+        if found and found.answer(id_, text):
+            self._touch(incident)
+
     def throttled(self, incident: str, scope: str) -> None:
         """Note that a command of the incident is in force on `scope`."""
         found = self._incidents.get(incident)

@@ -14,6 +14,17 @@ from alerts.alert import RANK, Alert, Label, Severity
 MOST_ALERTS = 50
 # Each renewal and each gateway's word is a note, for as long as an incident is open.
 MOST_NOTES = 50
+# As many as a picture shows; the oldest go first.
+MOST_READINGS = 120
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True):
+    """How an alert of the incident stood at `at` (epoch seconds), in the unit of its series."""
+
+    alert: str
+    at: float
+    observed: float
+    expected: float
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -32,6 +43,8 @@ class Incident(msgspec.Struct, kw_only=True):
     """Alerts of one group. `revision` grows with each change that a person would want to know.
 
     `commands` are the scopes' keys of its enforced throttle commands: it is not said to be over while they last.
+    `answers` are the ids of what people said of it, and `answered` is the revision of the last word.
+    `track` is how its alerts stood at each of their updates, the latest last.
     """
 
     id: str
@@ -48,6 +61,9 @@ class Incident(msgspec.Struct, kw_only=True):
     alerts: dict[str, Alert] = {}
     notes: list[str] = []
     commands: list[str] = []
+    answers: list[str] = []
+    answered: int = 0
+    track: list[Reading] = []
     noted_at: float = 0.0
     sent: Sent | None = None
 
@@ -59,6 +75,9 @@ class Incident(msgspec.Struct, kw_only=True):
         if known and (known.state == "closed" or alert.updated_at < known.updated_at or alert == known):
             return
         self.alerts[alert.id] = alert
+        if alert.state != "closed":
+            reading = Reading(alert.id, alert.updated_at.timestamp(), alert.observed, alert.expected)
+            self.track = [*self.track, reading][-MOST_READINGS:]
         self.updated_at = max(self.updated_at, alert.updated_at)
         crossed = known is None or known.labels.get("line") != alert.labels.get("line")
         if self._sum_up() or crossed or alert.state == "closed":
@@ -68,6 +87,15 @@ class Incident(msgspec.Struct, kw_only=True):
         """Write a line of the incident's history, of which the latest are kept."""
         self.notes = [*self.notes, text][-MOST_NOTES:]
         self.revision += 1
+
+    def answer(self, id_: str, text: str) -> bool:
+        """Write down what a person said, once; False if that was heard before."""
+        if id_ in self.answers:
+            return False
+        self.answers = [*self.answers, id_][-MOST_NOTES:]
+        self.note(text)
+        self.answered = self.revision
+        return True
 
     @property
     def main(self) -> Alert:

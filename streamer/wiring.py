@@ -4,12 +4,14 @@ import sys
 
 import structlog
 
-from alerts.alert import Alert, Label
+from alerts.alert import Alert, Cause, Label
 from alerts.console import ConsoleReceiver
 from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
+from alerts.history import Historian
 from alerts.receiver import Receiver
 from alerts.routes import Route
+from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
@@ -75,18 +77,26 @@ def _ledger(config: Config) -> Ledger:
     )
 
 
-def receivers_of(config: Config) -> dict[str, Receiver]:
+def slack_of(config: Config) -> SlackApp:
+    """Build the Slack app; without a token it reaches nobody."""
+    slack = config.slack
+    return SlackApp(
+        slack.token.get_secret_value(),
+        base_url=slack.base_url,
+        timeout=slack.timeout_seconds,
+        spacing=slack.spacing_seconds,
+    )
+
+
+def receivers_of(config: Config, app: SlackApp, historian: Historian) -> dict[str, Receiver]:
     """Build the receivers by name."""
-    return {receiver.name: _receiver(receiver, config) for receiver in config.alerts.receivers}
+    return {receiver.name: _receiver(receiver, config, app, historian) for receiver in config.alerts.receivers}
 
 
-def _receiver(receiver: ReceiverConfig, config: Config) -> Receiver:
+def _receiver(receiver: ReceiverConfig, config: Config, app: SlackApp, historian: Historian) -> Receiver:
     if receiver.type == "console":
         return ConsoleReceiver(sys.stdout)
-    slack = config.slack
-    return SlackReceiver(
-        slack.token.get_secret_value(), receiver.channel, base_url=slack.base_url, timeout=slack.timeout_seconds
-    )
+    return SlackReceiver(app, receiver.channel, historian, buttons=config.slack.answers)
 
 
 def alert_of(anomaly: Anomaly) -> Alert:
@@ -117,4 +127,8 @@ def alert_of(anomaly: Anomaly) -> Alert:
         usd_excess=anomaly.usd_excess,
         usd_per_hour=anomaly.usd_per_hour,
         reason=anomaly.reason,
+        series=anomaly.series,
+        seconds=anomaly.seconds,
+        ceiling=anomaly.ceiling,
+        causes=tuple(Cause(cause.level, cause.name, cause.share) for cause in anomaly.causes),
     )

@@ -2,7 +2,7 @@
 
 from pydantic import ValidationInfo, field_validator
 
-from streamer.config.alerts import AlertsConfig, ReceiverConfig, RouteConfig, SlackConfig
+from streamer.config.alerts import AlertsConfig, ReceiverConfig, RouteConfig
 from streamer.config.base import AlertLabel, AnomalyKind, Level, Line, Section
 from streamer.config.budgets import BudgetConfig, BurnConfig
 from streamer.config.detect import (
@@ -18,6 +18,7 @@ from streamer.config.detect import (
 )
 from streamer.config.kafka import KafkaConfig
 from streamer.config.service import LogConfig, WebConfig
+from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
 

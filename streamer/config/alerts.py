@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from streamer.config.base import AlertLabel, NotNegative, Positive, Section
 
@@ -59,11 +59,3 @@ class AlertsConfig(Section):
             if unknown:
                 raise ValueError(f"routes name receivers that do not exist: {', '.join(unknown)}")
         return routes
-
-
-class SlackConfig(Section):
-    """The Slack app; the token may also come from SLACK_BOT_TOKEN."""
-
-    token: SecretStr = SecretStr("")
-    base_url: str = "https://slack.com/api/"
-    timeout_seconds: Positive = 10.0

@@ -7,7 +7,7 @@ import msgspec
 from alerts.dispatcher import Dispatcher
 from streamer.clock import utc
 from streamer.events.rejected import Rejected
-from streamer.feedback import Feedback, feedback_of, recognises
+from streamer.feedback import Feedback, feedback_of, recognises, spoken
 from streamer.kafka.stage import SOON, Out, Record
 from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
@@ -39,6 +39,8 @@ class Forwarder:
         if isinstance(feedback, Rejected):
             yield self._aside.rejected(record, feedback, now)
         else:
+            if feedback.incident:
+                self._incidents.answer(feedback.incident, feedback.id, spoken(feedback))
             yield from self._forwarded(feedback)
 
     def _forwarded(self, feedback: Feedback) -> Iterator[Out]:
