@@ -43,7 +43,7 @@ class Incident(msgspec.Struct, kw_only=True):
     """Alerts of one group. `revision` grows with each change that a person would want to know.
 
     `commands` are the scopes' keys of its enforced throttle commands: it is not said to be over while they last.
-    `answers` are the ids of what people said of it, and `answered` is the revision of the last word.
+    `answers` are the ids of what people said of it, `word` is the last of it, and `answered` the revision of that.
     `track` is how its alerts stood at each of their updates, the latest last.
     """
 
@@ -63,6 +63,7 @@ class Incident(msgspec.Struct, kw_only=True):
     commands: list[str] = []
     answers: list[str] = []
     answered: int = 0
+    word: str = ""
     track: list[Reading] = []
     noted_at: float = 0.0
     sent: Sent | None = None
@@ -94,7 +95,7 @@ class Incident(msgspec.Struct, kw_only=True):
             return False
         self.answers = [*self.answers, id_][-MOST_NOTES:]
         self.note(text)
-        self.answered = self.revision
+        self.word, self.answered = text, self.revision
         return True
 
     @property

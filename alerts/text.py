@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from urllib.parse import unquote
 
-from alerts.alert import Alert, Cause
+from alerts.alert import Alert, Cause, Label
 from alerts.incident import Incident
 
 _WHAT = {
@@ -17,6 +18,14 @@ _WHAT = {
     "busywork": "burns tokens with too few outcomes",
     "budget": "uses up its budget",
     "silence": "has gone silent",
+}
+# Of a burst, by its metric.
+_MORE = {
+    "usd": "spends {} times the usual",
+    "requests": "sends {} times the usual requests",
+    "tokens": "uses {} times the usual tokens",
+    "steps": "takes {} times the usual steps",
+    "tool_calls": "makes {} times the usual tool calls",
 }
 _LINES = {
     "burn": "burns its budget too fast",
@@ -33,6 +42,9 @@ COSTS = {
     "human_review": "human review",
     "saas": "SaaS",
 }
+_PARTS: tuple[Label, ...] = ("session", "tool", "model")
+# How commands spell the scope that they bind.
+_SCOPE = re.compile(r"\btenant=[^ /]+(?:/(?:use_case|agent|session)=[^ /]+)*")
 # Detectors end their reason with its causes, for those who see nothing else.
 _SPELLED = re.compile(r" \(\d+% [^()]*\)$")
 
@@ -43,8 +55,17 @@ def headline(incident: Incident) -> str:
         return f"🟢 {who(incident.main)} is back to normal"
     labels = incident.main.labels
     kind = labels.get("kind", "")
-    what = _LINES.get(labels.get("line", "")) or _WHAT.get(kind, f"shows a {kind}")
+    what = _LINES.get(labels.get("line", "")) or _times(incident.main) or _WHAT.get(kind, f"shows a {kind}")
     return f"{_SIGNS[incident.severity]} {who(incident.main)} {what}"
+
+
+def _times(alert: Alert) -> str:
+    """Say of a burst how many times the usual it is, where that is known and tells more."""
+    what = _MORE.get(alert.series.rpartition("#")[2], "")
+    if alert.labels.get("kind") != "burst" or not what or alert.expected <= 0:
+        return ""
+    times = alert.observed / alert.expected
+    return what.format(f"{times:,.0f}") if 2 <= times < 1000 else ""
 
 
 def who(alert: Alert) -> str:
@@ -150,9 +171,28 @@ def shares(split: Mapping[str, Decimal]) -> str:
     return " · ".join(f"{COSTS[kind]} {_percent(split[kind] / whole)}" for kind in ordered)
 
 
+def place(alert: Alert) -> str:
+    """Name what of the holder it is about, where it is something: `session s-20418 · tool search`."""
+    return " · ".join(f"{name} {plain(alert.labels[name])}" for name in _PARTS if name in alert.labels)
+
+
 def history(incident: Incident, most: int = 5) -> list[str]:
     """List what was done about it, the latest last."""
     return [plain(note) for note in incident.notes[-most:]]
+
+
+def readable(note: str) -> str:
+    """Show a note with the scopes in it as people call them.
+
+    >>> readable("released tenant=acme/use_case=a%2Fb/session=s1 at 10:00:00 UTC")
+    'released acme · a/b · session s1 at 10:00:00 UTC'
+    """
+    return plain(_SCOPE.sub(_named, note))
+
+
+def _named(scope: re.Match[str]) -> str:
+    parts = (part.partition("=") for part in scope[0].split("/"))
+    return " · ".join(f"session {unquote(name)}" if level == "session" else unquote(name) for level, _, name in parts)
 
 
 def plain(text: str) -> str:

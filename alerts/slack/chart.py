@@ -6,22 +6,25 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from alerts.alert import Alert
 from alerts.history import History
 from alerts.incident import Incident
-from alerts.text import plain, who
+from alerts.text import who
 
 # For a phone: nearly square, type that stays readable at a third of the size.
-_INCHES, _DPI = (7.2, 4.6), 150
+_INCHES, _DPI = (5.4, 4.0), 200
 _INK, _GRID, _USUAL, _LINE, _ABOVE = "#1d1c1d", "#e4e4e4", "#2f855a", "#1f4e79", "#d1372c"
 # What is usual is said of so many samples at least; four fifths of them lie in the band.
 _ENOUGH, _LOW, _HIGH = 8, 0.1, 0.9
 _LONGEST_TITLE = 48
 _DAY = 86_400.0
+_MOST_TICKS = 4.5
+_STEPS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200)
 
 
 def draw(incident: Incident, past: History) -> bytes | None:
@@ -64,9 +67,10 @@ def _series(axes: Axes, past: History, alert: Alert) -> None:
         _amount(values[-1], past.unit),
         (times[-1], values[-1]),
         textcoords="offset points",
-        xytext=(-4, 9),
-        ha="right",
-        fontsize=15,
+        xytext=(7, 0),
+        ha="left",
+        va="center",
+        fontsize=14,
         fontweight="bold",
         color=_LINE,
         annotation_clip=False,
@@ -91,25 +95,22 @@ def _levels(axes: Axes, past: History, alert: Alert) -> None:
 
 def _known(axes: Axes, at: datetime) -> None:
     axes.axvline(
-        _time(at.timestamp()), color=_INK, lw=1.4, ls=(0, (2, 2)), label=f"known at {at.astimezone(UTC):%H:%M:%S} UTC"
+        _time(at.timestamp()), color=_INK, lw=1.4, ls=(0, (2, 2)), label=f"known {at.astimezone(UTC):%H:%M:%S} UTC"
     )
 
 
 def _dress(axes: Axes, alert: Alert, past: History) -> None:
-    # Dollar signs of names are no formulas.
-    title = plain(who(alert)).replace("$", r"\$")
-    axes.set_title(title[:_LONGEST_TITLE], fontsize=17, fontweight="bold", color=_INK, loc="left", pad=12)
-    axes.set_ylabel(past.unit, fontsize=14, color=_INK)
+    axes.set_title(_drawable(who(alert)), fontsize=14, fontweight="bold", color=_INK, loc="left", pad=10)
+    axes.set_ylabel(past.unit, fontsize=12, color=_INK)
+    axes.margins(x=0.02, y=0.1)
     axes.set_ylim(bottom=0)
-    axes.margins(y=0.18)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _amount(value, past.unit)))
-    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
     span = past.samples[-1].at - past.samples[0].at
+    axes.xaxis.set_major_locator(MultipleLocator(_time(_step(span))))
     form = DateFormatter("%H:%M" if span > 240 else "%H:%M:%S", tz=UTC)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(form)
-    axes.tick_params(labelsize=13, colors=_INK, length=0)
+    axes.tick_params(labelsize=12, colors=_INK, length=0, pad=6)
     axes.grid(axis="y", color=_GRID, lw=1)
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():
@@ -117,9 +118,21 @@ def _dress(axes: Axes, alert: Alert, past: History) -> None:
     _legend(axes)
 
 
+def _step(span: float) -> float:
+    """Give the least round number of seconds that is no more than a few times in a span."""
+    return next((step for step in _STEPS if span / step <= _MOST_TICKS), _DAY)
+
+
+def _drawable(name: str) -> str:
+    """Shorten a name, and show what the font has no sign for as a question mark; dollar signs make no formulas."""
+    font = get_font(findfont("DejaVu Sans"))
+    signs = (sign if font.get_char_index(ord(sign)) else "?" for sign in name[:_LONGEST_TITLE])
+    return "".join(signs).replace("$", r"\$")
+
+
 def _legend(axes: Axes) -> None:
-    settings: dict[str, Any] = {"fontsize": 12.5, "frameon": False, "labelcolor": _INK}
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, **settings)
+    settings: dict[str, Any] = {"fontsize": 10.5, "frameon": False, "labelcolor": _INK, "columnspacing": 1.2}
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.16, -0.11), ncols=2, **settings)
 
 
 def _amount(value: float, unit: str) -> str:

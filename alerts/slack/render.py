@@ -24,16 +24,17 @@ from alerts.text import (
     cause_line,
     cost,
     headline,
-    history,
     lasted,
     money,
+    place,
     ranked,
+    readable,
     shares,
     short_money,
     who,
 )
 
-_BAR = 10
+_BAR, _MOST_NOTES = 10, 5
 # A name or a reason longer than this tells nobody more.
 _LONGEST_LINE = 300
 _SPANS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "1 week"))
@@ -52,20 +53,18 @@ def message(
         blocks.append(section(causes))
     if file:
         blocks.append(picture(file, f"{headline(incident)}: how it went"))
-    if incident.notes:
-        blocks.append(section("\n".join(f"↳ {_line(note)}" for note in history(incident))))
+    if done := [note for note in incident.notes[-_MOST_NOTES:] if note != incident.word]:
+        blocks.append(section("\n".join(f"↳ {_line(readable(note))}" for note in done)))
     if buttons and incident.state == "open":
         blocks.append(_buttons(incident))
-    blocks.append(
-        context(f"incident {escape(incident.id)} · {incident.severity} · told because {notification.because}")
-    )
+    blocks.append(context(f"{incident.severity} · incident {escape(incident.id)}"))
     return clip(escape(f"{_title(incident)} ({cost(incident)})"), TEXT), blocks
 
 
 def reply(incident: Incident, news: list[str]) -> str:
     """Give what is said in the incident's thread: how it stands, and what was done since the last word."""
-    lines = [f"*{_line(headline(incident))}*", f"{escape(cost(incident))} · {lasted(incident)}"]
-    return clip("\n".join([*lines, *(f"↳ {_line(note)}" for note in news)]), TEXT)
+    stands = f"{_line(headline(incident))}: {escape(cost(incident))}, {lasted(incident)}"
+    return clip("\n".join([*(f"↳ {_line(readable(note))}" for note in news), stands]), TEXT)
 
 
 def _title(incident: Incident) -> str:
@@ -81,17 +80,22 @@ def _facts(incident: Incident) -> str:
     since = f"since {date(incident.opened_at)}"
     if incident.resolved_at:
         span = f"{since} until {date(incident.resolved_at)} · {lasted(incident)}"
-        return f"*{money(incident.usd_excess)}* above normal in all\n{span}"
-    so_far = f"*{money(incident.usd_excess)}* above normal so far"
+        return f"*{money(incident.usd_excess)} extra* in all\n{span}{_word(incident)}"
     ahead = f" · *{money(incident.usd_per_hour)} an hour* if nobody acts" if incident.usd_per_hour > 0 else ""
-    return f"{so_far}{ahead}\n{since} · {lasted(incident)}"
+    return f"*{money(incident.usd_excess)} extra* so far{ahead}\n{since} · {lasted(incident)}{_word(incident)}"
+
+
+def _word(incident: Incident) -> str:
+    """Say who has answered last: whoever reads on knows at once whether somebody cares."""
+    return f"\n✓ *{_line(readable(incident.word))}*" if incident.word else ""
 
 
 def _why(incident: Incident, most: int = 4) -> str:
     """Say why: one reason by itself, several each with whom it is about."""
     alerts = sorted(incident.alerts.values(), key=lambda alert: (-alert.usd_excess, alert.id))
     if len(alerts) == 1:
-        return f"*Why*  {_line(bare(alerts[0]) or '-')}"
+        where = place(alerts[0])
+        return f"*Why*  {_line(bare(alerts[0]) or '-')}" + (f"\n*Where*  {_line(where)}" if where else "")
     lines = list(dict.fromkeys(f"• {_line(who(alert))}: {_line(bare(alert))}" for alert in alerts))
     more = [f"and {len(lines) - most} more"] if len(lines) > most else []
     return "\n".join(["*Why*", *lines[:most], *more])

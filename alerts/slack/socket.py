@@ -18,6 +18,7 @@ Take = Callable[[Mapping[str, Any]], Awaitable[bool]]
 _SILENT = logging.getLogger(f"{__name__}.sdk")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+_SILENT.setLevel(logging.CRITICAL)
 
 
 class SocketMode:

@@ -79,4 +79,4 @@ def test_the_end_is_told_once(revision: int) -> None:
 
 
 def test_every_reason_to_notify_is_in_the_list_of_reasons() -> None:
-    assert set(BECAUSE) == {"new", "changed", "resolved", "repeat"}
+    assert set(BECAUSE) == {"new", "changed", "answered", "resolved", "repeat"}
