@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+from alerts.alert import Alert
 from alerts.history import History, Sample
 from streamer.pricing.money import COST_KINDS, ZERO
 from streamer.records import Rollup
+from streamer.windows.entity import Entity, Level
 
 _MINUTE, _HOUR = 60.0, 3600.0
 Value = Callable[["Total"], float | None]
@@ -91,6 +93,7 @@ class Curve:
     """
 
     def __init__(self, series: str) -> None:
+        self.series = series
         entity, _, name = series.rpartition("#")
         head, session, named = entity.partition("/session=")
         # A loop is its session's, through whichever agents; the rollups of sessions are an agent's each.
@@ -132,6 +135,13 @@ class Curve:
 
     def _over(self, value: float, total: Total) -> float:
         return value / (total.end - total.start) * self._shape.per if self._shape.per else value
+
+
+def holder_of(alert: Alert) -> Curve:
+    """Give the curve of whoever holds what an alert is about: its agent, its use case or its tenant."""
+    named = {name: alert.labels.get(name, "") for name in ("use_case", "agent")}
+    level: Level = "agent" if named["agent"] else "use_case" if named["use_case"] else "tenant"
+    return Curve(f"{Entity(level, **named).key(alert.labels['tenant'])}#calls")
 
 
 def _totals(rollups: Iterable[Rollup]) -> list[Total]:

@@ -1,6 +1,7 @@
 """How a series went before its incident and since: the last rollups of its tenant's partition, within bounds."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -12,12 +13,13 @@ from aiokafka.structs import TopicPartition
 from alerts.history import History
 from alerts.incident import Incident
 from streamer.config import KafkaConfig
-from streamer.curves import Curve
+from streamer.curves import Curve, holder_of
 from streamer.kafka.connection import consumer_of
 from streamer.records import Rollup
 
 log = structlog.get_logger()
 _BEFORE_SECONDS = 1800.0
+_ENOUGH = 8
 _FETCH_BYTES, _FETCH_RECORDS, _WAIT_MS = 8 << 20, 4000, 50
 
 
@@ -34,23 +36,26 @@ class RollupHistory:
         self._turn = asyncio.Lock()
 
     async def of(self, incident: Incident) -> History | None:
-        """Give the history of the incident's main alert; None where no broker answers or nothing is known."""
+        """Give the history of the incident's main alert; None where no broker answers or nothing is known.
+
+        Of a session that has only begun it is that of its agent.
+        """
         alert = incident.main
         if "#" not in alert.series:
             return None
-        curve, found = Curve(alert.series), list[Rollup]()
+        own, holder, found = Curve(alert.series), holder_of(alert), list[Rollup]()
         opened_at = alert.opened_at.timestamp()
         async with self._turn:
             try:
                 async with asyncio.timeout(self._seconds):
-                    await self._read(alert.labels["tenant"], opened_at - _BEFORE_SECONDS, curve, found)
+                    await self._read(alert.labels["tenant"], opened_at - _BEFORE_SECONDS, (own, holder), found)
             except TimeoutError:
                 log.warning("history cut short", incident=incident.id, rollups=len(found))
             except KafkaError as error:
                 log.warning("no history", incident=incident.id, why=type(error).__name__)
-        return curve.history(found, opened_at) if found else None
+        return _told(own, holder, found, opened_at) if found else None
 
-    async def _read(self, tenant: str, since: float, curve: Curve, found: list[Rollup]) -> None:
+    async def _read(self, tenant: str, since: float, curves: Sequence[Curve], found: list[Rollup]) -> None:
         consumer = consumer_of(self._kafka, max_partition_fetch_bytes=_FETCH_BYTES)
         async with consumer:
             await consumer.topics()  # or it knows none of the partitions
@@ -63,7 +68,7 @@ class RollupHistory:
             end = (await consumer.end_offsets([place]))[place]
             start = await self._start(consumer, place, since, end)
             consumer.seek(place, start)
-            await _collect(consumer, place, end, curve, found)
+            await _collect(consumer, place, end, curves, found)
 
     async def _start(self, consumer: AIOKafkaConsumer, place: TopicPartition, since: float, end: int) -> int:
         first = (await consumer.beginning_offsets([place]))[place]
@@ -72,13 +77,24 @@ class RollupHistory:
 
 
 async def _collect(
-    consumer: AIOKafkaConsumer, place: TopicPartition, end: int, curve: Curve, found: list[Rollup]
+    consumer: AIOKafkaConsumer, place: TopicPartition, end: int, curves: Sequence[Curve], found: list[Rollup]
 ) -> None:
     while await consumer.position(place) < end:
         for records in (await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_FETCH_RECORDS)).values():
-            found += [_rollup(record.value) for record in records if record.value and curve.takes(record.key)]
+            kept = (each for each in records if each.value and any(curve.takes(each.key) for curve in curves))
+            found += [_rollup(each.value) for each in kept]
         # The embedded broker understates the end until it is asked for records.
         end = max(end, consumer.last_stable_offset(place) or 0)
+
+
+def _told(own: Curve, holder: Curve, found: list[Rollup], opened_at: float) -> History:
+    told, wider = (
+        curve.history([rollup for rollup in found if curve.takes(rollup.series.encode())], opened_at)
+        for curve in (own, holder)
+    )
+    if "/session=" not in own.series or len(told.samples) >= _ENOUGH:
+        return told
+    return msgspec.structs.replace(wider, split=told.split or wider.split)
 
 
 def _rollup(value: bytes) -> Rollup:

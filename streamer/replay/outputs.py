@@ -18,6 +18,7 @@ from streamer.windows.totals import COUNTS
 
 _MONEY = pa.decimal128(38, 15)
 _ROWS = 50_000
+_INNER = ("noted_at", "sent", "track", "answers", "answered", "word")
 _NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
 _SCOPE = ("use_case", "agent", "model", "session")
 _SCHEMA = pa.schema(
@@ -91,7 +92,8 @@ def _public(anomaly: Anomaly) -> dict[str, Any]:
 def _told(told: Told) -> dict[str, Any]:
     notification = told.notification
     incident = msgspec.structs.asdict(notification.incident)
-    del incident["noted_at"], incident["sent"]
+    for name in _INNER:
+        del incident[name]
     return {"at": utc(told.at), "receiver": notification.receiver, "because": notification.because, **incident}
 
 

@@ -110,7 +110,8 @@ class SlackStandIn:
     """A workspace with one app and its channels (id to name). Use as an async context manager.
 
     A file may be shown in a message when it was shared, and after `looks` messages with it were refused, for Slack
-    looks at files for a while. `whispers` are (user, text) of what only one person sees.
+    looks at files for a while. While it is `down` every call is answered by that. `whispers` are (user, text) of what
+    only one person sees.
 
     `calls` lists what arrived, `messages` holds the present state by (channel id, ts); take one out to let a
     person delete it. What is put by `fail_next` is answered instead, once each, in order.
@@ -128,6 +129,7 @@ class SlackStandIn:
         self.files: dict[str, File] = {}
         self.looks = 0
         self.threads_fail = False
+        self.down: Failure | None = None
         self.whispers: list[tuple[str, str]] = []
         self.posted_at: list[float] = []
         self.sockets = Sockets()
@@ -172,6 +174,8 @@ class SlackStandIn:
             return web.json_response(answer)
 
     def _failure(self, method: str) -> Failure | None:
+        if self.down:
+            return self.down
         for index, (failure, only) in enumerate(self._failures):
             if only in (None, method):
                 del self._failures[index]
