@@ -1,6 +1,7 @@
 """Builds the parts of Tidegate from its configuration; the one place where the packages meet."""
 
 import sys
+from collections.abc import Mapping
 
 import structlog
 
@@ -11,6 +12,7 @@ from alerts.dispatcher import Dispatcher
 from alerts.history import Historian
 from alerts.receiver import Receiver
 from alerts.routes import Route
+from alerts.showback import Reporter
 from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
 from alerts.throttle.ledger import Ledger
@@ -91,6 +93,11 @@ def slack_of(config: Config) -> SlackApp:
 def receivers_of(config: Config, app: SlackApp, historian: Historian) -> dict[str, Receiver]:
     """Build the receivers by name."""
     return {receiver.name: _receiver(receiver, config, app, historian) for receiver in config.alerts.receivers}
+
+
+def reporters_of(receivers: Mapping[str, Receiver]) -> dict[str, Reporter]:
+    """Pick those that can tell a showback."""
+    return {name: found for name, found in receivers.items() if isinstance(found, SlackReceiver | ConsoleReceiver)}
 
 
 def _receiver(receiver: ReceiverConfig, config: Config, app: SlackApp, historian: Historian) -> Receiver:

@@ -13,9 +13,11 @@ import structlog
 from alerts.dispatcher import Notification
 from alerts.history import Historian, History, joined, told
 from alerts.incident import Incident
+from alerts.showback import Report
 from alerts.slack.app import SlackApp, SlackFailed
 from alerts.slack.blocks import Blocks
 from alerts.slack.render import message, reply
+from alerts.slack.showback import report_message
 from alerts.text import headline
 
 log = structlog.get_logger()
@@ -87,6 +89,11 @@ class SlackReceiver:
             said = await self._said(ref, incident, always=notification.because in ("resolved", "repeat"))
         await self._picture(notification, ref)
         return str(ref._replace(said=said))
+
+    async def report(self, report: Report) -> None:
+        """Post a showback."""
+        text, blocks = report_message(report)
+        await self._app.post(self._channel, text, blocks)
 
     async def _post(self, notification: Notification) -> Ref:
         text, blocks = self._message(notification)

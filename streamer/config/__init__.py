@@ -18,6 +18,7 @@ from streamer.config.detect import (
 )
 from streamer.config.kafka import KafkaConfig
 from streamer.config.service import LogConfig, WebConfig
+from streamer.config.showback import ShowbackConfig
 from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
@@ -48,6 +49,7 @@ __all__ = [
     "ReceiverConfig",
     "RouteConfig",
     "Section",
+    "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",
     "ThrottleConfig",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from streamer.config.base import AlertLabel, NotNegative, Positive, Section
+from streamer.config.showback import ShowbackConfig
 
 
 class ReceiverConfig(Section):
@@ -39,6 +40,7 @@ class AlertsConfig(Section):
     receivers: tuple[ReceiverConfig, ...] = (ReceiverConfig(name="console", type="console"),)
     routes: tuple[RouteConfig, ...] = (RouteConfig(receiver="console"),)
     keep_resolved_seconds: Positive = 3600.0
+    showback: tuple[ShowbackConfig, ...] = ()
 
     @field_validator("receivers")
     @classmethod
@@ -59,3 +61,18 @@ class AlertsConfig(Section):
             if unknown:
                 raise ValueError(f"routes name receivers that do not exist: {', '.join(unknown)}")
         return routes
+
+    @field_validator("showback")
+    @classmethod
+    def _showback_reaches_people(
+        cls, showback: tuple[ShowbackConfig, ...], others: ValidationInfo
+    ) -> tuple[ShowbackConfig, ...]:
+        names = [one.name for one in showback]
+        if len(names) != len(set(names)):
+            raise ValueError("two showbacks are the same")
+        if "receivers" in others.data:
+            known = {one.name for one in others.data["receivers"] if one.type in ("slack", "console")}
+            unknown = sorted({one.receiver for one in showback} - known)
+            if unknown:
+                raise ValueError(f"showback names what is no receiver of type slack or console: {', '.join(unknown)}")
+        return showback

@@ -24,6 +24,7 @@ from streamer.kafka.history import RollupHistory
 from streamer.kafka.journal import Journal, OrderedJournal, TransactionJournal, stopped
 from streamer.kafka.notifier import Notifier
 from streamer.kafka.partitions import Kind, Partitions
+from streamer.kafka.showback import Showbacks
 from streamer.kafka.slack import SlackSide
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
 from streamer.kafka.topics import Topics, ensure
@@ -31,7 +32,7 @@ from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
-from streamer.wiring import decoder_of, desk_of, receivers_of, slack_of
+from streamer.wiring import decoder_of, desk_of, receivers_of, reporters_of, slack_of
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
@@ -48,7 +49,9 @@ class Worker:
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
         slack, history = slack_of(config), RollupHistory(config.kafka, self.topics.rollups)
-        self._notifier = Notifier(receivers_of(config, slack, history), ConsoleReceiver(sys.stderr), self.metrics)
+        receivers = receivers_of(config, slack, history)
+        self._notifier = Notifier(receivers, ConsoleReceiver(sys.stderr), self.metrics)
+        self._showbacks = Showbacks(config, self.topics, reporters_of(receivers))
         self._slack = SlackSide(config, slack, self.topics, self.metrics, self._standing)
         for kind in self._kinds():
             for topic in kind.topics:
@@ -140,6 +143,7 @@ class Worker:
         stage = self._alerts()
         if stage:
             self._notifier.send_due(stage.desk.dispatcher, wall())
+            self._showbacks.send_due(stage.told, wall())
         await self._slack.listen(stage is not None)
 
     def _alerts(self) -> AlertStage | None:
@@ -160,6 +164,7 @@ class Worker:
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         """SIGTERM: finish deliveries, save, commit."""
         await self._notifier.close()
+        await self._showbacks.close()
         await self.partitions.release()
         if self._producer is not None:
             await stopped(self._producer)

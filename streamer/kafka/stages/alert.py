@@ -13,6 +13,7 @@ from streamer.kafka.stages.aside import Aside
 from streamer.kafka.stages.feedback import Forwarder
 from streamer.kafka.topics import Topics
 from streamer.records import Anomaly
+from streamer.showback.marks import Marks
 from streamer.web.metrics import Metrics
 from streamer.wiring import alert_of
 
@@ -27,6 +28,8 @@ class AlertStage:
 
     def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics, max_future: float = 300.0) -> None:
         self.desk, self._topics, self._metrics = desk, topics, metrics
+        #: The end of the last period that each showback was told of.
+        self.told = Marks()
         self._feedback = Forwarder(desk.dispatcher, topics, metrics, max_future)
         self._aside = Aside(topics.dead_letters, metrics)
 
@@ -47,11 +50,14 @@ class AlertStage:
             yield f"incident/{name}", state
         for key, state in self.desk.ledger.changes():
             yield f"command/{key}", state
+        for name, state in self.told.changes():
+            yield f"showback/{name}", state
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the incidents and commands."""
         self.desk.dispatcher.restore(_section(parts, "incident/"))
         self.desk.ledger.restore(_section(parts, "command/"))
+        self.told.restore(_section(parts, "showback/"))
 
     def _told(self, record: Record, now: float) -> list[Out]:
         try:
