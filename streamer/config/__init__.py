@@ -9,7 +9,6 @@ from streamer.config.alerts import (
     OwnersConfig,
     ReceiverConfig,
     RouteConfig,
-    SlackConfig,
     StepConfig,
     StormConfig,
 )
@@ -31,6 +30,8 @@ from streamer.config.kafka import KafkaConfig
 from streamer.config.mapping import NamesConfig
 from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
+from streamer.config.showback import ShowbackConfig
+from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
 from streamer.config.usage import EventsConfig, WindowsConfig
 
@@ -66,6 +67,7 @@ __all__ = [
     "ReceiverConfig",
     "RouteConfig",
     "Section",
+    "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",
     "StepConfig",

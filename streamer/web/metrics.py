@@ -38,6 +38,10 @@ class Metrics:
         self.notifications_held = Gauge(
             "tidegate_notifications_held", "Notifications that are due and wait", ["receiver"], registry=registry
         )
+        # What became of what people pressed in Slack: taken, repeated, over (the incident), unusable, failed.
+        self.answers = Counter(
+            "tidegate_answers", "Buttons pressed in Slack by outcome", ["outcome"], registry=registry
+        )
         self.incidents_open = Gauge("tidegate_incidents_open", "Incidents that are not over", registry=registry)
         self.commands_live = Gauge("tidegate_commands_live", "Throttle commands in force", registry=registry)
         self.lag = Gauge("tidegate_lag_records", "Records not yet applied", ["topic", "partition"], registry=registry)
