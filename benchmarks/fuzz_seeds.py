@@ -70,4 +70,5 @@ def _parquet(record: bytes) -> bytes:
 def _protobuf(record: bytes) -> bytes:
     """Encode OTLP JSON as protobuf, whose own parser wants ids in base64."""
     in_base64 = _ID.sub(lambda id_: id_[1] + base64.b64encode(bytes.fromhex(id_[2].decode())), record)
-    return Parse(in_base64, ExportTraceServiceRequest()).SerializeToString()
+    written: bytes = Parse(in_base64, ExportTraceServiceRequest()).SerializeToString()
+    return written
