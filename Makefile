@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos check bench quality quality-page docs format lock schemas clean
+.PHONY: install demo test test-fast chaos fuzz check bench quality quality-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -30,6 +30,10 @@ test-fast: install
 # The fault suite in its long form; `make test` runs a short one. ARGS="-k 3" takes three workers only.
 chaos: install
 	TIDEGATE_TEST_CHAOS_LONG=1 $(BIN)/python -m pytest tests/chaos -rP --show-capture=stdout $(ARGS)
+
+# Records of every format, spoiled for a minute. ARGS="--seconds 3600" goes on for an hour.
+fuzz: install
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 check: install
 	$(BIN)/ruff check .
