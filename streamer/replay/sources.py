@@ -24,7 +24,7 @@ NO_PRESENT = math.inf
 _COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
 _WHOLE = frozenset(_COUNTS.split())
 # What a file that is missing or damaged leads to, in the words of whoever reads it.
-_DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
+DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 
 
 class Item(NamedTuple):
@@ -43,12 +43,12 @@ def read(source: str, decoder: Decoder, config: Config) -> Iterator[Item]:
         return
     path = Path(source)
     try:
-        for row, record in enumerate(_records(path), 1):
+        for row, record in enumerate(records(path), 1):
             if isinstance(record, Rejected):
                 yield Item(record, source, row)
             elif not record.isspace():
                 yield from _items(decoder.decode(record, NO_PRESENT), source, row)
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise SourceUnreadable(f"{source}: {error}") from error
 
 
@@ -57,7 +57,8 @@ def _items(decoded: list[Decoded], source: str, row: int) -> Iterator[Item]:
         yield Item(item, source, row)
 
 
-def _records(path: Path) -> Iterator[bytes | Rejected]:
+def records(path: Path) -> Iterator[bytes | Rejected]:
+    """Give the records of a file: lines, or the rows of a table as JSON; raises one of `DAMAGES`."""
     kind = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     if kind == "parquet":
         yield from _of_parquet(path)
