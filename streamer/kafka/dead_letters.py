@@ -38,8 +38,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 def dead_letter(topic: str, record: Record, rejected: Rejected, now: float) -> Out:
     """Make the dead letter of one rejected item; `now` in epoch seconds."""
     value = record.value or b""
-    # Whole records over the bound are not decoded here either: that is what the bound is for.
-    kept = _kept(value, rejected) if rejected.reason != "too_large" else b""
+    kept, whole = kept_of(value, rejected)
     letter = DeadLetter(
         reason=rejected.reason,
         detail=rejected.detail,
@@ -48,18 +47,28 @@ def dead_letter(topic: str, record: Record, rejected: Rejected, now: float) -> O
         offset=record.offset,
         item=rejected.item,
         size=len(value),
-        truncated=len(kept) > MOST_BYTES or rejected.reason == "too_large",
-        record=base64.b64encode(kept[:MOST_BYTES]).decode(),
+        truncated=not whole,
+        record=base64.b64encode(kept).decode(),
         at=utc(now),
     )
     return Out(topic, record.topic, msgspec.json.encode(letter))
 
 
-def _kept(record: bytes, rejected: Rejected) -> bytes:
-    item = record if rejected.reason in _OF_THE_WHOLE else _item(record, rejected.item)
+def kept_of(record: bytes, rejected: Rejected) -> tuple[bytes, bool]:
+    """Give what a letter keeps of a record, and whether the bound let it keep all that it may."""
+    # Whole records over the bound are not decoded here either: that is what the bound is for.
+    if rejected.reason == "too_large":
+        return b"", False
+    item = item_of(record, rejected)
     # What is no object, or of no known format, may be anybody's words.
     known = rejected.reason != "unknown_format" and item.lstrip()[:1] == b"{"
-    return redact(item, words=known)
+    kept = redact(item, words=known)
+    return kept[:MOST_BYTES], len(kept) <= MOST_BYTES
+
+
+def item_of(record: bytes, rejected: Rejected) -> bytes:
+    """Give what was rejected: the item, or the record where the reason concerns it as a whole."""
+    return record if rejected.reason in _OF_THE_WHOLE else _item(record, rejected.item)
 
 
 def _item(record: bytes, number: int) -> bytes:

@@ -47,7 +47,7 @@ class Bill(msgspec.Struct):
 def bill_of(
     records: Iterable[bytes], source: str, *, rates: Rates, cost: str, tag: str, services: tuple[str, ...]
 ) -> Bill:
-    """Read rows of JSON, one or an array of them a record; those of `services` count, else those of AI services and whatever names a model.
+    """Read rows of JSON, one or an array of them a record: those of `services`, else of AI services and of models.
 
     `cost` names the column of dollars, `tag` the tag that names the tenant. Raises SourceUnreadable.
     """

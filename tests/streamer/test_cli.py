@@ -21,7 +21,18 @@ from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
 
 # CONTRACTS.md: the commands that exist so far.
-COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo", "feedback", "tokens", "reconcile"}
+COMMANDS = {
+    "worker",
+    "check-config",
+    "ingest",
+    "replay",
+    "score",
+    "demo",
+    "feedback",
+    "tokens",
+    "reconcile",
+    "dead-letters",
+}
 
 
 @pytest.fixture(autouse=True)
