@@ -41,6 +41,21 @@ def kept(record: bytes, headers: Mapping[str, str], rejected: Rejected) -> bytes
         return b""
 
 
+def whole(record: bytes, headers: Mapping[str, str], rejected: Rejected) -> bytes:
+    """Give the item that holds what `rejected` is about, as it came; all of the record where it holds nothing else."""
+    if rejected.reason in ("too_large", "failed"):
+        return record
+    try:
+        items = read(record, headers)
+        held = [item for item in items for _ in _of(item)]
+        item = held[rejected.item]
+        if len(items) == 1:
+            return record
+        return item.line if isinstance(item, Broken) else orjson.dumps(item, str)
+    except (Unmappable, IndexError, TypeError, ValueError, RecursionError):
+        return record
+
+
 # The items of a record are rejected one after the other: it is not read anew for each.
 @lru_cache(maxsize=1)
 def _parts(record: bytes, headers: _Headers) -> list[_Part]:

@@ -28,7 +28,7 @@ from streamer.replay.topic import topic_records
 NO_PRESENT = math.inf
 _FIRST = datetime.min.replace(tzinfo=UTC)
 # What a file that is missing or damaged leads to, in the words of whoever reads it.
-_DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
+DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 
 
 class Item(NamedTuple):
@@ -53,12 +53,12 @@ def read(source: str, decoder: Decoder, config: Config) -> Iterator[Item]:
         head = list(_up_to_the_first_event(items))
         whole = chain(head, items)
         yield from sorted(whole, key=_time) if head and _is_billed(head[-1].decoded) else whole
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise SourceUnreadable(f"{source}: {error}") from error
 
 
 def _of_file(source: str, decoder: Decoder) -> Iterator[Item]:
-    for row, record in enumerate(_records(Path(source)), 1):
+    for row, record in enumerate(records(Path(source)), 1):
         if isinstance(record, Rejected):
             yield Item(record, source, row)
         elif not record.isspace():
@@ -86,7 +86,8 @@ def _items(decoded: list[Decoded], source: str, row: int) -> Iterator[Item]:
         yield Item(item, source, row)
 
 
-def _records(path: Path) -> Iterator[bytes | Rejected]:
+def records(path: Path) -> Iterator[bytes | Rejected]:
+    """Give the records of a file: lines, or the rows of a table as JSON; raises one of `DAMAGES`."""
     kind = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     if kind == "parquet":
         yield from _of_parquet(path)
