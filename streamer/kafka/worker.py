@@ -30,6 +30,7 @@ from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
 from streamer.kafka.topics import Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
+from streamer.routing import owners_of
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
 from streamer.wiring import decoder_of, desk_of, receivers_of, reporters_of, slack_of
@@ -186,6 +187,7 @@ class Worker:
 def start(config: Config) -> int:
     """Make sure of the topics, then run a worker until it is told to stop; gives the exit status."""
     collect_seldom()
+    owners_of(config.alerts)  # a mistake in the owners' file is said now, not when alerts are assigned to this worker
     topics = Topics.named(config.kafka.topic_prefix)
     partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
     _check(partitions, topics)
