@@ -48,10 +48,10 @@ class Worker:
         self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
-        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics.rollups)
+        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics, partitions)
         receivers = receivers_of(config, slack, history)
         self._notifier = Notifier(receivers, ConsoleReceiver(sys.stderr), self.metrics)
-        self._showbacks = Showbacks(config, self.topics, reporters_of(receivers))
+        self._showbacks = Showbacks(config, self.topics, partitions, reporters_of(receivers))
         self._slack = SlackSide(config, slack, self.topics, self.metrics, self._standing)
         for kind in self._kinds():
             for topic in kind.topics:
