@@ -143,8 +143,8 @@ async def test_a_showback_that_is_due_is_sent_once(broker: Broker) -> None:
     assert message.text.startswith("acme spent $15.00 on ")
     assert message.text.endswith("50% more than the day before")
     shown = str(message.blocks)
-    assert "support  _20% more_" in shown
-    assert "(none named)  _new_" in shown
+    assert "$12.00  support  ▲ 20%" in shown
+    assert "(none named)  new" in shown
     assert "$3.20 acme · support, loop: search called 6 times" in shown
     assert len(dict(marks.changes())) == 1
 
