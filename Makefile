@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos check bench quality quality-page slack-page format lock schemas clean
+.PHONY: install demo test test-fast chaos check bench quality quality-page slack-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -59,6 +59,10 @@ $(BENCH_STAMP): requirements-bench.lock
 	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $(BENCH_STAMP)
 
+# The documents as a site that opens from the disk: build/site/index.html.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -72,6 +76,7 @@ lock:
 
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
+	$(BIN)/python -m streamer.reference examples/tidegate.toml docs/configuration.md
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

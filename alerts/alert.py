@@ -2,11 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
-Label = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line"]
+#: The name of a label: one of `LABELS`, or a tag of the owners' file, such as `tag:cost_centre`.
+Label = str
+Named = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line", "owner"]
+LABELS: tuple[Label, ...] = get_args(Named)
+TAG = "tag:"
 Severity = Literal["info", "warning", "critical"]
 AlertState = Literal["opened", "updated", "closed"]
 

@@ -1,16 +1,23 @@
-"""The desk where alerts arrive: what comes of each for people (the dispatcher) and for gateways (the ledger)."""
+"""The desk where alerts and people's words arrive: what comes of each for people and for gateways."""
 
 from alerts.alert import Alert
+from alerts.answers import Answers, Outcome
 from alerts.dispatcher import Dispatcher
 from alerts.throttle.command import Command
 from alerts.throttle.ledger import Change, Ledger
+from alerts.word import Heard, Word
 
 
 class AlertDesk:
-    """Keeps incidents and commands in step: an incident tells of its commands, and is not over while they last."""
+    """Keeps incidents and commands in step: an incident tells of its commands, and is not over while they last.
 
-    def __init__(self, dispatcher: Dispatcher, ledger: Ledger) -> None:
+    `mute` is for how many seconds a mute holds that names no end.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, ledger: Ledger, mute: float = 3600.0) -> None:
         self.dispatcher, self.ledger = dispatcher, ledger
+        self.heard = Heard()
+        self._answers = Answers(dispatcher, mute)
 
     def submit(self, alert: Alert, now: float) -> list[Change]:
         """Take in an alert at `now` (epoch seconds); gives what is to be written to the throttle topic."""
@@ -19,13 +26,20 @@ class AlertDesk:
             # The end of what no incident knows may still be what a command is waiting for.
             return self._followed(self.ledger.submit(alert, "", now) if alert.state == "closed" else [])
         # A record that was written again after a crash may be older than what the incident knows.
-        latest = incident.alerts.get(alert.id, alert)
-        return self._followed(self.ledger.submit(latest, incident.id, now))
+        return self._followed(self.ledger.submit(incident.latest(alert), incident.id, now))
+
+    def hear(self, word: Word, now: float) -> Outcome:
+        """Take in a person's word at `now` (epoch seconds); one that was heard before changes nothing."""
+        if not self.heard.add(word, now):
+            return "repeated"
+        return self._answers.take(word, now)
 
     def tick(self, now: float) -> list[Change]:
         """Let time pass: releases, renewals and tombstones that are due."""
         changes = self._followed(self.ledger.tick(now))
-        self.dispatcher.forget(now)
+        self.dispatcher.tick(now)
+        self.dispatcher.silences.tick(now)
+        self.heard.tick(now)
         return changes
 
     def acknowledged(self, command: str, line: str) -> None:
@@ -44,7 +58,7 @@ class AlertDesk:
         incident = command.reason.incident
         self.dispatcher.note(incident, _line(key, command))
         if command.action == "release":
-            self.dispatcher.released(incident, key)
+            self.dispatcher.released(key)
         elif command.mode == "enforce":
             self.dispatcher.throttled(incident, key)
 

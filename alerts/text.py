@@ -52,7 +52,10 @@ _SPELLED = re.compile(r" \(\d+% [^()]*\)$")
 def headline(incident: Incident) -> str:
     """Say who does what, in one line."""
     if incident.state == "resolved":
-        return f"🟢 {who(incident.main)} is back to normal"
+        about = _storm(incident) if incident.tenant_count > 1 else who(incident.main)
+        return f"🟢 {about} is back to normal"
+    if incident.tenant_count > 1:
+        return f"{_SIGNS[incident.severity]} {_storm(incident)}, led by {who(incident.main)}"
     labels = incident.main.labels
     kind = labels.get("kind", "")
     what = _line_of(incident.main) or _times(incident.main) or _WHAT.get(kind, f"shows a {kind}")
@@ -217,6 +220,10 @@ def plain(text: str) -> str:
     'acme�🔴 other'
     """
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def _storm(incident: Incident) -> str:
+    return f"{incident.alert_count:,} alerts in {incident.tenant_count:,} tenants"
 
 
 def _percent(share: Decimal) -> str:

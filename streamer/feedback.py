@@ -17,6 +17,10 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 #: What every record of feedback holds, and next to no other record does.
 MARK = b"tidegate.feedback"
 SCHEMA = "tidegate.feedback/1"
+# Fields whose text is nobody's prompt or answer; the names in `scope` are among those of a canonical event.
+WORDS = frozenset(("schema", "id", "time", "verdict", "tenant", "incident", "anomaly", "series", "until", "by")) | {
+    *Scope.__struct_fields__
+}
 _FAMILY = "tidegate.feedback/"
 # Series are spelled with the escaped names of their entities.
 Series = Annotated[str, Meta(max_length=4096)]

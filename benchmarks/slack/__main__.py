@@ -23,7 +23,7 @@ PHONE, DESK = 390, 820
 def pages() -> dict[str, str]:
     """Make the pages, by the name of their pictures."""
     answered, past = scenes.burst()
-    answered.answer("1", "ann acknowledged it at 09:43:02 UTC")
+    answered.answer("ann acknowledged it at 09:43:02 UTC")
     ended = scenes.over(scenes.loop()[0])
     return {
         "slack-loop": _shown(*scenes.loop(), "new"),

@@ -48,9 +48,12 @@ class Worker:
         self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
+        alerts, last_resort = config.alerts, ConsoleReceiver(sys.stderr)
         slack, history = slack_of(config), RollupHistory(config.kafka, self.topics, partitions)
         receivers = receivers_of(config, slack, history)
-        self._notifier = Notifier(receivers, ConsoleReceiver(sys.stderr), self.metrics)
+        self._notifier = Notifier(
+            receivers, last_resort, self.metrics, fallback=alerts.fallback, dead_after=alerts.dead_after_seconds
+        )
         self._showbacks = Showbacks(config, self.topics, partitions, reporters_of(receivers))
         self._slack = SlackSide(config, slack, self.topics, self.metrics, self._standing)
         for kind in self._kinds():
@@ -81,10 +84,17 @@ class Worker:
     def _kinds(self) -> list[Kind]:
         config, topics, metrics = self.config, self.topics, self.metrics
         return [
-            Kind(NORMALISER, (topics.raw,), lambda _: NormaliseStage(decoder_of(config), topics, metrics), False),
+            Kind(
+                NORMALISER,
+                (topics.raw,),
+                (topics.usage, topics.dead_letters),
+                lambda _: NormaliseStage(decoder_of(config), topics, metrics),
+                keeps_state=False,
+            ),
             Kind(
                 METER,
                 (topics.usage,),
+                (topics.rollups, topics.anomalies, topics.dead_letters),
                 lambda partition: MeterStage(
                     decoder_of(config, feedback=True), Pipeline(config), topics, metrics, partition
                 ),
@@ -92,6 +102,7 @@ class Worker:
             Kind(
                 ALERTS,
                 (topics.anomalies, topics.acks, topics.feedback),
+                (topics.alerts, topics.throttle, topics.usage, topics.dead_letters),
                 lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
             ),
         ]

@@ -12,6 +12,8 @@ class Metrics:
         self.events = Counter("tidegate_events", "Usage events by what became of them", ["outcome"], registry=registry)
         # Records or items that are no usage event, by the reason that their dead letter names.
         self.rejected = Counter("tidegate_rejected", "Rejected records and items", ["reason"], registry=registry)
+        # Items that are neither usage nor a mistake: no_usage, repeated (another span counts it).
+        self.skipped = Counter("tidegate_skipped", "Items understood and left out", ["cause"], registry=registry)
         self.anomalies = Counter("tidegate_anomalies", "Anomalies opened", ["kind"], registry=registry)
         # What became of people's feedback: applied, repeated, unknown (what it names), ignored (not for the detectors).
         self.feedback = Counter(
@@ -25,6 +27,13 @@ class Metrics:
         )
         self.notifications = Counter(
             "tidegate_notifications", "Notifications by receiver and result", ["receiver", "result"], registry=registry
+        )
+        # Why an incident was notified, or not; a reason that goes on is counted once.
+        self.decisions = Counter(
+            "tidegate_notification_decisions", "Decisions to notify, or not, by reason", ["reason"], registry=registry
+        )
+        self.receivers_failing = Gauge(
+            "tidegate_receiver_failing", "1 while a receiver takes nothing", ["receiver"], registry=registry
         )
         self.notifications_held = Gauge(
             "tidegate_notifications_held", "Notifications that are due and wait", ["receiver"], registry=registry
@@ -46,6 +55,11 @@ class Metrics:
         )
         self.lost = Counter(
             "tidegate_lost_partitions", "Partitions dropped, with what was not saved", registry=registry
+        )
+        self.discarded = Counter(
+            "tidegate_discarded_transactions",
+            "Transactions that the broker had left without an end, and that were discarded",
+            registry=registry,
         )
         self.checkpoints = Histogram(
             "tidegate_checkpoint_seconds", "Time from a checkpoint's snapshot to its commit", registry=registry

@@ -23,6 +23,7 @@ from streamer.kafka.showback import Showbacks
 from streamer.kafka.topics import Topics, ensure
 from streamer.records import Anomaly, Rollup, Scope
 from streamer.showback.marks import Marks
+from streamer.windows.totals import COUNTS
 from tests.alerts.build import alert, incident
 from tests.brokers import Broker
 from tests.slack.standin import TOKEN, SlackStandIn
@@ -50,7 +51,7 @@ async def produce(kafka: KafkaConfig, topic: str, records: Iterable[tuple[str, A
 
 
 def rollup(start: datetime, series: str = ACME, usd: str = "0.5", **scope: str) -> tuple[str, Rollup]:
-    counts = dict.fromkeys(Rollup.__struct_fields__[8:-2], 0)
+    counts = dict.fromkeys(COUNTS, 0)
     named, split = Scope(**scope), {"llm": Decimal(usd)}
     level = "agent" if named.agent else "use_case" if named.use_case else "tenant"
     end = start + timedelta(seconds=10)

@@ -160,7 +160,7 @@ async def test_notes_are_said_once_in_the_thread(slack: SlackStandIn) -> None:
     ref = await to.send(notification(told_))
     ref = await to.send(notification(told_, "changed", ref))
     told_.note("gateway eu-1: applied")
-    told_.answer("1", "ann acknowledged it")
+    told_.answer("ann acknowledged it")
     ref = await to.send(notification(told_, "answered", ref))
     said = [message.text.splitlines()[:-1] for message in slack.messages.values() if message.thread_ts]
     assert said == [["↳ told gateways to pause acme · support"], ["↳ gateway eu-1: applied", "↳ ann acknowledged it"]]

@@ -45,7 +45,7 @@ def incidents(draw: st.DrawFn) -> Incident:
     for note in draw(st.lists(hostile, max_size=7)):
         found.note(note)
     for word in draw(st.lists(hostile, max_size=2)):
-        found.answer(word[:9], word)
+        found.answer(word)
     found.commands = draw(st.sampled_from([[], ["tenant=acme"]]))
     if draw(st.booleans()):
         for known in alerts:
@@ -97,7 +97,7 @@ def test_a_message_says_who_how_much_since_when_why_and_who_is_behind_it() -> No
         alert(reason="120 requests a minute, 20 are usual (92% agent triage, 40% model gpt-4o)", causes=causes)
     )
     told.note("told gateways to pause tenant=acme/use_case=support")
-    told.answer("1", "ann acknowledged it at 10:00:07 UTC")
+    told.answer("ann acknowledged it at 10:00:07 UTC")
     text, blocks = message(notification(told), PAST, "F1")
     title = "🟠 acme · support · triage spends far above its usual rate · $18.20 an hour"
     assert text == f"{title} ($1.50 above normal so far, $18.20 an hour if nobody acts)"
