@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos fuzz check bench quality quality-page docs format lock schemas clean
+.PHONY: install demo test test-fast chaos fuzz check bench quality quality-page slack-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -53,6 +53,10 @@ quality: install
 quality-page: install
 	$(BIN)/python -m benchmarks.quality.pictures docs/pictures
 	$(BIN)/python -m benchmarks.quality.page docs/quality.md
+
+# Pictures of the messages in docs/slack.md. Needs Debian's Chromium.
+slack-page: install
+	$(BIN)/python -m benchmarks.slack docs/pictures
 
 $(BENCH_STAMP): requirements-bench.lock
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)

@@ -50,12 +50,12 @@ class Worker:
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
         alerts, last_resort = config.alerts, ConsoleReceiver(sys.stderr)
-        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics.rollups)
+        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics, partitions)
         receivers = receivers_of(config, slack, history)
         self._notifier = Notifier(
             receivers, last_resort, self.metrics, fallback=alerts.fallback, dead_after=alerts.dead_after_seconds
         )
-        self._showbacks = Showbacks(config, self.topics, reporters_of(receivers))
+        self._showbacks = Showbacks(config, self.topics, partitions, reporters_of(receivers))
         self._slack = SlackSide(config, slack, self.topics, self.metrics, self._standing)
         for kind in self._kinds():
             for topic in kind.topics:
