@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos check bench quality quality-page format lock schemas clean
+.PHONY: install demo test test-fast chaos fuzz check bench quality quality-page slack-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -31,6 +31,10 @@ test-fast: install
 chaos: install
 	TIDEGATE_TEST_CHAOS_LONG=1 $(BIN)/python -m pytest tests/chaos -rP --show-capture=stdout $(ARGS)
 
+# Records of every format, spoiled for a minute. ARGS="--seconds 3600" goes on for an hour.
+fuzz: install
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,10 +54,18 @@ quality-page: install
 	$(BIN)/python -m benchmarks.quality.pictures docs/pictures
 	$(BIN)/python -m benchmarks.quality.page docs/quality.md
 
+# Pictures of the messages in docs/slack.md. Needs Debian's Chromium.
+slack-page: install
+	$(BIN)/python -m benchmarks.slack docs/pictures
+
 $(BENCH_STAMP): requirements-bench.lock
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $(BENCH_STAMP)
+
+# The documents as a site that opens from the disk: build/site/index.html.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -68,6 +80,7 @@ lock:
 
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
+	$(BIN)/python -m streamer.reference examples/tidegate.toml docs/configuration.md
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

@@ -37,10 +37,7 @@ class Answers:
     def _acknowledge(self, word: Word) -> Outcome:
         found = self._named(word)
         for incident in found:
-            if word.verdict != "acknowledge":
-                said = word.verdict.replace("_", " ")
-                self._dispatcher.note(incident.id, f"{said}, says {word.by or 'somebody'} at {word.at:%H:%M:%S} UTC")
-            self._dispatcher.acknowledge(incident.id, word.by, word.at)
+            self._dispatcher.acknowledge(incident.id, word.by, word.at, word.text)
         return "applied" if found else "unknown"
 
     def _silence(self, word: Word, now: float) -> Outcome:
@@ -54,11 +51,11 @@ class Answers:
         match, incident = target
         kind: Literal["mute", "planned"] = "planned" if word.verdict == "planned" else "mute"
         silence = Silence(match=match, incident=incident, until=until, kind=kind, by=word.by, at=word.at)
-        said = f"{'planned' if kind == 'planned' else 'muted'} by {word.by or 'somebody'}"
+        # A word that names no end holds for as long as is configured, and that is to be told, too.
+        ends = "" if word.until else f", until {moment(until):%Y-%m-%d %H:%M} UTC"
         for found in named:
             about = spelled(match) or "this incident"
-            self._dispatcher.note(found.id, f"{said} until {moment(until):%Y-%m-%d %H:%M} UTC ({about})")
-            self._dispatcher.acknowledge(found.id, word.by, word.at)
+            self._dispatcher.acknowledge(found.id, word.by, word.at, f"{word.text}{ends} ({about})")
         self._dispatcher.silence(silence)
         return "applied"
 

@@ -84,13 +84,16 @@ class Dispatcher:
             found.note(text)
             self._touch(found)
 
-    def acknowledge(self, incident: str, by: str, at: datetime) -> bool:
-        """Note that somebody has seen an incident, and what tells others of the same; True if it is known."""
+    def acknowledge(self, incident: str, by: str, at: datetime, text: str) -> bool:
+        """Note that somebody has seen an incident, and what tells others of the same; True if it is known.
+
+        `text` is what was said of it, and how others are told.
+        """
         found = self._related(incident)
         seen = set(found[0].members()) if found else set()
         for one in found:
             if one.state == "open" and seen.issuperset(one.members()):
-                one.note(f"acknowledged by {by or 'somebody'} at {at:%H:%M:%S} UTC")
+                one.answer(text)
                 one.acknowledge(by, at)
                 self._touch(one)
         return bool(found)
@@ -130,7 +133,7 @@ class Dispatcher:
         """Note that the receiver took a notification, and under which reference."""
         told = notification.incident
         if incident := self._incidents.find(told.id):
-            incident.sent = Sent(ref, told.revision, now, told.state == "resolved", told.acknowledged is not None)
+            incident.sent = Sent(ref, told.revision, now, told.state == "resolved")
             incident.told_at = now if incident.told_at is None else incident.told_at
             self._reasons.pop(incident.id, None)
             self._touch(incident)

@@ -17,7 +17,18 @@ MOST_ALERTS = 50
 MOST_REST = 2_000
 # Each renewal and each gateway's word is a note, for as long as an incident is open.
 MOST_NOTES = 50
+# As many as a picture shows; the oldest go first.
+MOST_READINGS = 120
 _NOTHING, _LESS = Decimal(0), Decimal("-Infinity")
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True):
+    """How an alert of the incident stood at `at` (epoch seconds), in the unit of its series."""
+
+    alert: str
+    at: float
+    observed: float
+    expected: float
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -30,7 +41,6 @@ class Sent(msgspec.Struct, frozen=True):
     revision: int
     at: float
     resolved: bool
-    acknowledged: bool = False
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
@@ -57,7 +67,8 @@ class Incident(msgspec.Struct, kw_only=True):
     `alert_count` and `tenant_count` are of all its alerts, of which `alerts` holds the dearest and `rest` what is kept
     of the others. `route` is the path of its route, `owner` who answers for it, and `kind` that of its first
     alert. `escalated_from` is the incident that nobody acknowledged, `escalations` how many steps that led to, and
-    `told_at` (epoch seconds) when people were told first.
+    `told_at` (epoch seconds) when people were told first. `word` is what a person said of it last, and `answered` the
+    revision of that. `track` is how its alerts stood at each of their updates, the latest last.
     A `storm` holds alerts of several groups that began together; `joined_at` (epoch seconds) is when the last of them
     did, and `absorbed` are the ids of the incidents that became a part of it before anybody was told of them. What is
     `unheard` began and ended while nobody wanted to hear of it.
@@ -77,6 +88,9 @@ class Incident(msgspec.Struct, kw_only=True):
     alerts: dict[str, Alert] = {}
     notes: list[str] = []
     commands: list[str] = []
+    answered: int = 0
+    word: str = ""
+    track: list[Reading] = []
     noted_at: float = 0.0
     sent: Sent | None = None
     alert_count: int = 0
@@ -103,6 +117,9 @@ class Incident(msgspec.Struct, kw_only=True):
             return
         news = alert.id not in self
         self._place(alert)
+        if alert.state != "closed":
+            reading = Reading(alert.id, alert.updated_at.timestamp(), alert.observed, alert.expected)
+            self.track = [*self.track, reading][-MOST_READINGS:]
         self.updated_at = max(self.updated_at, alert.updated_at)
         crossed = known is not None and known.labels.get("line") != alert.labels.get("line")
         if self._sum_up() or news or crossed or alert.state == "closed":
@@ -112,6 +129,11 @@ class Incident(msgspec.Struct, kw_only=True):
         """Write a line of the incident's history, of which the latest are kept."""
         self.notes = [*self.notes, text][-MOST_NOTES:]
         self.revision += 1
+
+    def answer(self, text: str) -> None:
+        """Write down what a person said of it."""
+        self.note(text)
+        self.word, self.answered = text, self.revision
 
     def acknowledge(self, by: str, at: datetime) -> None:
         """Note that somebody has seen it; that holds until it becomes more severe."""

@@ -12,7 +12,9 @@ MOST_WORDS, LONGEST = 10_000, 604_800.0
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody says. `scope` are the labels that it names, `until` (epoch seconds) how long it holds.
+    """What somebody says, as `text` tells others of it.
+
+    `scope` are the labels that it names, `until` (epoch seconds) how long it holds.
 
     It is about the `incident`, or the `anomaly` (an alert's id), or, where neither is named, about all in its scope.
     """
@@ -21,6 +23,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     verdict: str
     by: str = ""
+    text: str = ""
     incident: str = ""
     anomaly: str = ""
     scope: dict[Label, str] = {}

@@ -1,4 +1,7 @@
-"""Writes the JSON Schema of every public record, from the types that the code uses: `make schemas`."""
+"""Writes the JSON Schema of every public record and the front door's OpenAPI document, from the types in the code.
+
+`make schemas` calls it.
+"""
 
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from alerts.throttle.command import Ack, Command
 from alerts.webhook.client import WebhookBody
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
+from streamer.ingest import openapi
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.records import Anomaly, Rollup
 
@@ -28,8 +32,12 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 
 
 def schemas() -> dict[str, bytes]:
-    """Give each record's schema (JSON Schema 2020-12), by file name."""
-    return {f"{name}.schema.json": _text(msgspec.json.schema(record)) for name, record in RECORDS.items()}
+    """Give each record's schema (JSON Schema 2020-12) and the OpenAPI document, by file name."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    found = {
+        f"{name}.schema.json": _text({**dialect, **msgspec.json.schema(record)}) for name, record in RECORDS.items()
+    }
+    return {**found, "openapi.json": _text(openapi.document())}
 
 
 def write(folder: Path) -> None:
@@ -40,8 +48,7 @@ def write(folder: Path) -> None:
 
 
 def _text(schema: dict[str, Any]) -> bytes:
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return msgspec.json.format(msgspec.json.encode({**dialect, **schema}, order="deterministic")) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(schema, order="deterministic")) + b"\n"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """Builds the parts of Tidegate from its configuration; the one place where the packages meet."""
 
 import sys
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 import msgspec
 import structlog
 
-from alerts.alert import LABELS, Alert, Label
+from alerts.alert import LABELS, Alert, Cause, Label
 from alerts.console import ConsoleReceiver
 from alerts.desk import AlertDesk
+from alerts.history import Historian
 from alerts.pagerduty.client import URL, PagerDutyReceiver
 from alerts.receiver import Receiver
+from alerts.showback import Reporter
+from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
@@ -19,22 +23,27 @@ from alerts.webhook.client import WebhookReceiver
 from alerts.word import Word
 from streamer.clock import wall
 from streamer.config import Config, ReceiverConfig
+from streamer.config.mapping import names_by_format
 from streamer.events.decoder import Decoder
-from streamer.feedback import Feedback
+from streamer.feedback import Feedback, spoken
 from streamer.records import Anomaly, Scope
 from streamer.routing import dispatcher_of, rules_of
 
 log = structlog.get_logger()
 
 
-def decoder_of(config: Config, *, feedback: bool = False) -> Decoder:
-    """Build the decoder, of usage events alone or of people's feedback among them."""
+def decoder_of(config: Config, *, feedback: bool = False, owner: str = "") -> Decoder:
+    """Build the decoder, of usage events alone or of people's feedback among them.
+
+    `owner` is the tenant of events whose format knows none, in place of the configuration's.
+    """
     events = config.events
     return Decoder(
         max_record_bytes=events.max_record_bytes,
         max_future_seconds=events.max_future_seconds,
-        default_tenant=events.default_tenant,
+        default_tenant=owner or events.default_tenant,
         hash_key=events.hash_key.get_secret_value(),
+        names=names_by_format(events.mapping),
         feedback=feedback,
     )
 
@@ -67,12 +76,31 @@ def _ledger(config: Config) -> Ledger:
     )
 
 
-def receivers_of(config: Config) -> dict[str, Receiver]:
+def slack_of(config: Config) -> SlackApp:
+    """Build the Slack app; without a token it reaches nobody."""
+    slack = config.slack
+    return SlackApp(
+        slack.token.get_secret_value(),
+        base_url=slack.base_url,
+        timeout=slack.timeout_seconds,
+        spacing=slack.spacing_seconds,
+    )
+
+
+def receivers_of(config: Config, app: SlackApp, historian: Historian) -> dict[str, Receiver]:
     """Build the receivers by name."""
-    return {receiver.name: _receiver(receiver, config) for receiver in config.alerts.receivers}
+    return {receiver.name: _receiver(receiver, config, app, historian) for receiver in config.alerts.receivers}
 
 
-def _receiver(receiver: ReceiverConfig, config: Config) -> Receiver:
+def reporters_of(receivers: Mapping[str, Receiver]) -> dict[str, Reporter]:
+    """Pick those that can tell a showback."""
+    return {name: found for name, found in receivers.items() if isinstance(found, SlackReceiver | ConsoleReceiver)}
+
+
+def _receiver(receiver: ReceiverConfig, config: Config, app: SlackApp, historian: Historian) -> Receiver:
+    def slack(channel: str) -> SlackReceiver:
+        return SlackReceiver(app, channel, historian, buttons=config.slack.answers)
+
     timeout = receiver.timeout_seconds
     if receiver.type == "console":
         return ConsoleReceiver(sys.stdout)
@@ -82,15 +110,8 @@ def _receiver(receiver: ReceiverConfig, config: Config) -> Receiver:
         return PagerDutyReceiver(receiver.routing_key.get_secret_value(), url=receiver.url or URL, timeout=timeout)
     if receiver.to_owner:
         channels = {rule.channel for rule in rules_of(config.alerts) if rule.channel}
-        return ToOwner(_slack(receiver.channel, config), {name: _slack(name, config) for name in channels})
-    return _slack(receiver.channel, config)
-
-
-def _slack(channel: str, config: Config) -> SlackReceiver:
-    slack = config.slack
-    return SlackReceiver(
-        slack.token.get_secret_value(), channel, base_url=slack.base_url, timeout=slack.timeout_seconds
-    )
+        return ToOwner(slack(receiver.channel), {name: slack(name) for name in channels})
+    return slack(receiver.channel)
 
 
 def word_of(feedback: Feedback) -> Word:
@@ -101,6 +122,7 @@ def word_of(feedback: Feedback) -> Word:
         at=feedback.time,
         verdict=feedback.verdict,
         by=feedback.by,
+        text=spoken(feedback),
         incident=feedback.incident,
         anomaly=feedback.anomaly,
         scope={name: value for name, value in labels.items() if value},
@@ -141,4 +163,8 @@ def alert_of(anomaly: Anomaly) -> Alert:
         usd_excess=anomaly.usd_excess,
         usd_per_hour=anomaly.usd_per_hour,
         reason=anomaly.reason,
+        series=anomaly.series,
+        seconds=anomaly.seconds,
+        ceiling=anomaly.ceiling,
+        causes=tuple(Cause(cause.level, cause.name, cause.share) for cause in anomaly.causes),
     )

@@ -19,9 +19,10 @@ def event(notification: Notification, routing_key: str) -> dict[str, Any]:
 
 def action_of(notification: Notification) -> str:
     """Give what PagerDuty is to do with its alert."""
-    if notification.incident.state == "resolved":
+    incident = notification.incident
+    if incident.state == "resolved":
         return "resolve"
-    return "acknowledge" if notification.because == "acknowledged" else "trigger"
+    return "acknowledge" if notification.because == "answered" and incident.acknowledged else "trigger"
 
 
 def _payload(notification: Notification) -> dict[str, Any]:

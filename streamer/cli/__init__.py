@@ -4,7 +4,15 @@ import sys
 
 import click
 
-from streamer.cli import feedback, replay, routes, services  # noqa: F401 - they add their commands
+from streamer.cli import (  # noqa: F401 - they add their commands
+    feedback,
+    finance,
+    letters,
+    replay,
+    routes,
+    services,
+    showback,
+)
 from streamer.cli.base import cli
 from streamer.errors import TidegateError
 

@@ -1,5 +1,6 @@
 """The commands that run until they are told to stop, and the demo."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -36,6 +37,23 @@ def ingest(path: Path | None) -> None:
     from streamer.ingest.server import start  # noqa: PLC0415 - as above
 
     sys.exit(start(config))
+
+
+@cli.group(**example("tidegate tokens new --tenant acme"))
+def tokens() -> None:
+    """Tokens of the HTTP front door."""
+
+
+@tokens.command("new", **example("tidegate tokens new --tenant acme --tenant beta"))
+@click.option("--tenant", "tenants", multiple=True, required=True, help="Whose events it may send; * for everybody's.")
+def new_token(tenants: tuple[str, ...]) -> None:
+    """Make a token, show it this once, and print what the configuration keeps of it."""
+    from streamer.ingest.tokens import new  # noqa: PLC0415 - as above
+
+    token, kept = new(tenants)
+    click.echo(f"# For the sender's header; it is kept nowhere: Authorization: Bearer {token}")
+    click.echo("# For the configuration of the front door, which reads it when it starts:")
+    click.echo(f'[[ingest.tokens]]\nid = "{kept.id}"\nsha256 = "{kept.sha256}"\ntenants = {json.dumps(kept.tenants)}')
 
 
 @cli.command(**example("tidegate demo --once"))

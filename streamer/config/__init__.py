@@ -9,7 +9,6 @@ from streamer.config.alerts import (
     OwnersConfig,
     ReceiverConfig,
     RouteConfig,
-    SlackConfig,
     StepConfig,
     StormConfig,
 )
@@ -26,10 +25,15 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
+from streamer.config.mapping import NamesConfig
+from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
+from streamer.config.showback import ShowbackConfig
+from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
-from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
+from streamer.config.usage import EventsConfig, WindowsConfig
 
 __all__ = [
     "AlertLabel",
@@ -43,6 +47,7 @@ __all__ = [
     "DetectConfig",
     "DriftConfig",
     "EventsConfig",
+    "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
     "HoursConfig",
@@ -53,18 +58,22 @@ __all__ = [
     "Line",
     "LogConfig",
     "LoopConfig",
+    "NamesConfig",
     "OwnersConfig",
     "PolicyConfig",
+    "PriceConfig",
     "PricingConfig",
     "RatioConfig",
     "ReceiverConfig",
     "RouteConfig",
     "Section",
+    "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",
     "StepConfig",
     "StormConfig",
     "ThrottleConfig",
+    "TokenConfig",
     "WebConfig",
     "WindowsConfig",
 ]

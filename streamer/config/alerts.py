@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from streamer.config.base import AlertLabel, NotNegative, Positive, Section
+from streamer.config.showback import ShowbackConfig
 
 Severity = Literal["info", "warning", "critical"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -159,6 +160,7 @@ class AlertsConfig(Section):
     )
     owners: OwnersConfig = OwnersConfig()
     storm: StormConfig = StormConfig()
+    showback: tuple[ShowbackConfig, ...] = ()
 
     @field_validator("receivers", "hours")
     @classmethod
@@ -188,6 +190,21 @@ class AlertsConfig(Section):
         _check("the fallback is a receiver that does not exist", [fallback], others, "receivers")
         return fallback
 
+    @field_validator("showback")
+    @classmethod
+    def _showback_reaches_people(
+        cls, showback: tuple[ShowbackConfig, ...], others: ValidationInfo
+    ) -> tuple[ShowbackConfig, ...]:
+        names = [one.name for one in showback]
+        if len(names) != len(set(names)):
+            raise ValueError("two showbacks are the same")
+        if "receivers" in others.data:
+            known = {one.name for one in others.data["receivers"] if one.type in ("slack", "console")}
+            unknown = sorted({one.receiver for one in showback} - known)
+            if unknown:
+                raise ValueError(f"showback names what is no receiver of type slack or console: {', '.join(unknown)}")
+        return showback
+
 
 def _check(mistake: str, names: Iterable[str], others: ValidationInfo, section: str) -> None:
     """Make sure that names are known, where what they name is good itself."""
@@ -195,11 +212,3 @@ def _check(mistake: str, names: Iterable[str], others: ValidationInfo, section: 
         unknown = sorted(set(names) - {one.name for one in others.data[section]} - {""})
         if unknown:
             raise ValueError(f"{mistake}: {', '.join(unknown)}")
-
-
-class SlackConfig(Section):
-    """The Slack app; the token may also come from SLACK_BOT_TOKEN."""
-
-    token: SecretStr = SecretStr("")
-    base_url: str = "https://slack.com/api/"
-    timeout_seconds: Positive = 10.0

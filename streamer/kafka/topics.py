@@ -1,8 +1,9 @@
 """The topics by name, and their creation with the settings that CONTRACTS.md asks for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -66,12 +67,18 @@ async def widen(kafka: KafkaConfig, topic: str, partitions: int) -> None:
     """Give a topic so many partitions; raises KafkaUnreachable where we may not."""
     if not kafka.create_topics:
         raise KafkaUnreachable(f"{topic} needs {partitions} partitions, and kafka.create_topics is off")
-    async with _admin(kafka) as admin:
+    async with _admin(aiokafka_settings(kafka)) as admin:
         await admin.create_partitions({topic: NewPartitions(partitions)})
 
 
+async def partition_counts(settings: Mapping[str, Any]) -> dict[str, int]:
+    """Give the partition count of each topic that exists; `settings` say how the broker is reached."""
+    async with _admin(settings) as admin:
+        return await _partitions(admin)
+
+
 async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]) -> dict[str, int]:
-    async with _admin(kafka) as admin:
+    async with _admin(aiokafka_settings(kafka)) as admin:
         found = await _partitions(admin)
         usage = found.get(topics.usage, kafka.partitions)
         missing = [topic for topic in _wanted(kafka, topics, changelogs, usage) if topic.name not in found]
@@ -84,8 +91,8 @@ async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]
 
 
 @asynccontextmanager
-async def _admin(kafka: KafkaConfig) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
+async def _admin(settings: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**settings)
     try:
         await admin.start()
         yield admin

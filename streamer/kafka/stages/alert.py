@@ -13,6 +13,7 @@ from streamer.kafka.stages.aside import Aside
 from streamer.kafka.stages.feedback import FeedbackDesk
 from streamer.kafka.topics import Topics
 from streamer.records import Anomaly
+from streamer.showback.marks import Marks
 from streamer.web.metrics import Metrics
 from streamer.wiring import alert_of
 
@@ -27,6 +28,8 @@ class AlertStage:
 
     def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics, max_future: float = 300.0) -> None:
         self.desk, self._topics, self._metrics = desk, topics, metrics
+        #: The end of the last period that each showback was told of.
+        self.told = Marks()
         self._feedback = FeedbackDesk(desk, topics, metrics, max_future)
         self._aside = Aside(topics.dead_letters, metrics)
 
@@ -48,13 +51,14 @@ class AlertStage:
             self._metrics.decisions.labels(reason).inc(times)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give the incidents, commands, silences and words heard that changed."""
+        """Give the incidents, commands, silences, words heard and showbacks told that changed."""
         dispatcher = self.desk.dispatcher
         parts = {
             "incident": dispatcher.changes(),
             "command": self.desk.ledger.changes(),
             "silence": dispatcher.silences.changes(),
             "heard": self.desk.heard.changes(),
+            "showback": self.told.changes(),
         }
         for section, changes in parts.items():
             for name, state in changes:
@@ -66,6 +70,7 @@ class AlertStage:
         self.desk.dispatcher.restore(_section(parts, "incident/"))
         self.desk.ledger.restore(_section(parts, "command/"))
         self.desk.heard.restore(_section(parts, "heard/"))
+        self.told.restore(_section(parts, "showback/"))
 
     def _told(self, record: Record, now: float) -> list[Out]:
         try:
