@@ -42,7 +42,8 @@ class Anomaly(msgspec.Struct, kw_only=True):
     `observed` and `expected` are in the unit of the series' metric a window (calls for a loop, dollars or
     the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `line` is that of
     a budget (fast burn, the soft or the hard line), and empty for other kinds. `causes` are the parts of the scope
-    that are behind it, the largest first.
+    that are behind it, the largest first. Of a rate, `observed`, `expected` and `ceiling` (above which it is abnormal)
+    are over so many `seconds`; both are 0 for what is no rate.
     """
 
     id: str
@@ -64,6 +65,8 @@ class Anomaly(msgspec.Struct, kw_only=True):
     reason: str
     line: Line = ""
     causes: tuple[Cause, ...] = ()
+    seconds: float = 0.0
+    ceiling: float = 0.0
 
 
 class Rollup(msgspec.Struct, gc=False):

@@ -1,5 +1,6 @@
 """The commands that run until they are told to stop, and the demo."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -35,6 +36,27 @@ def ingest(path: Path | None) -> None:
     from streamer.ingest.server import start  # noqa: PLC0415 - as above
 
     sys.exit(start(config))
+
+
+@cli.command(**example("tidegate page --config tidegate.toml"))
+@CONFIG
+def page(path: Path | None) -> None:
+    """Run the live page: spend as it happens, incidents, and the hands to act upon them."""
+    config = configured(path)
+    from streamer.page.command import start  # noqa: PLC0415 - as above
+
+    sys.exit(start(config))
+
+
+@cli.command("page-token", **example("tidegate page-token ann"))
+@click.argument("name")
+def page_token(name: str) -> None:
+    """Make a token with which NAME signs in to the live page, and the lines of the configuration that know it."""
+    from streamer.page.access import hashed, new_token  # noqa: PLC0415 - as above
+
+    token = new_token()
+    click.echo(f"# give this to {name}, it is nowhere else: {token}")
+    click.echo(f'[[page.people]]\nname = {json.dumps(name)}\ntoken_sha256 = "{hashed(token)}"')
 
 
 @cli.command(**example("tidegate demo --once"))

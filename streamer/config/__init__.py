@@ -17,6 +17,7 @@ from streamer.config.detect import (
     SilenceConfig,
 )
 from streamer.config.kafka import KafkaConfig
+from streamer.config.page import PageConfig, PersonConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
@@ -41,6 +42,8 @@ __all__ = [
     "Line",
     "LogConfig",
     "LoopConfig",
+    "PageConfig",
+    "PersonConfig",
     "PolicyConfig",
     "PricingConfig",
     "RatioConfig",
@@ -69,6 +72,7 @@ class Config(Section):
     throttle: ThrottleConfig = ThrottleConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
+    page: PageConfig = PageConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("budgets")

@@ -18,6 +18,7 @@ from streamer.windows.totals import COUNTS
 
 _MONEY = pa.decimal128(38, 15)
 _ROWS = 50_000
+_NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
 _SCOPE = ("use_case", "agent", "model", "session")
 _SCHEMA = pa.schema(
     [("series", pa.string()), ("level", pa.string()), ("tenant", pa.string())]
@@ -84,7 +85,7 @@ def _line(record: Any) -> bytes:
 
 def _public(anomaly: Anomaly) -> dict[str, Any]:
     fields = msgspec.structs.asdict(anomaly)
-    return {name: value for name, value in fields.items() if name not in ("state", "updated_at", "line", "causes")}
+    return {name: value for name, value in fields.items() if name not in _NOT_PUBLIC}
 
 
 def _told(told: Told) -> dict[str, Any]:
