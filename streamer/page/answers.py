@@ -36,6 +36,7 @@ class Answers:
             "incidents": cases.incidents(state.board, sight, now, state="open", query="", page=1),
             "excess": f"{sum((one.usd_excess for one in seen), start=Decimal(0)):f}",
             "burning": f"{sum((one.usd_per_hour for one in seen), start=Decimal(0)):f}",
+            "saved": f"{cases.saved(state.board, sight):f}",
             "commands": cases.commands(state.board, sight, now),
             "budgets": health.budgets(state, sight),
             "quality": health.quality(state, sight, now),

@@ -15,7 +15,7 @@ from streamer.kafka.topics import Topics, ensure
 from streamer.page.access import Access
 from streamer.page.live import Live
 from streamer.page.reader import Reader
-from streamer.page.server import MOST_BODY, Page
+from streamer.page.server import Page
 from streamer.page.state import PageState
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
@@ -47,9 +47,8 @@ async def _serve(config: Config) -> None:
                 await write(feedback, producer, topics)
 
         shown = Page(state, Access(page, secrets.token_bytes(32)), live, written, metrics)
-        routes = [*shown.routes(), *operations(metrics, lambda: reader.why_not_ready)]
-        guards = {"middlewares": [shown.guard], "client_max_size": MOST_BODY}
-        async with serving(routes, page.host, page.port, **guards):
+        routes = [*operations(metrics, lambda: reader.why_not_ready), *shown.routes()]
+        async with serving(routes, page.host, page.port):
             await _until(stopped, asyncio.create_task(reader.run(wall())))
             live.close()
 

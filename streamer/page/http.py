@@ -9,6 +9,7 @@ from aiohttp import web
 from streamer.page.refused import Refused
 
 _T = TypeVar("_T")
+_MOST_BODY = 16 << 10
 
 
 def check_origin(request: web.Request) -> None:
@@ -24,8 +25,12 @@ def check_origin(request: web.Request) -> None:
 
 async def body_of(request: web.Request, kind: type[_T]) -> _T:
     """Read a body of JSON as `kind`; raises Refused."""
+    if (request.content_length or 0) > _MOST_BODY:
+        raise Refused(413, "no action is so long")
     try:
         return msgspec.json.decode(await request.read(), type=kind)
+    except web.HTTPRequestEntityTooLarge:
+        raise Refused(413, "no action is so long") from None
     except msgspec.MsgspecError as error:
         raise Refused(400, f"the action cannot be read: {error}") from error
 

@@ -26,12 +26,7 @@ from streamer.web.metrics import Metrics
 log = structlog.get_logger()
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Shown = Callable[[Ask, Sight, float], Any]
-#: For Prometheus and orchestrators, who call us by any name and say nothing of themselves.
-_OPERATIONS = ("/healthz", "/readyz", "/metrics")
-#: Who one is can be asked by everybody, and so can to be let in.
-_FOR_STRANGERS = ("/api/me", "/api/sign-in")
 _WHO = web.RequestKey("who", Who)
-MOST_BODY = 16 << 10
 
 
 class Writes(Protocol):
@@ -51,53 +46,61 @@ class Page:
         self._files = shell()
 
     def routes(self) -> list[web.RouteDef]:
-        """Give all routes but those of operation."""
+        """Give all routes but those of operation, which Prometheus and orchestrators ask by any name of ours."""
+        answers = self._answers
         shown: dict[str, _Shown] = {
-            "/api/overview": self._answers.overview,
-            "/api/series": self._answers.series,
-            "/api/chart": self._answers.chart,
-            "/api/incidents": self._answers.incidents,
-            "/api/incidents/{id}": self._answers.incident,
-            "/api/tenants/{name}": self._answers.tenant,
+            "/api/overview": answers.overview,
+            "/api/series": answers.series,
+            "/api/chart": answers.chart,
+            "/api/incidents": answers.incidents,
+            "/api/incidents/{id}": answers.incident,
+            "/api/tenants/{name}": answers.tenant,
         }
         pages = ("/", "/incidents", "/incidents/{id}", "/tenants/{name}")
         return [
-            *(web.get(path, self._index) for path in pages),
-            web.get("/static/{name}", self._static),
-            web.get("/api/me", self._me),
-            *(web.get(path, self._showing(show)) for path, show in shown.items()),
-            web.get("/api/live", self._events),
-            web.post("/api/actions", self._act),
-            web.post("/api/sign-in", self._sign_in),
-            web.post("/api/sign-out", self._sign_out),
+            *(web.get(path, self._open(self._index)) for path in pages),
+            web.get("/static/{name}", self._open(self._static)),
+            web.get("/api/me", self._open(self._me)),
+            *(web.get(path, self._known(self._showing(show))) for path, show in shown.items()),
+            web.get("/api/live", self._known(self._events)),
+            web.post("/api/actions", self._known(self._act)),
+            web.post("/api/sign-in", self._open(self._sign_in)),
+            web.post("/api/sign-out", self._known(self._sign_out)),
+            web.route("*", "/{anything:.*}", self._open(_nothing)),
         ]
 
-    @web.middleware
-    async def guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Refuse foreign names, strangers and forged actions; put the headers of protection on every answer."""
-        try:
-            answer = await self._guarded(request, handler)
-        except web.HTTPException as error:
-            answer = said(error.status, error.reason)
-        except Refused as refused:
-            answer = said(refused.status, str(refused))
-        if not answer.prepared:
-            answer.headers.update(HEADERS)
-        return answer
+    def _open(self, handler: _Handler) -> _Handler:
+        """Guard a handler that is for everybody: no foreign names, no forged actions, and the headers of protection."""
 
-    async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if request.path in _OPERATIONS:
-            return await handler(request)
-        if not self._access.is_ours(request.host):
-            raise Refused(421, "the page is not known by this name: see page.public_url and page.hosts")
-        if request.method == "POST":
-            check_origin(request)
-        if request.path.startswith("/api/") and request.path not in _FOR_STRANGERS:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            try:
+                self._check(request)
+                answer = await handler(request)
+            except Refused as refused:
+                answer = said(refused.status, str(refused))
+            if not answer.prepared:
+                answer.headers.update(HEADERS)
+            return answer
+
+        return guarded
+
+    def _known(self, handler: _Handler) -> _Handler:
+        """Guard a handler that is for those whom the page knows; their actions carry its proof."""
+
+        async def knowing(request: web.Request) -> web.StreamResponse:
             who = self._who(request)
             if request.method == "POST" and not proves(who, request.headers.get("X-Tidegate-Csrf", "")):
                 raise Refused(403, "the action does not carry the page's proof: load the page again")
             request[_WHO] = who
-        return await handler(request)
+            return await handler(request)
+
+        return self._open(knowing)
+
+    def _check(self, request: web.Request) -> None:
+        if not self._access.is_ours(request.host):
+            raise Refused(421, "the page is not known by this name: see page.public_url and page.hosts")
+        if request.method == "POST":
+            check_origin(request)
 
     def _asking(self, request: web.Request) -> Who | None:
         asking = Request(request.remote or "", request.headers, request.cookies.get(COOKIE, ""))
@@ -183,3 +186,7 @@ class Page:
         answer = answered(200, {})
         answer.del_cookie(COOKIE, path="/")
         return answer
+
+
+async def _nothing(_: web.Request) -> web.StreamResponse:
+    raise Refused(404, "there is nothing here")

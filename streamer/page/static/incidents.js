@@ -42,6 +42,7 @@ export const one = {
     h("dl", { class: "figures wide", "data-key": "figures" },
       figure("Above normal", money(data.usd_excess), data.state === "open" ? "so far" : "in all", data.state === "open" ? "alert" : ""),
       figure("Going on at", money(data.state === "open" ? data.usd_per_hour : 0), "an hour above normal"),
+      data.usd_saved > 0 && figure("Saved", `about ${money(data.usd_saved)}`, "by commands, an estimate", "good"),
       figure("Told by", plural(data.alerts.length, "anomaly", "anomalies"), data.kind)),
     data.chart && panel("Over time", "lines", place("incident"), data.chart.bands.length > 0 && h("p", { class: "legend" }, h("span", { class: "usual" }), "usual", h("span", { class: "ceiling" }), "abnormal from here")),
     h("div", { class: "columns", "data-key": "columns" },

@@ -34,7 +34,7 @@ export function render(data, ask) {
         figure("Open incidents", numbers(open), open ? "the gravest first" : "all is calm", open ? "alert" : "good"),
         figure("Above normal", money(data.excess), "in open incidents, so far", Number(data.excess) > 0 ? "alert" : ""),
         figure("Going on at", money(data.burning), "an hour above normal", Number(data.burning) > 0 ? "alert" : ""),
-        figure("Commands in force", numbers(enforced), enforced ? "gateways hold back" : "gateways run free"))),
+        figure("Commands in force", numbers(enforced), Number(data.saved) > 0 ? `about ${money(data.saved)} saved lately` : enforced ? "gateways hold back" : "gateways run free"))),
     panel("What is wrong", "wrong",
       open === 0 ? h("p", { class: "calm" }, "Nothing runs away.") : data.incidents.rows.map(incident),
       open > data.incidents.rows.length && h("p", {}, h("a", { href: "/incidents" }, `All ${numbers(open)}`))),

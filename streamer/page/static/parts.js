@@ -106,6 +106,7 @@ export function incident(one) {
       h("b", {}, money(one.usd_excess)),
       h("span", {}, open ? "above normal so far" : "above normal in all"),
       open && h("span", { class: "pace" }, `${money(one.usd_per_hour)} an hour if nobody acts`),
+      one.usd_saved > 0 && h("span", { class: "saved" }, `about ${money(one.usd_saved)} saved`),
       h("span", { class: "since" }, open ? `${one.severity} · for ${span(Date.now() / 1000 - one.opened_at)}`
         : `${moment(one.opened_at)} to ${moment(one.resolved_at)}`)),
     actions(one));

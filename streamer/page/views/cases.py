@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -38,6 +39,11 @@ def seen(board: Board, sight: Sight) -> list[Incident]:
     return [one for one in board.incidents.values() if one.alerts and sight.sees_all(tenants_of(one))]
 
 
+def saved(board: Board, sight: Sight) -> Decimal:
+    """Sum up what released commands are estimated to have saved, in the incidents that are still known."""
+    return sum((one.usd_saved for one in seen(board, sight)), start=Decimal(0))
+
+
 def card(board: Board, one: Incident, now: float) -> dict[str, Any]:
     """Give an incident in short."""
     main = one.main
@@ -55,6 +61,7 @@ def card(board: Board, one: Incident, now: float) -> dict[str, Any]:
         "resolved_at": _at(one.resolved_at),
         "usd_excess": f"{one.usd_excess:f}",
         "usd_per_hour": f"{one.usd_per_hour:f}",
+        "usd_saved": f"{one.usd_saved:f}",
         "causes": [_cause(cause) for cause in _causes(board, [main.id])],
         "commands": [command(board, found, now) for found in _commands_of(board, one.id) if in_force(found, now)],
         "answers": [_answer(found) for found in board.answers.get(one.id, [])],
