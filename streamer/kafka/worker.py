@@ -23,7 +23,7 @@ from streamer.kafka.journal import Journal, OrderedJournal, TransactionJournal, 
 from streamer.kafka.notifier import Notifier
 from streamer.kafka.partitions import Kind, Partitions
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
-from streamer.kafka.topics import Topics, ensure
+from streamer.kafka.topics import CHANGELOGS, Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
 from streamer.web.metrics import Metrics
@@ -151,7 +151,7 @@ def start(config: Config) -> int:
     """Make sure of the topics, then run a worker until it is told to stop; gives the exit status."""
     collect_seldom()
     topics = Topics.named(config.kafka.topic_prefix)
-    partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
+    partitions = asyncio.run(ensure(config.kafka, topics, CHANGELOGS))
     _check(partitions, topics)
     return Worker(config, partitions).run()
 

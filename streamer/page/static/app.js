@@ -80,7 +80,7 @@ const heard = new Set();
 function announce(data) {
   const rows = data.incidents?.rows ?? [];
   for (const one of rows.filter((row) => row.state === "open" && !heard.has(row.id))) {
-    if (heard.size > 0 || announce.began) toast(`New incident: ${one.title}`, "alert");
+    if (announce.began) toast(`New incident: ${one.title}`, "alert");
     heard.add(one.id);
   }
   announce.began = true;

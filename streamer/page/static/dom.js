@@ -34,6 +34,7 @@ function children(from, to) {
   let place = from.firstChild;
   for (const wanted of [...to.childNodes]) {
     const known = keyOf(wanted) !== null ? keyed.get(keyOf(wanted)) : place;
+    keyed.delete(keyOf(wanted));
     if (known && alike(known, wanted)) {
       if (known === place) place = place.nextSibling;
       else from.insertBefore(known, place);

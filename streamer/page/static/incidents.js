@@ -3,7 +3,7 @@
 import { get } from "/static/api.js";
 import { draw, place } from "/static/chart.js";
 import { h } from "/static/dom.js";
-import { actions, command, figure, incident, pager, panel, search, tabs, tenantPath } from "/static/parts.js";
+import { actions, command, figure, gauge, incident, pager, panel, search, tabs, tenantPath } from "/static/parts.js";
 import { ago, level, moment, money, numbers, percent, plural, span } from "/static/text.js";
 
 const STATES = { open: "Open", resolved: "Over", "": "All" };
@@ -30,8 +30,8 @@ export const one = {
     const found = await get(`incidents/${encodeURIComponent(id)}`);
     const [key, metric] = (found.alerts.find((alert) => alert.series)?.series ?? "").split("#");
     const shown = ["usd", "tokens", "requests"].includes(metric) ? metric : "usd";
-    const chart = key ? await get("chart", { key: shownKey(key, metric), metric: shown }).catch(() => null) : null;
-    return { ...found, chart };
+    const chart = key ? await get("chart", { key: shownKey(key, metric), metric: shown }) : null;
+    return { ...found, chart: chart?.times.length > 0 ? chart : null };
   },
   render: (data) => [
     h("div", { class: `heading ${data.state === "open" ? data.severity : "over"}`, "data-key": "heading" },
@@ -50,7 +50,7 @@ export const one = {
         panel("Why", "why", h("ul", { class: "whys" }, data.alerts.map((alert) =>
           h("li", { class: alert.state === "closed" ? "past" : "", "data-key": alert.series || alert.who }, h("b", {}, alert.who), h("p", {}, alert.reason), h("small", {}, `${money(alert.usd_excess)} above normal · ${alert.state === "closed" ? `over since ${moment(alert.closed_at)}` : `since ${moment(alert.opened_at)}`}`))))),
         data.causes.length > 0 && panel("Who is behind it", "behind", h("ul", { class: "bars" }, data.causes.map((cause) =>
-          h("li", {}, h("span", {}, `${level(cause.level)} `, h("b", {}, cause.name)), h("meter", { min: 0, max: 1, value: cause.share, "aria-label": `${cause.name}: share` }), h("b", {}, percent(cause.share))))))),
+          h("li", {}, h("span", {}, `${level(cause.level)} `, h("b", {}, cause.name)), gauge(cause.share), h("b", {}, percent(cause.share))))))),
       h("div", { class: "side", "data-key": "done" },
         panel("Told to gateways", "commands", data.commands.length === 0 ? h("p", { class: "quiet" }, "Nothing was told to gateways.") : h("ul", { class: "commands" }, data.commands.map(command))),
         panel("What was said", "said", data.answers.length === 0 ? h("p", { class: "quiet" }, "Nobody has said anything yet.") : h("ul", { class: "answers" }, data.answers.map((said) =>

@@ -15,13 +15,13 @@ export async function load(_, ask) {
   return { ...overview, series };
 }
 
-export const hero = (totals, heading) =>
+export const hero = (totals, heading, chart) =>
   h("section", { class: "hero panel", "data-key": "hero", "aria-labelledby": "hero-title" },
     h("div", { class: "headline" },
       h("h1", { id: "hero-title" }, heading),
       h("p", { class: "rate" }, money(totals.rate), h("small", {}, "an hour")),
       h("p", { class: "quiet" }, `${money(totals.spent)} in ${lately(totals.seconds)}`, totals.tenants > 1 && ` · ${plural(totals.tenants, "tenant")}`)),
-    place("total"),
+    chart && place(chart),
     kinds(totals));
 
 export function render(data, ask) {
@@ -29,7 +29,7 @@ export function render(data, ask) {
   const enforced = data.commands.filter((one) => one.mode === "enforce").length;
   return [
     h("div", { class: "top-row", "data-key": "top-row" },
-      hero(data.totals, "Spending now"),
+      hero(data.totals, "Spending now", "total"),
       h("dl", { class: "figures", "data-key": "figures" },
         figure("Open incidents", numbers(open), open ? "the gravest first" : "all is calm", open ? "alert" : "good"),
         figure("Above normal", money(data.excess), "in open incidents, so far", Number(data.excess) > 0 ? "alert" : ""),

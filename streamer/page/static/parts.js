@@ -2,7 +2,7 @@
 
 import { me } from "/static/api.js";
 import { h, svg } from "/static/dom.js";
-import { action, ago, KINDS, lately, level, LEVELS, moment, money, numbers, percent, plural, span, time } from "/static/text.js";
+import { action, ago, KINDS, lately, level, LEVELS, moment, money, numbers, percent, plural, span, spelled, time } from "/static/text.js";
 
 export const tenantPath = (name, series) =>
   `/tenants/${encodeURIComponent(name)}${series ? `?series=${encodeURIComponent(series)}` : ""}`;
@@ -141,15 +141,18 @@ export const commands = (found) =>
     ? h("p", { class: "quiet" }, "No command is in force.")
     : h("ul", { class: "commands" }, found.map(command)));
 
+export const gauge = (share, mark) =>
+  svg("svg", { class: "gauge", viewBox: "0 0 100 3", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { class: "whole", width: 100, height: 3 }),
+    svg("rect", { class: "used", width: Math.min(share * 100, 100).toFixed(1), height: 3 }),
+    mark && svg("rect", { class: "soft", x: (mark * 100).toFixed(1), width: 0.6, height: 3 }));
+
 function budget(one) {
   const name = one.use_case ? `${one.tenant} · ${one.use_case}` : one.tenant;
   const limit = one.metric === "usd" ? money(one.limit) : `${numbers(one.limit)} ${one.metric.replace("_", " ")}`;
   return h("li", { class: one.line || "under", "data-key": `${name}-${one.metric}-${one.period}` },
     h("p", {}, h("b", {}, name), ` ${limit} a ${one.period}`, h("span", { class: "share" }, one.share === null ? "under its lines" : percent(one.share))),
-    one.share !== null && svg("svg", { class: "gauge", viewBox: "0 0 100 3", preserveAspectRatio: "none", "aria-hidden": "true" },
-      svg("rect", { class: "whole", width: 100, height: 3 }),
-      svg("rect", { class: "used", width: Math.min(one.share * 100, 100).toFixed(1), height: 3 }),
-      svg("rect", { class: "soft", x: (one.soft * 100).toFixed(1), width: 0.6, height: 3 })),
+    one.share !== null && gauge(one.share, one.soft),
     one.reason && h("p", { class: "quiet" }, one.reason));
 }
 
@@ -170,8 +173,8 @@ export function quality(found) {
   return panel(`Data quality, ${lately(found.seconds)}`, "quality",
     h("dl", { class: "facts" }, rows.map(([name, n, note]) => h("div", { class: n ? "some" : "", "data-key": name }, h("dt", {}, name), h("dd", {}, numbers(n), h("small", {}, note))))),
     found.silent.length > 0 && h("p", { class: "silent" }, `${plural(found.silent.length, "silent source")}: `,
-      found.silent.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, one.series.split("#")[0]), ` since ${moment(one.since)}`])),
-    found.by_tenant.length > 0 && h("p", { class: "quiet" }, "From ", found.by_tenant.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, one.tenant)])),
+      found.silent.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, spelled(one.series)), ` since ${moment(one.since)}`])),
+    found.rejected !== null && found.by_tenant.length > 0 && h("p", { class: "quiet" }, "Late or unpriced: ", found.by_tenant.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, one.tenant)])),
     found.unreadable > 0 && h("p", { class: "quiet" }, `${plural(found.unreadable, "record")} could not be read by this page.`),
     found.forgotten > 0 && h("p", { class: "quiet" }, `${plural(found.forgotten, "series", "series")} forgotten: raise page.max_series.`));
 }

@@ -5,7 +5,7 @@ import { draw, place } from "/static/chart.js";
 import { h } from "/static/dom.js";
 import { hero } from "/static/now.js";
 import { budgets, commands, incident, panel, quality, table, tabs } from "/static/parts.js";
-import { LEVELS } from "/static/text.js";
+import { LEVELS, spelled } from "/static/text.js";
 
 export const news = ["spend", "incidents", "commands", "quality"];
 export const title = "Tenant";
@@ -18,13 +18,12 @@ export async function load({ name }, ask) {
   const [tenant, parts, chart] = await Promise.all([
     get(`tenants/${encodeURIComponent(name)}`),
     get("series", { level, sort, q, page, tenant: name }),
-    get("chart", { key: series || keyOf(name), metric }).catch(() => null),
+    get("chart", { key: series || keyOf(name), metric }),
   ]);
   return { ...tenant, parts, chart };
 }
 
 const keyOf = (name) => `tenant=${name.replaceAll("%", "%25").replaceAll("/", "%2F").replaceAll("=", "%3D")}`;
-const spelled = (key) => key.split("/").map((part) => decodeURIComponent(part.split("=")[1] ?? part)).join(" · ");
 
 export const render = (data, ask) => [
   hero(data.totals, data.name),
@@ -32,8 +31,8 @@ export const render = (data, ask) => [
     h("div", { class: "bar", "data-key": "bar" },
       h("p", { class: "quiet" }, ask.series ? [spelled(ask.series), " ", h("button", { type: "button", class: "link", "data-choose": "series", "data-value": "" }, "show all of the tenant")] : "All of the tenant"),
       tabs("metric", METRICS, ask.metric, "What is drawn")),
-    data.chart ? place("series") : h("p", { class: "quiet", "data-key": "none" }, "Nothing came of it lately."),
-    data.chart?.bands.length > 0 && h("p", { class: "legend", "data-key": "legend" }, h("span", { class: "usual" }), "usual", h("span", { class: "ceiling" }), "abnormal from here, as anomalies told")),
+    data.chart.times.length > 0 ? place("series") : h("p", { class: "quiet", "data-key": "none" }, "Nothing came of it lately."),
+    data.chart.bands.length > 0 && h("p", { class: "legend", "data-key": "legend" }, h("span", { class: "usual" }), "usual", h("span", { class: "ceiling" }), "abnormal from here, as anomalies told")),
   panel("Incidents", "wrong",
     data.incidents.total === 0 ? h("p", { class: "calm" }, "None is known.") : data.incidents.rows.map(incident)),
   h("div", { class: "columns", "data-key": "columns" },
@@ -41,7 +40,4 @@ export const render = (data, ask) => [
     h("div", { class: "side", "data-key": "side" }, commands(data.commands), budgets(data.budgets))),
 ];
 
-export function drawn(data) {
-  draw("total", { ...data.totals.chart, metric: "usd" });
-  if (data.chart) draw("series", data.chart);
-}
+export const drawn = (data) => data.chart.times.length > 0 && draw("series", data.chart);

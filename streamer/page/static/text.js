@@ -45,3 +45,6 @@ export const KINDS = {
 export const LEVELS = { tenant: "Tenants", use_case: "Use cases", agent: "Agents", model: "Models" };
 export const level = (name) => name.replace("_", " ");
 export const action = (name) => name.replace("_", " ");
+
+// A series' key in words: tenant=acme/agent=triage is acme · triage.
+export const spelled = (key) => key.split("#")[0].split("/").map((part) => decodeURIComponent(part.split("=")[1] ?? part)).join(" · ");

@@ -69,9 +69,9 @@ class Spending:
 
     def shown(self, row: Row, now: float) -> dict[str, Any]:
         """Give one row with its small line."""
-        series, span = row.series, self._spend.span(now)
-        width = max(1, self._spend.slots // _SPARK)
-        values = series.values("usd", span.end - 1 - width * _SPARK, span.end - 1)
+        series, width = row.series, max(1, self._spend.slots // _SPARK)
+        end = self._end([series], now)
+        values = series.values("usd", end - width * _SPARK, end)
         return {
             "key": series.key,
             "tenant": series.tenant,
@@ -109,14 +109,17 @@ class Spending:
     def _lines(self, many: Iterable[Series], metric: str, now: float) -> dict[str, Any]:
         """Add up a metric, an hour, up to the last slot that is whole for any of them."""
         found = list(many)
-        span, step = self._spend.span(now), self._spend.step
-        end = int(max((one.until for one in found), default=0.0) // step)
-        end = min(max(end, span.end - 1 - self._spend.slots // 8), span.end)
-        first = span.first
+        first, end, step = self._spend.span(now).first, self._end(found, now), self._spend.step
         columns = zip(*(one.values(metric, first, end) for one in found), strict=True)
         scale = _HOUR / step / (NANODOLLARS if metric == "usd" else 1)
         values = [sum(column) * scale for column in columns] or [0.0] * (end - first)
         return {"times": [slot * step for slot in range(first, end)], "values": values}
+
+    def _end(self, many: list[Series], now: float) -> int:
+        """Give the slot before which all is told of the newest; of who is silent for longer, nothing is told too."""
+        end = self._spend.span(now).end
+        told = int(max((one.until for one in many), default=0.0) // self._spend.step)
+        return min(max(told, end - 1 - self._spend.slots // 8), end)
 
 
 def band(one: Anomaly) -> dict[str, Any]:

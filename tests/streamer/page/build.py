@@ -1,12 +1,12 @@
 """Records for the page's tests, with as little said as a test needs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from alerts.alert import Alert
+from alerts.alert import Alert, Severity
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
 from streamer.config import PageConfig
@@ -72,25 +72,34 @@ def anomaly(name: str = "i1.acme", tenant: str = "acme", **fields: Any) -> Anoma
     return Anomaly(**{**known, **fields})
 
 
-def incident(name: str = "i1", *tenants: str, over: bool = False, usd: str = "2.50", per_hour: str = "90") -> Incident:
-    """An incident with an alert of each tenant (acme's alone, if none is named)."""
-    made = Incident(id=name, receiver="r", group={"kind": "burst"}, opened_at=NOON, updated_at=NOON)
+def incident(
+    name: str = "i1",
+    *tenants: str,
+    at: datetime = NOON,
+    over: bool = False,
+    usd: str = "2.50",
+    per_hour: str = "90",
+    severity: Severity = "critical",
+    reason: str = "120 requests in 10 s",
+) -> Incident:
+    """An incident since `at` with an alert of each tenant (acme's alone, if none is named)."""
+    made = Incident(id=name, receiver="r", group={"kind": "burst"}, opened_at=at, updated_at=at)
     for tenant in tenants or ("acme",):
         made.take(
             Alert(
                 id=f"{name}.{tenant}",
                 state="closed" if over else "opened",
-                severity="critical",
+                severity=severity,
                 labels={"tenant": tenant, "agent": "triage", "kind": "burst"},
                 detector="rate",
-                opened_at=NOON,
-                updated_at=NOON,
-                closed_at=NOON if over else None,
+                opened_at=at,
+                updated_at=at,
+                closed_at=at if over else None,
                 observed=120,
                 expected=20,
                 usd_excess=Decimal(usd),
                 usd_per_hour=Decimal(per_hour),
-                reason="120 requests in 10 s",
+                reason=reason,
             )
         )
     return made
@@ -111,9 +120,9 @@ def command(generation: int = 1, tenant: str = "acme", seconds: float = 900.0, *
     return Command(**{**known, **fields})
 
 
-def ack(command: str = "c1", gateway: str = "edge", said: str = "applied") -> Ack:
+def ack(command: str = "c1", gateway: str = "edge", said: str = "applied", at: datetime = NOON) -> Ack:
     """A gateway's word on a command."""
-    return Ack(command=command, gateway=gateway, state=said, at=NOON)  # type: ignore[arg-type]
+    return Ack(command=command, gateway=gateway, state=said, at=at)  # type: ignore[arg-type]
 
 
 def give(page: PageState, topic: str, *records: Any, key: str = "") -> None:
