@@ -43,12 +43,9 @@ def doctor(path: Path | None) -> None:
 def topics(path: Path | None, create: bool) -> None:
     """Hold the topics against what they must be; exit 1 if one is not."""
     config = configured(path)
-    from streamer.kafka.topics import CHANGELOGS, Topics, ensure  # noqa: PLC0415 - as above
-    from streamer.operate.topics import look  # noqa: PLC0415 - as above
+    from streamer.operate.topics import look, make  # noqa: PLC0415 - as above
 
-    if create:
-        asyncio.run(ensure(config.kafka, Topics.named(config.kafka.topic_prefix), CHANGELOGS))
-    _tell(_asked(look(config.kafka), config))
+    _tell(_asked(make(config.kafka) if create else look(config.kafka), config))
 
 
 def _asked(question: Coroutine[Any, Any, _T], config: Config) -> _T:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -50,24 +51,39 @@ def command_lines(commands: Iterable[Command], now: float) -> Iterator[str]:
 
 
 async def _group(admin: AIOKafkaAdminClient, group: str) -> str:
-    ((_, _, state, *_, members),) = (answer.groups[0][:6] for answer in await admin.describe_consumer_groups([group]))
+    try:
+        ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([group]))
+    except (KafkaError, ValueError):
+        return f"group       {group}: the broker does not tell"
+    _, _, state, _, _, members, *_ = found
     many = f"{len(members)} worker" + ("s" if len(members) != 1 else "")
     return f"group       {group}: {state or 'unknown'}, {many}"
 
 
 async def _lags(admin: AIOKafkaAdminClient, kafka: KafkaConfig, topics: Topics) -> list[str]:
     """Say how many records of each source have not been applied and committed."""
-    committed = await admin.list_consumer_group_offsets(kafka.group)
     sources = (topics.raw, topics.usage, topics.anomalies, topics.acks, topics.feedback)
-    async with consumer_of(kafka) as consumer:
-        tps = [TopicPartition(topic, n) for topic in sources for n in consumer.partitions_for_topic(topic) or ()]
-        ends = await consumer.end_offsets(tps)
-        begins = await consumer.beginning_offsets(tps)
+    described = await admin.describe_topics(list(sources))
+    tps = [TopicPartition(topic["topic"], part["partition"]) for topic in described for part in topic["partitions"]]
+    committed = await _committed(admin, kafka.group)
+    if committed is None:
+        return [f"lag         {kafka.group}: the broker does not tell"]
+    consumer = consumer_of(kafka)
+    consumer.assign(tps)
+    async with consumer:
+        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     behind: dict[str, int] = dict.fromkeys(sources, 0)
     for tp in tps:
-        known = committed.get(tp)
-        behind[tp.topic] += ends[tp] - max(known.offset if known else 0, begins[tp])
+        behind[tp.topic] += max(0, ends[tp] - max(committed.get(tp, 0), begins[tp]))
     return [f"lag         {topic}: {lag:,}" for topic, lag in behind.items()]
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int] | None:
+    try:
+        found = await admin.list_consumer_group_offsets(group)
+    except KafkaError:
+        return None
+    return {tp: known.offset for tp, known in found.items()}
 
 
 async def _values(kafka: KafkaConfig, topic: str) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Holds the topics against what they must be: partitions, replicas, compaction, retention, the size of records."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,12 +9,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streamer.config import KafkaConfig
-from streamer.kafka.topics import CHANGELOGS, Topics, administering, wanted
+from streamer.kafka.topics import CHANGELOGS, Topics, administering, ensure, wanted
 from streamer.operate.finding import Finding, Grade
 
 # Settings whose value has to be that or more.
 _AT_LEAST = ("min.insync.replicas", "max.message.bytes", "retention.ms")
 _FOR_EVER = -1
+_TRIES, _PAUSE = 20, 0.25
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -32,6 +34,17 @@ async def look(kafka: KafkaConfig) -> list[Finding]:
         found = await _found(admin, names)
     usage = found[topics.usage].partitions if topics.usage in found else kafka.partitions
     return [held(topic, found.get(topic.name)) for topic in wanted(kafka, topics, CHANGELOGS, usage)]
+
+
+async def make(kafka: KafkaConfig) -> list[Finding]:
+    """Create what is missing, then look; for a moment a new topic is not known to every broker."""
+    await ensure(kafka, Topics.named(kafka.topic_prefix), CHANGELOGS)
+    for _ in range(_TRIES):
+        found = await look(kafka)
+        if not any(finding.what.endswith("is missing") for finding in found):
+            break
+        await asyncio.sleep(_PAUSE)
+    return found
 
 
 def held(topic: NewTopic, found: Found | None) -> Finding:
