@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from streamer.demo.broker import EmbeddedBroker
@@ -49,6 +50,9 @@ def _take(browser: Browser, url: str, to: Path, width: int, *, dark: bool) -> No
     page.wait_for_timeout(600)
     page.screenshot(path=to, full_page=width > 600)
     page.close()
+    with Image.open(to) as taken:
+        small = taken.quantize(128, dither=Image.Dither.NONE)
+    small.save(to, optimize=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from streamer.page.sight import Sight
-from streamer.page.spend import NANODOLLARS, Series, Spend
+from streamer.page.spend import NANODOLLARS, Series, Span, Spend
 from streamer.pricing.money import COST_KINDS, plain
 from streamer.records import Anomaly
 
@@ -16,6 +16,8 @@ PAGE = 25
 # Points of the small line beside a name.
 _SPARK = 40
 _HOUR = 3600
+# So many rows are not worked out again with every rollup.
+_MANY = 1_000
 # What a chart can show of a series, and the metrics of anomalies that are in its unit.
 METRICS = ("usd", "tokens", "requests")
 
@@ -28,25 +30,38 @@ class Row(msgspec.Struct, frozen=True):
     spent: int
 
 
+class _Worked(msgspec.Struct, frozen=True):
+    """The rows of a level as they were worked out at `at`, when so many rollups had come."""
+
+    version: int
+    at: float
+    rows: list[Row]
+
+    def holds(self, spend: Spend, now: float) -> bool:
+        """Tell whether they are still good: of many rows they are for a second, whatever comes."""
+        if self.version == spend.version or len(self.rows) > _MANY:
+            return 0 <= now - self.at < 1.0
+        return False
+
+
 class Spending:
-    """Works out the rows of each level once for all that look, until another rollup comes."""
+    """Works out the rows of each level once for all that look."""
 
     def __init__(self, spend: Spend) -> None:
         self._spend = spend
-        self._rows: dict[str, tuple[tuple[int, int], list[Row]]] = {}
+        self._rows: dict[str, _Worked] = {}
 
     def rows(self, level: str, now: float) -> list[Row]:
         """Give all rows of a level, the dearest rate first."""
-        stamp = self._spend.version, int(now // self._spend.step)
         found = self._rows.get(level)
-        if found is None or found[0] != stamp:
-            rows = [self.row(series, now) for series in self._spend.at_level(level)]
-            found = self._rows[level] = stamp, sorted(rows, key=_dearest)
-        return found[1]
+        if found is None or not found.holds(self._spend, now):
+            span = self._spend.span(now)
+            rows = [self._row(series, now, span) for series in self._spend.at_level(level)]
+            found = self._rows[level] = _Worked(self._spend.version, now, sorted(rows, key=_dearest))
+        return found.rows
 
-    def row(self, series: Series, now: float) -> Row:
-        """Work out one row."""
-        latest, span = self._spend.latest(series, now), self._spend.span(now)
+    def _row(self, series: Series, now: float, span: Span) -> Row:
+        latest = self._spend.latest(series, now)
         rate = round(series.total("usd", latest.first, latest.end) * _HOUR / latest.seconds)
         return Row(series, rate, series.total("usd", span.first, span.end))
 
