@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import AnyHttpUrl, Field, ValidationInfo, field_validator
 
@@ -34,6 +35,14 @@ class PageConfig(Section):
     max_series: Annotated[int, Field(ge=10)] = 20_000
     people: tuple[PersonConfig, ...] = ()
     open: bool = False
+
+    def link_to(self, incident: str) -> str:
+        """Give the address of an incident's page, for messages; "" where nobody knows what people call the page.
+
+        >>> PageConfig(public_url="https://tide.example.org/").link_to("4f2a")
+        'https://tide.example.org/incidents/4f2a'
+        """
+        return f"{self.public_url}/incidents/{quote(incident, safe='')}" if self.public_url else ""
 
     @field_validator("public_url")
     @classmethod

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from alerts.incident import Incident
 from alerts.throttle.command import Command
-from streamer.config import Config, KafkaConfig
+from streamer.config import Config, KafkaConfig, PageConfig
 from streamer.kafka.connection import consumer_of
 from streamer.kafka.restore import read_log
 from streamer.kafka.topics import CHANGELOGS, Topics, administering, changelog
@@ -29,16 +29,16 @@ async def standing(config: Config, now: float) -> list[str]:
         lines.append(f"checkpoint  {stage}: {_age(written, now)}")
     incidents = [one for value in await _values(kafka, topics.alerts) if (one := _read(value, Incident))]
     commands = [one for value in await _values(kafka, topics.throttle) if (one := _read(value, Command))]
-    return [*lines, *incident_lines(incidents), *command_lines(commands, now)]
+    return [*lines, *incident_lines(incidents, config.page), *command_lines(commands, now)]
 
 
-def incident_lines(incidents: Iterable[Incident]) -> Iterator[str]:
-    """Tell of the incidents that are open, the dearest first."""
+def incident_lines(incidents: Iterable[Incident], page: PageConfig) -> Iterator[str]:
+    """Tell of the incidents that are open, the dearest first, each with its link if there is one."""
     found = sorted((one for one in incidents if one.state == "open"), key=lambda one: -one.usd_per_hour)
     yield f"incidents   {len(found)} open"
     for one in found:
         cost = f"${one.usd_excess:,.2f} above normal, ${one.usd_per_hour:,.2f} an hour"
-        yield f"            {one.id}  {one.severity}  {cost}"
+        yield f"            {one.id}  {one.severity}  {cost}  {page.link_to(one.id)}".rstrip()
 
 
 def command_lines(commands: Iterable[Command], now: float) -> Iterator[str]:

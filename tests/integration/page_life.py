@@ -15,7 +15,7 @@ from tests.streamer.page.build import ack, anomaly, command, incident, rollup
 Records = list[tuple[str, bytes]]
 BUDGETS = '[{"tenant": "acme", "limit": 2000}, {"tenant": "globex", "use_case": "code", "limit": 150}]'
 HOSTILE = '<img src=x onerror="document.title=1">'
-_REASON = "$15.90 in 10 s, 6.6 times the usual $2.40"
+_REASON = "$1.8500 in 10 s, 7.4 times the usual $0.2500"
 _BUDGET = (
     "85% of November's budget of $150 is used up on day 22 (soft line);"
     " at the pace of the last 24 hours it is exhausted on 26 November"
@@ -37,7 +37,7 @@ def life(now: float, *, hostile: bool = True) -> list[tuple[str, Records]]:
     `hostile`: one of the tenants has a name that bites.
     """
     since = utc(now - 95)
-    why = CommandReason("b", "rate", _REASON, 15.9, 2.4, "486.20")
+    why = CommandReason("b", "rate", _REASON, 1.85, 0.25, "576.00")
     limit = command(
         scope=CommandScope("acme", "support", "triage"),
         reason=why,
@@ -47,7 +47,7 @@ def life(now: float, *, hostile: bool = True) -> list[tuple[str, Records]]:
         expires_at=utc(now + 800),
     )
     incidents = (
-        incident("b", "acme", usd="3.41", per_hour="486.20", at=since, reason=_REASON),
+        incident("b", "acme", usd="15.20", per_hour="576.00", at=since, reason=_REASON),
         incident("o", "initech", over=True, usd="12.07", at=since),
         incident("h", HOSTILE, usd="0.02", per_hour="0.40", at=since, severity="info"),
     )
@@ -94,7 +94,7 @@ def _of_all_levels(one: _One, factor: float, **fields: Any) -> Iterator[Rollup]:
 
 def _anomalies(**times: Any) -> Iterator[Anomaly]:
     causes = (Cause("agent", "triage", 0.97), Cause("model", "gpt-4o", 0.97), Cause("session", "s-20261122-0417", 0.88))
-    usual: dict[str, Any] = {"observed": 15.9, "expected": 0.27, "ceiling": 0.9, "causes": causes}
+    usual: dict[str, Any] = {"observed": 1.85, "expected": 0.25, "ceiling": 0.9, "causes": causes}
     yield anomaly("b.acme", series="tenant=acme#usd", **usual, **times)
     used: dict[str, Any] = {"observed": 127.5, "expected": 150.0, "seconds": 0.0, "line": "soft", "reason": _BUDGET}
     yield anomaly("bu", "globex", kind="budget", series="tenant=globex/use_case=code#budget-usd", **used, **times)

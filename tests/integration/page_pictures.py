@@ -51,7 +51,7 @@ def _take(browser: Browser, url: str, to: Path, width: int, *, dark: bool) -> No
     page.screenshot(path=to, full_page=width > 600)
     page.close()
     with Image.open(to) as taken:
-        small = taken.quantize(128, dither=Image.Dither.NONE)
+        small = taken.quantize(256, dither=Image.Dither.NONE)
     small.save(to, optimize=True)
 
 

@@ -45,7 +45,7 @@ function options(entry) {
     width: entry.place.clientWidth || 600,
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_, __, max) => [0, Math.max(max, highest(entry.data.bands), 1e-9) * 1.08] } },
     axes: [

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from aiokafka.admin import NewTopic
 
-from streamer.config import KafkaConfig
+from streamer.config import KafkaConfig, PageConfig
 from streamer.kafka.topics import CHANGELOGS, Topics, changelog, wanted
 from streamer.operate import slack
 from streamer.operate.doctor import priced
@@ -104,9 +104,12 @@ def test_what_slack_says_is_judged(
 
 def test_the_status_tells_of_what_is_open_and_in_force() -> None:
     many = [incident("i1"), incident("i2", per_hour="900"), incident("i3", over=True)]
-    lines = list(incident_lines(many))
+    lines = list(incident_lines(many, PageConfig(public_url="https://t.example")))
     assert lines[0].endswith("2 open")
-    assert [line.split()[0] for line in lines[1:]] == ["i2", "i1"]
+    assert [(line.split()[0], line.split()[-1]) for line in lines[1:]] == [
+        ("i2", "https://t.example/incidents/i2"),
+        ("i1", "https://t.example/incidents/i1"),
+    ]
     told = list(command_lines([command(), command(2, seconds=-1), command(3, mode="suggest")], NOW))
     assert told[0].endswith("1 in force")
     assert len(told) == 3
@@ -114,4 +117,4 @@ def test_the_status_tells_of_what_is_open_and_in_force() -> None:
 
 
 def test_money_is_told_as_money() -> None:
-    assert "$1,234.50 above normal" in list(incident_lines([incident(usd=str(Decimal("1234.5")))]))[1]
+    assert "$1,234.50 above normal" in list(incident_lines([incident(usd=str(Decimal("1234.5")))], PageConfig()))[1]
