@@ -8,6 +8,7 @@ from streamer.cli import (  # noqa: F401 - they add their commands
     feedback,
     finance,
     letters,
+    operate,
     replay,
     routes,
     services,

@@ -28,6 +28,7 @@ from streamer.config.detect import (
 from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.mapping import NamesConfig
+from streamer.config.page import PageConfig, PersonConfig
 from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.showback import ShowbackConfig
@@ -60,6 +61,8 @@ __all__ = [
     "LoopConfig",
     "NamesConfig",
     "OwnersConfig",
+    "PageConfig",
+    "PersonConfig",
     "PolicyConfig",
     "PriceConfig",
     "PricingConfig",
@@ -93,6 +96,7 @@ class Config(Section):
     throttle: ThrottleConfig = ThrottleConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
+    page: PageConfig = PageConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("budgets")
