@@ -1,6 +1,7 @@
 """From alerts to notifications: finds the route, groups into incidents, and says what is due to be sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -50,17 +51,20 @@ class Dispatcher:
             self._touch(incident)
 
     def throttled(self, incident: str, scope: str) -> None:
-        """Note that a command of the incident is in force on `scope`."""
+        """Note that a command of the incident is in force on `scope`, in place of any other incident's."""
+        for other in [one.id for one in self._incidents.values() if one.id != incident and scope in one.commands]:
+            self.released(other, scope)
         found = self._incidents.get(incident)
         if found and scope not in found.commands:
             found.commands.append(scope)
             self._touch(incident)
 
-    def released(self, incident: str, scope: str) -> None:
-        """Note that the incident's command on `scope` was released."""
+    def released(self, incident: str, scope: str, saved: Decimal = Decimal(0)) -> None:
+        """Note that the incident's command on `scope` was released, which has saved an estimated `saved` dollars."""
         found = self._incidents.get(incident)
         if found and scope in found.commands:
             found.commands.remove(scope)
+            found.usd_saved += saved
             self._touch(incident)
 
     def pending(self, now: float) -> Iterator[Notification]:

@@ -32,6 +32,7 @@ class Incident(msgspec.Struct, kw_only=True):
     """Alerts of one group. `revision` grows with each change that a person would want to know.
 
     `commands` are the scopes' keys of its enforced throttle commands: it is not said to be over while they last.
+    `usd_saved` estimates what those that were released have saved.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Incident(msgspec.Struct, kw_only=True):
     resolved_at: datetime | None = None
     usd_excess: Decimal = Decimal(0)
     usd_per_hour: Decimal = Decimal(0)
+    usd_saved: Decimal = Decimal(0)
     revision: int = 0
     alerts: dict[str, Alert] = {}
     notes: list[str] = []

@@ -16,9 +16,11 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.gateway import GatewayConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
+from streamer.config.trust import TrustConfig
 from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "EventsConfig",
     "FloorsConfig",
     "GatesConfig",
+    "GatewayConfig",
     "IngestConfig",
     "KafkaConfig",
     "Level",
@@ -50,6 +53,7 @@ __all__ = [
     "SilenceConfig",
     "SlackConfig",
     "ThrottleConfig",
+    "TrustConfig",
     "WebConfig",
     "WindowsConfig",
 ]
@@ -67,6 +71,8 @@ class Config(Section):
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     throttle: ThrottleConfig = ThrottleConfig()
+    trust: TrustConfig = TrustConfig()
+    gateway: GatewayConfig = GatewayConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
     log: LogConfig = LogConfig()

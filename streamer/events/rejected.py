@@ -17,6 +17,7 @@ Reason = Literal[
     "negative_count",
     "impossible_count",  # cached tokens exceed the input tokens that contain them, or a count over 2**53
     "impossible_time",  # before the year 2000, or further ahead than events.max_future_seconds
+    "not_allowed",  # whoever it is from is not named in the configuration's `trust`
     "failed",  # an error of ours; the log has the traceback
 ]
 

@@ -84,7 +84,7 @@ class Worker:
             Kind(
                 ALERTS,
                 (topics.anomalies, topics.acks, topics.feedback),
-                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
+                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds, config.trust),
             ),
         ]
 

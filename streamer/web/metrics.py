@@ -23,6 +23,12 @@ class Metrics:
             ["action", "mode"],
             registry=registry,
         )
+        # What the guard rails kept from being issued: too_many live ones, or switched off.
+        self.commands_refused = Counter(
+            "tidegate_commands_refused", "Throttle commands not issued, by why", ["why"], registry=registry
+        )
+        # What gateways said: applied, refused, released; unknown is a word on a command that is not in force.
+        self.acks = Counter("tidegate_acks", "Gateways' words on commands", ["state"], registry=registry)
         self.notifications = Counter(
             "tidegate_notifications", "Notifications by receiver and result", ["receiver", "result"], registry=registry
         )
