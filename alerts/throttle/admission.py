@@ -9,7 +9,8 @@ import msgspec
 from alerts.throttle.command import Command, CommandScope
 from alerts.throttle.gateway import GatewayState, Known
 
-Verdict = Literal["allow", "limit", "downgrade", "cap", "block", "pause"]
+# `outage` is for gateways that refuse what they have no news of.
+Verdict = Literal["allow", "limit", "downgrade", "cap", "block", "pause", "outage"]
 # Sessions whose steps are counted under one cap; the one that was heard least lately is forgotten beyond.
 _MOST_SESSIONS = 10_000
 
@@ -161,4 +162,5 @@ def _why(command: Command) -> str:
         "pause": "paused",
     }[command.action].format(**command.params)
     whom = next((name for name in ("session", "agent", "use_case") if getattr(command.scope, name)), "tenant")
-    return f"Tidegate: this {whom.replace('_', ' ')} is {what} until {command.expires_at:%H:%M:%S} UTC: {command.reason.text}"
+    whom, until = whom.replace("_", " "), f"{command.expires_at:%H:%M:%S}"
+    return f"Tidegate: this {whom} is {what} until {until} UTC: {command.reason.text}"

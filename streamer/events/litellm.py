@@ -22,26 +22,34 @@ def recognises(item: Mapping[str, Any]) -> bool:
 def fields_of(item: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[str, Any]:
     """Map one payload onto the fields of a canonical event; what is absent stays absent."""
     metadata = _dict(item.get("metadata"))
-    asked = {**_dict(metadata.get("spend_logs_metadata")), **_dict(metadata.get("requester_metadata"))}
-    tags = dict(_tags(item.get("request_tags")))
     fields = {
         "id": item.get("id") or item.get("litellm_call_id"),
         "source": "litellm",
         "time": _time(item.get("endTime") or item.get("startTime")),
-        "tenant": asked.get("tenant") or tags.get("tenant") or _tenant(metadata),
-        "use_case": asked.get("use_case") or tags.get("use_case") or metadata.get("user_api_key_project_alias"),
-        "agent": asked.get("agent") or asked.get("agent_name") or tags.get("agent"),
-        "session": asked.get("session_id") or item.get("session_id") or item.get("trace_id"),
         "user": item.get("end_user") or metadata.get("user_api_key_user_id"),
         "api_key": metadata.get("user_api_key_alias") or metadata.get("user_api_key_hash"),
         "status": "ok" if item.get("status") == "success" else "error",
-        "tags": tags,
+        "tags": dict(_tags(item.get("request_tags"))),
+        **identity_of(item),
         **_model(item),
         **_tokens(item, metadata),
         **_work(item, metadata, argument_hash),
     }
     fields["cost_usd"] = _cost(item, fields)
     return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def identity_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Say whose call it is; also of a call that is yet to be made, so that both go by the same names."""
+    metadata = _dict(item.get("metadata"))
+    asked = {**_dict(metadata.get("spend_logs_metadata")), **_dict(metadata.get("requester_metadata"))}
+    tags = dict(_tags(item.get("request_tags")))
+    return {
+        "tenant": asked.get("tenant") or tags.get("tenant") or _tenant(metadata),
+        "use_case": asked.get("use_case") or tags.get("use_case") or metadata.get("user_api_key_project_alias"),
+        "agent": asked.get("agent") or asked.get("agent_name") or tags.get("agent"),
+        "session": asked.get("session_id") or item.get("session_id") or item.get("trace_id"),
+    }
 
 
 def _dict(value: Any) -> dict[str, Any]:
