@@ -14,11 +14,11 @@ import structlog
 from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
 
-from alerts.throttle.admission import Decision, Request
+from alerts.throttle.admission import Decision
 from streamer import settings
 from streamer.config import Config
 from streamer.events.hashing import argument_hash
-from streamer.events.litellm import identity_of
+from streamer.gateway.calls import changed, request_of
 from streamer.gateway.client import GatewayClient
 from streamer.gateway.server import status_of
 from streamer.gateway.usage import UsageSink, stripped
@@ -81,57 +81,11 @@ class TidegateGate(CustomLogger):  # type: ignore[misc] # LiteLLM is not where t
             log.warning("the throttle topic is not read yet; calls go on", outage=self._config.gateway.outage)
 
 
-def request_of(data: Mapping[str, Any], default_tenant: str = "") -> Request | None:
-    """Say whose call it is, by the same names under which its usage is reported; None where that names no tenant."""
-    metadata = {**_dict(data.get("metadata")), **_dict(data.get("litellm_metadata"))}
-    named = {"metadata": {"requester_metadata": metadata, **metadata}, "request_tags": metadata.get("tags")}
-    sessions = (
-        *map(data.get, ("litellm_session_id", "litellm_trace_id")),
-        *map(metadata.get, ("session_id", "trace_id")),
-    )
-    identity = identity_of({**named, "trace_id": next((session for session in sessions if session), "")})
-    tenant = identity["tenant"] or default_tenant
-    if not tenant:
-        return None
-    parts = {name: str(value or "") for name, value in identity.items() if name != "tenant"}
-    tools = tuple(name for name in map(_tool_name, _list(data.get("tools"))) if name)
-    tool = str(data.get("mcp_tool_name") or "")
-    return Request(tenant=str(tenant), model=str(data.get("model") or ""), tool=tool, tools=tools, **parts)
-
-
 def refusal(decision: Decision) -> HTTPException:
     """Give the answer of a call that may not go through: 429 with Retry-After, as clients of models know it."""
     detail = {"error": decision.reason, _MARK: decision.command or decision.verdict, "incident": decision.incident}
     headers = {"Retry-After": str(decision.retry_after)}
     return HTTPException(status_code=status_of(decision), detail=detail, headers=headers)
-
-
-def changed(data: dict[str, Any], decision: Decision) -> dict[str, Any]:
-    """Let a call go to another model, or without some tools."""
-    if decision.model:
-        data["model"] = decision.model
-    if decision.without:
-        data["tools"] = [tool for tool in data["tools"] if _tool_name(tool) not in decision.without]
-        if not data["tools"] or _tool_name(data.get("tool_choice")) in decision.without:
-            data.pop("tool_choice", None)
-        if not data["tools"]:
-            del data["tools"]
-            data.pop("parallel_tool_calls", None)
-    return data
-
-
-def _tool_name(tool: Any) -> str:
-    """Name a tool, however the API spells it: chat completions within `function`, others by itself."""
-    named = _dict(tool)
-    return str(_dict(named.get("function")).get("name") or named.get("name") or "")
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _configured() -> Config:
