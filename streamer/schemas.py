@@ -1,4 +1,4 @@
-"""Writes the JSON Schema of every public record, from the types that the code uses: `make schemas`."""
+"""Writes what is published of records and topics, from the types that the code uses: `make schemas`."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,15 @@ import msgspec
 
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
+from streamer.asyncapi import asyncapi
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.records import Anomaly, Rollup
 
+#: The version of the records on the topics.
+VERSION = "1"
+_DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "usage-event": UsageEvent,
     "rollup": Rollup,
@@ -26,8 +30,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 
 
 def schemas() -> dict[str, bytes]:
-    """Give each record's schema (JSON Schema 2020-12), by file name."""
-    return {f"{name}.schema.json": _text(msgspec.json.schema(record)) for name, record in RECORDS.items()}
+    """Give each record's schema (JSON Schema 2020-12), and the AsyncAPI document of all topics, by file name."""
+    records = {f"{name}.schema.json": _text({**_DIALECT, **msgspec.json.schema(of)}) for name, of in RECORDS.items()}
+    return {**records, "asyncapi.json": _text(asyncapi(VERSION))}
 
 
 def write(folder: Path) -> None:
@@ -37,9 +42,8 @@ def write(folder: Path) -> None:
         (folder / name).write_bytes(text)
 
 
-def _text(schema: dict[str, Any]) -> bytes:
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return msgspec.json.format(msgspec.json.encode({**dialect, **schema}, order="deterministic")) + b"\n"
+def _text(document: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document, order="deterministic")) + b"\n"
 
 
 if __name__ == "__main__":

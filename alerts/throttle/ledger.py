@@ -90,17 +90,19 @@ class Ledger:
     ) -> list[Change]:
         """Throttle a scope because a person said so: what is suggested there, else a pause, or one tool of it.
 
-        It lasts until `until` (epoch seconds), a day at most; without that as long as what stands open there.
+        It lasts until `until` (epoch seconds), a day at most; without that as long as what stands open there. `reason`
+        is for where nothing is suggested.
         """
         live = self._live.get(scope.key())
-        policy = live.policy if live and live.released_at is None and not tool else BY_HAND
+        live = live if live and live.released_at is None else None
+        policy = live.policy if live and not tool else BY_HAND
         lasts = policy.expires if until is None else min(max(until - now, 1.0), MOST_LIFE)
         policy = msgspec.structs.replace(policy, mode="enforce", expires=lasts)
         if tool:
             policy = msgspec.structs.replace(policy, action="block_tool", params={"tool": tool})
-        if live and live.released_at is None and live.policy == policy:
+        if live and live.policy == policy:
             return []
-        changes = self._issue(scope, policy, reason, now)
+        changes = self._issue(scope, policy, live.command.reason if live else reason, now)
         for change in changes:
             imposed = self._live[change.key]
             if until is not None or not imposed.causes:

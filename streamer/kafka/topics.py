@@ -14,6 +14,8 @@ from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
 
 # Between two tries to reach a broker that is still starting.
 _PAUSE = 0.5
+#: The topics of which Kafka keeps each key's last record.
+COMPACTED = ("alerts", "throttle")
 _COMPACT = {"cleanup.policy": "compact"}
 _LARGE = {"max.message.bytes": str(MOST_REQUEST_BYTES)}
 
@@ -115,7 +117,7 @@ def _wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usag
     return [
         *(topic(name, usage, **_LARGE) for name in keyed),
         *(topic(name, 1, **_LARGE) for name in single),
-        *(topic(name, 1, **_COMPACT) for name in (topics.alerts, topics.throttle)),
+        *(topic(name, 1, **_COMPACT) for name in (getattr(topics, topic) for topic in COMPACTED)),
         *(
             topic(changelog(kafka.group, stage), count or usage, **_COMPACT, **_LARGE)
             for stage, count in changelogs.items()

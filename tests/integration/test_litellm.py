@@ -32,7 +32,7 @@ async def test_an_agent_that_repeats_one_call_is_stopped_at_the_gateway_and_let_
             Broker("apache", apache_broker.bootstrap),
             tmp_path,
             THROTTLE__POLICIES=POLICY,
-            THROTTLE__HOLD_SECONDS="14",
+            THROTTLE__HOLD_SECONDS="10",
             DETECT__LOOP__QUIET_SECONDS="3",
             SLACK__TOKEN=TOKEN,
             SLACK__BASE_URL=slack.base_url,
@@ -73,7 +73,7 @@ async def _run_away(stuck: Caller) -> tuple[int, Answer]:
         refusal = answer if answer.status != 200 else None
         await asyncio.sleep(max(0.0, 0.25 - (time.monotonic() - began)))
     assert refusal is not None
-    for _ in range(10):
+    for _ in range(5):
         answers = await asyncio.gather(*(stuck.call("stuck") for _ in range(8)))
         assert {answer.status for answer in answers} == {429}
     return reached, refusal

@@ -20,7 +20,7 @@ from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
 
 # CONTRACTS.md: the commands that exist so far.
-COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo", "feedback"}
+COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo", "feedback", "gateway"}
 
 
 @pytest.fixture(autouse=True)
