@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from fnmatch import fnmatchcase
 
 import msgspec
 
 from alerts.alert import Alert
-from alerts.incident import moment
-from alerts.throttle.command import MOST_LIFE, Ack, Action, Command, CommandReason, CommandScope, command_id
+from alerts.throttle.command import MOST_LIFE, Ack, Command, CommandReason, CommandScope
+from alerts.throttle.issue import first, following, reason_of, supersedes
 from alerts.throttle.live import Live, cause_of, line_of
 from alerts.throttle.policy import Policy, policy_for
+from alerts.throttle.rails import Rails
 from alerts.throttle.remembered import Remembered
 
 # Alerts that a person let go, and people's words: few come, and an alert is forgotten when it ends.
@@ -57,14 +57,18 @@ class Ledger:
         enabled: bool = True,
     ) -> None:
         self._policies = policies if enabled else ()
-        self._enabled, self._critical = enabled, tuple(critical)
-        self._hold, self._cool_down, self._tombstone, self._most = hold, cool_down, tombstone, most
+        self._rails = Rails(most=most, critical=critical, enabled=enabled)
+        self._hold, self._cool_down, self._tombstone = hold, cool_down, tombstone
         self._live: dict[str, Live] = {}
         self._dirty: set[str] = set()
         self._let_go = Remembered("let-go/", _MOST_LET_GO)
         #: People's words that were heeded, by id.
         self.heard = Remembered("word/", _MOST_WORDS)
-        self.refused: Counter[str] = Counter()
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Commands that the guard rails kept from being issued, by why."""
+        return self._rails.refused
 
     def submit(self, alert: Alert, incident: str, now: float) -> list[Change]:
         """Take in an alert at `now` (epoch seconds); gives the command that it leads to, if any."""
@@ -74,7 +78,7 @@ class Ledger:
         policy = policy_for(self._policies, alert)
         if policy is None or alert.id in self._let_go:
             return []
-        return self._follow(self._guarded(policy, alert), alert, incident, now)
+        return self._follow(self._rails.guarded(policy, alert.labels["tenant"]), alert, incident, now)
 
     def enforce(self, alert: Alert, incident: str, now: float) -> list[Change]:
         """Throttle what an open alert is about, because a person said so: what is suggested of it, else by a pause."""
@@ -169,21 +173,13 @@ class Ledger:
         self._let_go.restore(entries)
         self.heard.restore(entries)
 
-    def _guarded(self, policy: Policy, alert: Alert) -> Policy:
-        if policy.mode == "enforce" and self._is_critical(alert.labels["tenant"]):
-            return msgspec.structs.replace(policy, mode="suggest")
-        return policy
-
-    def _is_critical(self, tenant: str) -> bool:
-        return any(fnmatchcase(tenant, pattern) for pattern in self._critical)
-
     def _follow(self, policy: Policy, alert: Alert, incident: str, now: float) -> list[Change]:
         """Let an alert hold the command of its scope, and issue that where it is new or stronger."""
         key = policy.scope_of(alert.labels).key()
         live = self._live.get(key)
         changes: list[Change] = []
-        if live is None or live.released_at is not None or _supersedes(policy, alert, live):
-            changes = self._issue(policy.scope_of(alert.labels), policy, _reason(alert, incident), now, alert)
+        if live is None or live.released_at is not None or supersedes(policy, alert, live):
+            changes = self._issue(policy.scope_of(alert.labels), policy, reason_of(alert, incident), now, alert)
             if not changes:
                 return []
         self._live[key].hear(alert, now)
@@ -197,22 +193,11 @@ class Ledger:
         key = scope.key()
         before = self._live.get(key)
         in_force = before is not None and before.released_at is None
-        refused = self._why_not(in_force)
-        if refused:
-            self.refused[refused] += 1
+        if self._rails.forbid(len(self.live()) - in_force):
             return []
         labels = alert.labels if alert else before.labels if before and in_force else {}
-        command = Command(
-            id=command_id(scope, reason.incident, before.command.generation + 1 if before else 1),
-            scope=scope,
-            action=policy.action,
-            params=policy.params_of(labels),
-            mode=policy.mode,
-            reason=reason,
-            issued_at=moment(now),
-            expires_at=moment(now + policy.expires),
-            generation=before.command.generation + 1 if before else 1,
-        )
+        generation = before.command.generation + 1 if before else 1
+        command = first(scope, policy, reason, labels=labels, generation=generation, now=now)
         live = Live(command, policy, dict(labels), {}, now, now + policy.expires, now)
         live.rate = alert.usd_per_hour if alert else Decimal(reason.usd_per_hour)
         if before:
@@ -221,11 +206,6 @@ class Ledger:
         if alert:
             live.causes[alert.id] = cause_of(alert, now)
         return [self._put(key, live)]
-
-    def _why_not(self, in_force: bool) -> str:
-        if not self._enabled:
-            return "off"
-        return "too_many" if len(self.live()) - in_force >= self._most else ""
 
     def _inherit(self, live: Live, before: Live, now: float) -> None:
         """Take over what the scope's last command stands for: its causes, if it was in force, else that it is back."""
@@ -257,9 +237,9 @@ class Ledger:
         if live.released_at is not None:
             return self._forgotten(key, live, now)
         over = not live.causes and (now >= live.hold_until or now >= live.expires_at)
-        if over or not self._enabled:
+        if over or not self._rails.enabled:
             return [self._release(key, live, now)]
-        if live.leaks(now) and not self._is_critical(live.command.scope.tenant):
+        if live.leaks(now) and not self._rails.is_critical(live.command.scope.tenant):
             return self._escalate(key, live, now)
         # A cause that goes on keeps its command: renewed a little early, so that no gap opens at a gateway.
         if live.causes and now >= live.expires_at - min(5.0, live.policy.expires / 4):
@@ -297,13 +277,13 @@ class Ledger:
 
     def _renew(self, key: str, live: Live, now: float) -> Change:
         live.expires_at = now + live.policy.expires
-        live.command = _next(live, now, live.command.action, live.command.params)
+        live.command = following(live, now, live.command.action, live.command.params)
         return self._put(key, live)
 
     def _release(self, key: str, live: Live, now: float) -> Change:
         saved = live.saved(now)
         live.expires_at, live.released_at = now + live.policy.expires, now
-        live.command = _next(live, now, "release", {})
+        live.command = following(live, now, "release", {})
         live.applied_at, live.earned = None, Decimal(0)
         return msgspec.structs.replace(self._put(key, live), saved=saved)
 
@@ -311,30 +291,3 @@ class Ledger:
         self._live[key] = live
         self._dirty.add(key)
         return Change(key, live.command)
-
-
-def _next(live: Live, now: float, action: Action, params: dict[str, int | str]) -> Command:
-    """Give what follows a command on its scope."""
-    before = live.command
-    return msgspec.structs.replace(
-        before,
-        id=command_id(before.scope, before.reason.incident, before.generation + 1),
-        action=action,
-        params=params,
-        issued_at=moment(now),
-        expires_at=moment(live.expires_at),
-        generation=before.generation + 1,
-    )
-
-
-def _supersedes(policy: Policy, alert: Alert, live: Live) -> bool:
-    """Tell whether a policy takes the place of a command in force: a stronger one, or that of an alert's new line."""
-    known = live.causes.get(alert.id)
-    raised = known is not None and known.line != line_of(alert)
-    return policy.rank > live.policy.rank or (raised and policy.rank == live.policy.rank and policy != live.policy)
-
-
-def _reason(alert: Alert, incident: str) -> CommandReason:
-    return CommandReason(
-        incident, alert.detector, alert.reason, alert.observed, alert.expected, f"{alert.usd_per_hour:f}"
-    )

@@ -78,9 +78,8 @@ class Throttling(RuleBasedStateMachine):
                 self.store.pop(key, None)
             else:
                 self.store[key] = state
-        refused, self.ledger = self.ledger.refused, empty()
+        self.ledger = empty()
         self.ledger.restore(self.store)
-        self.ledger.refused = refused
 
     def _in_force(self, key: str) -> bool:
         latest = self.topic.get(key, [None])[-1]
