@@ -8,7 +8,7 @@ BENCH_STAMP := $(BENCH_VENV)/.installed
 LITELLM_VENV := .venv-litellm
 LITELLM_STAMP := $(LITELLM_VENV)/.installed
 
-.PHONY: install litellm demo test test-fast chaos check bench quality quality-page format lock schemas clean
+.PHONY: install litellm demo test test-fast chaos check bench quality quality-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -65,6 +65,10 @@ $(LITELLM_STAMP): requirements-litellm.lock
 	$(LITELLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-litellm.lock
 	@touch $(LITELLM_STAMP)
 
+# The documents as a site that opens from the disk: build/site/index.html.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -79,6 +83,7 @@ lock:
 
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
+	$(BIN)/python -m streamer.reference examples/tidegate.toml docs/configuration.md
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) $(LITELLM_VENV) build *.egg-info

@@ -1,4 +1,7 @@
-"""Writes what is published of records and topics, from the types that the code uses: `make schemas`."""
+"""Writes the JSON Schema of every public record, and the documents of the front door and of the topics.
+
+They are made from the types in the code; `make schemas` calls it.
+"""
 
 import sys
 from pathlib import Path
@@ -8,9 +11,11 @@ import msgspec
 
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
+from alerts.webhook.client import WebhookBody
 from streamer.asyncapi import asyncapi
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
+from streamer.ingest import openapi
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.records import Anomaly, Rollup
 
@@ -22,6 +27,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "rollup": Rollup,
     "anomaly": Anomaly,
     "incident": Incident,
+    "notification": WebhookBody,
     "throttle-command": Command,
     "throttle-ack": Ack,
     "feedback": Feedback,
@@ -30,9 +36,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 
 
 def schemas() -> dict[str, bytes]:
-    """Give each record's schema (JSON Schema 2020-12), and the AsyncAPI document of all topics, by file name."""
-    records = {f"{name}.schema.json": _text({**_DIALECT, **msgspec.json.schema(of)}) for name, of in RECORDS.items()}
-    return {**records, "asyncapi.json": _text(asyncapi(VERSION))}
+    """Give each record's schema (JSON Schema 2020-12), the OpenAPI and the AsyncAPI document, by file name."""
+    found = {f"{name}.schema.json": _text({**_DIALECT, **msgspec.json.schema(of)}) for name, of in RECORDS.items()}
+    return {**found, "openapi.json": _text(openapi.document()), "asyncapi.json": _text(asyncapi(VERSION))}
 
 
 def write(folder: Path) -> None:

@@ -14,8 +14,8 @@ from alerts.throttle.policy import Policy, policy_for
 from alerts.throttle.rails import Rails
 from alerts.throttle.remembered import Remembered
 
-# Alerts that a person let go, and people's words: few come, and an alert is forgotten when it ends.
-_MOST_LET_GO, _MOST_WORDS = 10_000, 10_000
+# Alerts that a person let go: few, and each is forgotten when it ends.
+_MOST_LET_GO = 10_000
 # A scope that comes back again and again is held twice as long each time, up to so many doublings.
 _MOST_RETURNS = 4
 # What a person throttles where no policy says how.
@@ -62,8 +62,6 @@ class Ledger:
         self._live: dict[str, Live] = {}
         self._dirty: set[str] = set()
         self._let_go = Remembered("let-go/", _MOST_LET_GO)
-        #: People's words that were heeded, by id.
-        self.heard = Remembered("word/", _MOST_WORDS)
 
     @property
     def refused(self) -> Counter[str]:
@@ -164,14 +162,12 @@ class Ledger:
             yield key, msgspec.msgpack.encode(live, order="deterministic") if live else None
         self._dirty.clear()
         yield from self._let_go.changes()
-        yield from self.heard.changes()
 
     def restore(self, entries: Mapping[str, bytes]) -> None:
         """Take up the entries that `changes` gave."""
         lives = {key: state for key, state in sorted(entries.items()) if key.startswith("tenant=")}
         self._live = {key: msgspec.msgpack.decode(state, type=Live) for key, state in lives.items()}
         self._let_go.restore(entries)
-        self.heard.restore(entries)
 
     def _follow(self, policy: Policy, alert: Alert, incident: str, now: float) -> list[Change]:
         """Let an alert hold the command of its scope, and issue that where it is new or stronger."""

@@ -1,4 +1,4 @@
-"""Names that have to be known again after a restart: words that were heard, alerts that were let go."""
+"""Names that have to be known again after a restart, such as those of alerts that were let go."""
 
 from collections.abc import Iterator, Mapping
 

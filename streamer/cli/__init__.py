@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from streamer.cli import feedback, gateway, replay, services  # noqa: F401 - they add their commands
+from streamer.cli import feedback, gateway, replay, routes, services, showback  # noqa: F401 - they add their commands
 from streamer.cli.base import cli
 from streamer.errors import TidegateError
 

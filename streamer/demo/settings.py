@@ -15,6 +15,7 @@ from streamer.config import (
     LogConfig,
     LoopConfig,
     PolicyConfig,
+    PriceConfig,
     PricingConfig,
     ReceiverConfig,
     RouteConfig,
@@ -24,6 +25,7 @@ from streamer.config import (
     WindowsConfig,
 )
 from streamer.demo.story import LOOPER
+from streamer.pricing.money import CostKind
 
 
 def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
@@ -44,7 +46,7 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
             checkpoint_seconds=0.5,
         ),
         windows=WindowsConfig(size_seconds=2, lateness_seconds=0.5, grace_seconds=0.5),
-        pricing=PricingConfig(tool=Decimal("0.002"), vector=Decimal("0.0004"), evaluation=Decimal("0.001")),
+        pricing=_pricing(),
         detect=DetectConfig(levels=("tenant",), burst=_burst(), loop=LoopConfig(quiet_seconds=6)),
         budgets=(BudgetConfig(tenant=LOOPER, limit=Decimal(2000)),),
         alerts=AlertsConfig(receivers=(receiver,), routes=(route,)),
@@ -54,6 +56,11 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
         ingest=IngestConfig(port=ingest_port),
         log=LogConfig(level="warning"),
     )
+
+
+def _pricing() -> PricingConfig:
+    each: dict[CostKind, str] = {"tool": "0.002", "vector": "0.0004", "evaluation": "0.001"}
+    return PricingConfig(prices=tuple(PriceConfig(kind=kind, each=Decimal(usd)) for kind, usd in each.items()))
 
 
 def _burst() -> BurstConfig:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.throttle.admission import Decision, Request
-from streamer.events.litellm import identity_of
+from streamer.events.formats.base import Names
+from streamer.events.formats.litellm import NAMES, owners_of
 
 
-def request_of(data: Mapping[str, Any], default_tenant: str = "") -> Request | None:
+def request_of(data: Mapping[str, Any], default_tenant: str = "", names: Names = NAMES) -> Request | None:
     """Say whose call it is, by the same names under which its usage is reported; None where that names no tenant."""
     metadata = {**_dict(data.get("metadata")), **_dict(data.get("litellm_metadata"))}
     named = {"metadata": {"requester_metadata": metadata, **metadata}, "request_tags": metadata.get("tags")}
@@ -15,11 +16,11 @@ def request_of(data: Mapping[str, Any], default_tenant: str = "") -> Request | N
         *map(data.get, ("litellm_session_id", "litellm_trace_id")),
         *map(metadata.get, ("session_id", "trace_id")),
     )
-    identity = identity_of({**named, "trace_id": next((session for session in sessions if session), "")})
-    tenant = identity["tenant"] or default_tenant
+    owners = owners_of({**named, "trace_id": next((session for session in sessions if session), "")}, names)
+    tenant = owners.get("tenant") or default_tenant
     if not tenant:
         return None
-    parts = {name: str(value or "") for name, value in identity.items() if name != "tenant"}
+    parts = {name: str(owners.get(name) or "") for name in ("use_case", "agent", "session")}
     tools = tuple(name for name in map(_tool_name, _list(data.get("tools"))) if name)
     tool = str(data.get("mcp_tool_name") or "")
     return Request(tenant=str(tenant), model=str(data.get("model") or ""), tool=tool, tools=tools, **parts)

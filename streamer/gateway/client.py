@@ -65,10 +65,10 @@ class GatewayClient:
         """Decide on a request, now; microseconds, and no I/O."""
         now = self._clock()
         if self.why_blind(now) and self._config.outage == "closed":
-            self._metrics.decisions.labels("outage").inc()
+            self._metrics.admissions.labels("outage").inc()
             return Decision(verdict="outage", allowed=False, reason=_OUTAGE, retry_after=_RETRY_AFTER)
         decision = self.admission.decide(request, now)
-        self._metrics.decisions.labels(decision.verdict).inc()
+        self._metrics.admissions.labels(decision.verdict).inc()
         return decision
 
     def why_blind(self, now: float) -> str:

@@ -17,6 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from alerts.throttle.admission import Decision
 from streamer import settings
 from streamer.config import Config
+from streamer.config.mapping import names_by_format
 from streamer.events.hashing import argument_hash
 from streamer.gateway.calls import changed, request_of
 from streamer.gateway.client import GatewayClient
@@ -40,6 +41,7 @@ class TidegateGate(CustomLogger):  # type: ignore[misc] # LiteLLM is not where t
         self._client = GatewayClient(config.kafka, config.gateway, metrics)
         self._sink = UsageSink(config, metrics)
         self._hash = argument_hash(config.events.hash_key.get_secret_value())
+        self._names = names_by_format(config.events.mapping)["litellm"]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def async_pre_call_hook(
@@ -47,7 +49,7 @@ class TidegateGate(CustomLogger):  # type: ignore[misc] # LiteLLM is not where t
     ) -> dict[str, Any] | None:
         """Ask before a call: raises HTTPException for what may not go through; else gives the call, changed or not."""
         await self._started()
-        asked = request_of(data, self._config.events.default_tenant)
+        asked = request_of(data, self._config.events.default_tenant, self._names)
         decision = self._client.decide(asked) if asked else None
         if decision is None or decision.verdict == "allow":
             return None

@@ -5,24 +5,22 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import orjson
 import pyarrow as pa
-from pyarrow import parquet
 
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
+from streamer.events import tables
 from streamer.events.decoder import Decoded, Decoder
 from streamer.events.rejected import Rejected
 from streamer.replay.topic import topic_records
 
 # A replay has no present against which an event could lie in the future.
 NO_PRESENT = math.inf
-_COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
-_WHOLE = frozenset(_COUNTS.split())
 # What a file that is missing or damaged leads to, in the words of whoever reads it.
 _DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 
@@ -66,9 +64,8 @@ def _records(path: Path) -> Iterator[bytes | Rejected]:
         raise ValueError("not a .jsonl, .ndjson, .json, .csv or .parquet file (.gz and .zst are fine)")
     with _opened(path) as stream:
         if kind == "csv":
-            # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
-            lines = csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
-            yield from (_row(fields) for fields in lines)
+            with io.TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
+                yield from map(_line, tables.csv_rows(lines))
         elif kind == "json":
             yield stream.read()
         else:
@@ -76,13 +73,15 @@ def _records(path: Path) -> Iterator[bytes | Rejected]:
 
 
 def _of_parquet(path: Path) -> Iterator[bytes | Rejected]:
-    source = path
+    source: Any = path
     if path.suffix != ".parquet":
         with _opened(path) as stream:
             source = pa.BufferReader(stream.read())
-    with parquet.ParquetFile(source) as file:
-        for batch in file.iter_batches():
-            yield from (_row(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+    yield from map(_line, tables.parquet_rows(source))
+
+
+def _line(row: dict[str, Any] | Rejected) -> bytes | Rejected:
+    return row if isinstance(row, Rejected) else orjson.dumps(row)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -92,21 +91,3 @@ def _opened(path: Path) -> IO[bytes]:
         # Arrow's reader goes on to the next frame, and notices where the file breaks off.
         return cast(IO[bytes], io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
     return path.open("rb")
-
-
-def _row(fields: Mapping[str, Any]) -> bytes | Rejected:
-    """Spell a row of a table as the JSON of its format: empty cells are absent, counts are numbers."""
-    if None in fields:
-        return Rejected("wrong_type", "the row has more cells than the head has names")
-    return orjson.dumps({name: _cell(name, value) for name, value in fields.items() if value not in (None, "")}, str)
-
-
-def _cell(name: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if name == "tags" or name in _WHOLE:
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value

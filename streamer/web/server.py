@@ -32,13 +32,11 @@ def operations(metrics: Metrics, ready: Callable[[], str]) -> list[web.RouteDef]
 
 
 @asynccontextmanager
-async def serving(
-    routes: Iterable[web.AbstractRouteDef], host: str, port: int, **application: Any
-) -> AsyncIterator[int]:
+async def serving(routes: Iterable[web.AbstractRouteDef], host: str, port: int, **server: Any) -> AsyncIterator[int]:
     """Serve `routes` while the context lasts; gives the port, the next free one where `port` is taken."""
-    app = web.Application(**application)
+    app = web.Application()
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, **server)
     await runner.setup()
     try:
         bound = await _bind(runner, host, port)

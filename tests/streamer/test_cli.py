@@ -20,7 +20,18 @@ from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
 
 # CONTRACTS.md: the commands that exist so far.
-COMMANDS = {"worker", "check-config", "ingest", "replay", "score", "demo", "feedback", "gateway"}
+COMMANDS = {
+    "worker",
+    "check-config",
+    "ingest",
+    "replay",
+    "score",
+    "demo",
+    "feedback",
+    "routes",
+    "tokens",
+    "showback",
+} | {"gateway"}
 
 
 @pytest.fixture(autouse=True)

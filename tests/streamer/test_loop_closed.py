@@ -83,7 +83,7 @@ def test_an_agent_that_behaves_is_let_go_and_the_incident_tells_what_was_saved()
         found.tick(second)
     assert [command.action for command in found.commands] == ["pause", "release"]
     assert found.call("stuck", 121, tool="fetch", tool_args_hash="new")
-    (incident,) = found.desk.dispatcher._incidents.values()
+    (incident,) = found.desk.dispatcher._incidents
     # A cent a second for the minute that it was stopped; the first five seconds hold six calls.
     assert 0.5 < float(incident.usd_saved) < 0.8
     assert "it saved about $0." in incident.notes[-2]

@@ -16,8 +16,8 @@ from alerts.throttle.command import MOST_LIFE, Ack, Command, CommandScope
 from alerts.throttle.gateway import GatewayState
 from alerts.throttle.ledger import Change, Ledger
 from alerts.throttle.policy import Policy
-from alerts.throttle.word import Word
-from tests.alerts.build import NOW, alert
+from alerts.word import Word
+from tests.alerts.build import NOW, START, alert
 
 EXPIRES, MOST = 20.0, 3
 POLICIES = [
@@ -53,7 +53,7 @@ class People(RuleBasedStateMachine):
         self.last: dict[str, Command | None] = {}
         self.by_people: set[str] = set()
         self.let_go: set[str] = set()
-        self.store: dict[str, dict[str, bytes]] = {"desk": {}, "ledger": {}}
+        self.store: dict[str, dict[str, bytes]] = {"desk": {}, "ledger": {}, "heard": {}}
         self.words = 0
         self.spoken: list[Word] = []
 
@@ -82,7 +82,7 @@ class People(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(ALERTS)), verdict=st.sampled_from(["throttle", "release"]))
     def speak_of_an_alert(self, name: str, verdict: Any) -> None:
-        self._say(Word(id="", verdict=verdict, anomaly=name, by="ann"), {name})
+        self._say(Word(id="", at=START, verdict=verdict, anomaly=name, by="ann"), {name})
         if verdict == "release":
             # It goes on as if nothing had been said, and must lead to nothing.
             self.hear(name, "updated", 1)
@@ -92,7 +92,8 @@ class People(RuleBasedStateMachine):
     )
     def speak_of_a_scope(self, scope: CommandScope, verdict: Any, lasts: int | None) -> None:
         until = self.now + lasts if lasts else None
-        self._say(Word(id="", verdict=verdict, scope=scope, until=until, by="ann"), set())
+        labels: Any = {name: value for name, value in msgspec.structs.asdict(scope).items() if value}
+        self._say(Word(id="", at=START, verdict=verdict, scope=labels, until=until, by="ann"), set())
 
     @precondition(lambda self: bool(self.spoken))
     @rule(data=st.data())
@@ -102,13 +103,14 @@ class People(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        for name, part in (("desk", self.desk.dispatcher), ("ledger", self.desk.ledger)):
+        for name, part in (("desk", self.desk.dispatcher), ("ledger", self.desk.ledger), ("heard", self.desk.heard)):
             for key, state in part.changes():
                 self.store[name].pop(key, None)
                 self.store[name] |= {key: state} if state is not None else {}
         self.desk = desk()
         self.desk.dispatcher.restore(self.store["desk"])
         self.desk.ledger.restore(self.store["ledger"])
+        self.desk.heard.restore(self.store["heard"])
 
     def causes(self) -> set[str]:
         return {name for live in self.desk.ledger._live.values() for name in live.causes}
@@ -163,7 +165,7 @@ class People(RuleBasedStateMachine):
 
     @invariant()
     def what_is_over_holds_no_incident(self) -> None:
-        held = {key for incident in self.desk.dispatcher._incidents.values() for key in incident.commands}
+        held = {key for incident in self.desk.dispatcher._incidents for key in incident.commands}
         enforced = {command.scope.key() for command in self.desk.ledger.live() if command.mode == "enforce"}
         assert held <= enforced
 

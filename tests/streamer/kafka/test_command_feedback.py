@@ -92,7 +92,7 @@ def test_a_person_lets_a_command_go_and_it_does_not_come_back_for_the_same_alert
     list(stage.apply([anomaly()], NOW))
     outs = list(stage.apply([word("release", incident=incident_of(stage))], NOW + 1))
     assert commands(outs) == [(KEY, "release", "enforce")]
-    told = [orjson.loads(out.value or b"") for out in outs if out.topic == TOPICS.alerts]
+    told = [orjson.loads(out.value or b"") for out in stage.tick(NOW + 1) if out.topic == TOPICS.alerts]
     assert told[-1]["commands"] == []
     assert "ann lets it go" in told[-1]["notes"]
     going_on = anomaly(state="updated", updated_at="2026-11-22T12:01:00Z")
@@ -120,7 +120,7 @@ def test_a_word_on_nothing_that_is_open_is_counted_as_unknown() -> None:
     unknown = [
         word("throttle", "1", incident="gone"),
         word("release", "2", tenant="acme", anomaly="gone"),
-        word("throttle", "3", tenant="acme", series="acme#a1"),
+        word("throttle", "3", tenant="acme", series="tenant=acme/model=gpt-4o#tokens", anomaly="gone"),
         word("throttle", "4", tenant="beta", incident=incident_of(stage)),
         word("release", "5", tenant="acme", scope={"session": "s2"}),
     ]
@@ -166,7 +166,7 @@ def test_words_on_commands_are_not_forwarded_to_the_meter() -> None:
     stage = alerting()
     list(stage.apply([anomaly()], NOW))
     outs = list(stage.apply([word("throttle", incident=incident_of(stage))], NOW))
-    assert {out.topic for out in outs} == {TOPICS.throttle, TOPICS.alerts}
+    assert {out.topic for out in outs} == {TOPICS.throttle}
 
 
 @pytest.mark.parametrize("verdict", ["throttle", "release", "expected"])
@@ -201,13 +201,15 @@ def test_gateways_that_are_not_named_cannot_acknowledge() -> None:
     ]
 
 
-def test_a_command_that_takes_anothers_place_moves_to_its_incident() -> None:
+def test_a_command_that_takes_anothers_place_holds_neither_incident_for_ever() -> None:
     """Else the first incident would never be said to be over."""
     stage = alerting(policies=[{**SUGGEST, "mode": "enforce", "action": "limit_rate", "params": SLOW}, BURST])
     list(stage.apply([anomaly()], NOW))
     list(stage.apply([anomaly("b1", kind="burst")], NOW + 1))
-    loop, burst = stage.desk.dispatcher.open_incidents()
-    assert (loop.commands, burst.commands) == ([], [KEY])
+    list(stage.apply([anomaly("a1", "closed"), anomaly("b1", "closed", kind="burst")], NOW + 2))
+    list(stage.tick(NOW + 100))
+    assert [incident.commands for incident in stage.desk.dispatcher.holding("a1")] == [[]]
+    assert [incident.commands for incident in stage.desk.dispatcher.holding("b1")] == [[]]
 
 
 SLOW = {"requests_per_minute": 6}

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from alerts.dispatcher import Dispatcher, Notification
-from alerts.receiver import DeliveryFailed
+from alerts.receiver import DeliveryFailed, Receiver
 from alerts.routes import Route
+from alerts.storm import StormRule
 from streamer.kafka import notifier as module
 from streamer.kafka.notifier import Notifier
 from streamer.web.metrics import Metrics
@@ -52,17 +53,27 @@ class FakeReceiver:
 class Bench:
     """A dispatcher with one incident that is due, and a notifier that is to send it."""
 
-    def __init__(self, receiver: FakeReceiver, clock: Clock, *, configured: bool = True) -> None:
+    def __init__(
+        self,
+        receiver: FakeReceiver,
+        clock: Clock,
+        *,
+        configured: bool = True,
+        others: dict[str, Receiver] | None = None,
+        **options: Any,
+    ) -> None:
         self.clock, self.receiver, self.fallback = clock, receiver, FakeReceiver()
         self.metrics = Metrics()
-        self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=0)])
-        receivers = {"team": receiver} if configured else {}
-        self.notifier = Notifier(receivers, self.fallback, self.metrics)
+        calm = StormRule(tenants=1000, incidents=1000)
+        self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=0)], storm=calm)
+        receivers: dict[str, Receiver] = {"team": receiver, **(others or {})} if configured else {}
+        self.notifier = Notifier(receivers, self.fallback, self.metrics, chance=lambda: 1.0, **options)
         self.dispatcher.submit(alert(), NOW)
 
     async def at(self, seconds: float) -> None:
         """Let the worker send what is due, `seconds` after NOW, and all that is under way come to its end."""
         self.clock.now = NOW + seconds
+        list(self.dispatcher.changes())
         self.notifier.send_due(self.dispatcher, self.clock.now)
         for _ in range(5):
             await asyncio.sleep(0)
