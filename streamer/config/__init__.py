@@ -25,6 +25,7 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.gateway import GatewayConfig
 from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.mapping import NamesConfig
@@ -34,6 +35,7 @@ from streamer.config.service import LogConfig, WebConfig
 from streamer.config.showback import ShowbackConfig
 from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
+from streamer.config.trust import TrustConfig
 from streamer.config.usage import EventsConfig, WindowsConfig
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
+    "GatewayConfig",
     "HoursConfig",
     "IngestConfig",
     "InhibitConfig",
@@ -77,6 +80,7 @@ __all__ = [
     "StormConfig",
     "ThrottleConfig",
     "TokenConfig",
+    "TrustConfig",
     "WebConfig",
     "WindowsConfig",
 ]
@@ -94,6 +98,8 @@ class Config(Section):
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     throttle: ThrottleConfig = ThrottleConfig()
+    trust: TrustConfig = TrustConfig()
+    gateway: GatewayConfig = GatewayConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
     page: PageConfig = PageConfig()

@@ -15,6 +15,8 @@ from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
 
 # Between two tries to reach a broker that is still starting.
 _PAUSE = 0.5
+#: The topics of which Kafka keeps each key's last record.
+COMPACTED = ("alerts", "throttle")
 # What is read as a whole stays short: the segment that is written to is not compacted, so that it is closed each hour.
 _COMPACT = {"cleanup.policy": "compact", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1"}
 #: The stages of the worker that keep a state, with the partitions of their changelogs: 0 for as many as usage has.
@@ -131,7 +133,7 @@ def wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage
     return [
         *(topic(name, usage, **kept, **_LARGE) for name in keyed),
         *(topic(name, 1, **kept, **_LARGE) for name in single),
-        *(topic(name, 1, **_COMPACT) for name in (topics.alerts, topics.throttle)),
+        *(topic(getattr(topics, name), 1, **_COMPACT) for name in COMPACTED),
         *(
             topic(changelog(kafka.group, stage), count or usage, **_COMPACT, **_LARGE)
             for stage, count in changelogs.items()

@@ -104,7 +104,7 @@ class Worker:
                 ALERTS,
                 (topics.anomalies, topics.acks, topics.feedback),
                 (topics.alerts, topics.throttle, topics.usage, topics.dead_letters),
-                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
+                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds, config.trust),
             ),
         ]
 
