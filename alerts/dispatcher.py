@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -113,10 +114,13 @@ class Dispatcher:
                 self._incidents.bind(found, scope)
                 self._touch(found)
 
-    def released(self, scope: str) -> None:
-        """Note that the command on `scope` was released."""
+    def released(self, scope: str, incident: str = "", saved: Decimal = Decimal(0)) -> None:
+        """Note that the command on `scope` was released; `incident` is told how many dollars that `saved`."""
         for found in self._incidents.bound(scope):
             found.commands.remove(scope)
+            self._touch(found)
+        for found in self._related(incident) if saved else ():
+            found.usd_saved += saved
             self._touch(found)
         self._incidents.unbind(scope)
 

@@ -64,6 +64,7 @@ class Incident(msgspec.Struct, kw_only=True):
     """Alerts of one group, told to one receiver. `revision` grows with each change that a person would want to know.
 
     `commands` are the scopes' keys of its enforced throttle commands: it is not said to be over while they last.
+    `usd_saved` estimates what those that were released have saved.
     `alert_count` and `tenant_count` are of all its alerts, of which `alerts` holds the dearest and `rest` what is kept
     of the others. `route` is the path of its route, `owner` who answers for it, and `kind` that of its first
     alert. `escalated_from` is the incident that nobody acknowledged, `escalations` how many steps that led to, and
@@ -84,6 +85,7 @@ class Incident(msgspec.Struct, kw_only=True):
     resolved_at: datetime | None = None
     usd_excess: Decimal = Decimal(0)
     usd_per_hour: Decimal = Decimal(0)
+    usd_saved: Decimal = Decimal(0)
     revision: int = 0
     alerts: dict[str, Alert] = {}
     notes: list[str] = []

@@ -1,6 +1,6 @@
-"""Writes the JSON Schema of every public record and the front door's OpenAPI document, from the types in the code.
+"""Writes the JSON Schema of every public record, and the documents of the front door and of the topics.
 
-`make schemas` calls it.
+They are made from the types in the code; `make schemas` calls it.
 """
 
 import sys
@@ -12,12 +12,16 @@ import msgspec
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
 from alerts.webhook.client import WebhookBody
+from streamer.asyncapi import asyncapi
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.ingest import openapi
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.records import Anomaly, Rollup
 
+#: The version of the records on the topics.
+VERSION = "1"
+_DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "usage-event": UsageEvent,
     "rollup": Rollup,
@@ -32,12 +36,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 
 
 def schemas() -> dict[str, bytes]:
-    """Give each record's schema (JSON Schema 2020-12) and the OpenAPI document, by file name."""
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    found = {
-        f"{name}.schema.json": _text({**dialect, **msgspec.json.schema(record)}) for name, record in RECORDS.items()
-    }
-    return {**found, "openapi.json": _text(openapi.document())}
+    """Give each record's schema (JSON Schema 2020-12), the OpenAPI and the AsyncAPI document, by file name."""
+    found = {f"{name}.schema.json": _text({**_DIALECT, **msgspec.json.schema(of)}) for name, of in RECORDS.items()}
+    return {**found, "openapi.json": _text(openapi.document()), "asyncapi.json": _text(asyncapi(VERSION))}
 
 
 def write(folder: Path) -> None:
@@ -47,8 +48,8 @@ def write(folder: Path) -> None:
         (folder / name).write_bytes(text)
 
 
-def _text(schema: dict[str, Any]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(schema, order="deterministic")) + b"\n"
+def _text(document: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document, order="deterministic")) + b"\n"
 
 
 if __name__ == "__main__":

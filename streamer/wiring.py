@@ -64,14 +64,18 @@ def _ledger(config: Config) -> Ledger:
             mode=policy.mode,
             params=policy.params,
             expires=policy.expires_seconds,
+            escalate=policy.escalate_seconds,
+            widest=policy.widest,
         )
         for policy in throttle.policies
     ]
     return Ledger(
         policies,
         hold=throttle.hold_seconds,
+        cool_down=throttle.cool_down_seconds,
         tombstone=throttle.tombstone_seconds,
         most=throttle.max_live,
+        critical=throttle.critical_tenants,
         enabled=throttle.enabled,
     )
 

@@ -7,7 +7,9 @@ import click
 from streamer.cli import (  # noqa: F401 - they add their commands
     feedback,
     finance,
+    gateway,
     letters,
+    operate,
     replay,
     routes,
     services,

@@ -25,14 +25,17 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.gateway import GatewayConfig
 from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.mapping import NamesConfig
+from streamer.config.page import PageConfig, PersonConfig
 from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.showback import ShowbackConfig
 from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
+from streamer.config.trust import TrustConfig
 from streamer.config.usage import EventsConfig, WindowsConfig
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
+    "GatewayConfig",
     "HoursConfig",
     "IngestConfig",
     "InhibitConfig",
@@ -60,6 +64,8 @@ __all__ = [
     "LoopConfig",
     "NamesConfig",
     "OwnersConfig",
+    "PageConfig",
+    "PersonConfig",
     "PolicyConfig",
     "PriceConfig",
     "PricingConfig",
@@ -74,6 +80,7 @@ __all__ = [
     "StormConfig",
     "ThrottleConfig",
     "TokenConfig",
+    "TrustConfig",
     "WebConfig",
     "WindowsConfig",
 ]
@@ -91,8 +98,11 @@ class Config(Section):
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     throttle: ThrottleConfig = ThrottleConfig()
+    trust: TrustConfig = TrustConfig()
+    gateway: GatewayConfig = GatewayConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
+    page: PageConfig = PageConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("budgets")

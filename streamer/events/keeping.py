@@ -1,5 +1,6 @@
 """What a dead letter may keep of a rejected item: the item alone, cut out of its batch, without anybody's words."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +15,12 @@ from streamer.events.reading import Broken, is_binary, read
 from streamer.events.redact import REMOVED, redact
 from streamer.events.rejected import Rejected
 
+# A name stands before a colon and is short; where quotes are lost, what is outside of them may be words.
+_TOKEN = re.compile(
+    rb"""(?P<kept>"[A-Za-z_][\w.-]{0,63}"(?=\s*:)|[\s{}\[\]:,]+|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b|true|false|null)"""
+    rb"""|(?P<text>"(?:[^"\\]|\\.)*(?:"|\Z))|.""",
+    re.DOTALL,
+)
 _Headers = tuple[tuple[str, str], ...]
 
 
@@ -86,5 +93,13 @@ def _limited(value: Any, words: frozenset[str], name: str = "") -> Any:
 
 
 def _text(record: bytes) -> bytes:
-    """Keep of JSON no text, of broken JSON what stands before the first private name, of what is no text nothing."""
-    return b"" if is_binary(record) else redact(record, words=False)
+    """Keep of JSON, broken or not, its names, numbers and punctuation; of all else nothing."""
+    if is_binary(record) or record.lstrip()[:1] not in (b"{", b"[", b'"'):
+        return b""
+    return b"".join(map(_said, _TOKEN.finditer(record)))
+
+
+def _said(token: re.Match[bytes]) -> bytes:
+    if token["kept"] is not None:
+        return token["kept"]
+    return b'"[removed]"' if token["text"] is not None else b""

@@ -18,6 +18,7 @@ Reason = Literal[
     "impossible_count",  # cached tokens exceed the input tokens that contain them, or a count over 2**53
     "unknown_currency",  # an amount in another currency than dollars, for which no rate is configured
     "impossible_time",  # before the year 2000, or further ahead than events.max_future_seconds
+    "not_allowed",  # whoever it is from is not named in the configuration's `trust`
     "forbidden_tenant",  # not one of those for which the token of the front door may send
     "failed",  # an error of ours; the log has the traceback
 ]

@@ -27,7 +27,7 @@ from streamer.kafka.partitions import Kind, Partitions
 from streamer.kafka.showback import Showbacks
 from streamer.kafka.slack import SlackSide
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
-from streamer.kafka.topics import Topics, ensure
+from streamer.kafka.topics import CHANGELOGS, Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
 from streamer.routing import owners_of
@@ -104,7 +104,7 @@ class Worker:
                 ALERTS,
                 (topics.anomalies, topics.acks, topics.feedback),
                 (topics.alerts, topics.throttle, topics.usage, topics.dead_letters),
-                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
+                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds, config.trust),
             ),
         ]
 
@@ -189,7 +189,7 @@ def start(config: Config) -> int:
     collect_seldom()
     owners_of(config.alerts)  # a mistake in the owners' file is said now, not when alerts are assigned to this worker
     topics = Topics.named(config.kafka.topic_prefix)
-    partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
+    partitions = asyncio.run(ensure(config.kafka, topics, CHANGELOGS))
     _check(partitions, topics)
     return Worker(config, partitions).run()
 

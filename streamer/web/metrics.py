@@ -25,6 +25,18 @@ class Metrics:
             ["action", "mode"],
             registry=registry,
         )
+        # What the guard rails kept from being issued: too_many live ones, or switched off.
+        self.commands_refused = Counter(
+            "tidegate_commands_refused", "Throttle commands not issued, by why", ["why"], registry=registry
+        )
+        # What gateways said: applied, refused, released; unknown is a word on a command that is not in force.
+        self.acks = Counter("tidegate_acks", "Gateways' words on commands", ["state"], registry=registry)
+        # A gateway's side: what it decided on requests, and whether it has heard from Kafka lately.
+        self.admissions = Counter("tidegate_decisions", "Decisions on requests", ["verdict"], registry=registry)
+        self.outage = Gauge("tidegate_gateway_outage", "1 while a gateway has no news of Kafka", registry=registry)
+        self.usage_sent = Counter(
+            "tidegate_gateway_usage", "Usage that a gateway's plug-in was given", ["outcome"], registry=registry
+        )
         self.notifications = Counter(
             "tidegate_notifications", "Notifications by receiver and result", ["receiver", "result"], registry=registry
         )
@@ -65,3 +77,12 @@ class Metrics:
             "tidegate_checkpoint_seconds", "Time from a checkpoint's snapshot to its commit", registry=registry
         )
         self.requests = Counter("tidegate_ingest_requests", "HTTP requests by status", ["status"], registry=registry)
+        self.page_lookers = Gauge("tidegate_page_lookers", "Live pages that are open", registry=registry)
+        self.page_series = Gauge("tidegate_page_series", "Series that the page can show", registry=registry)
+        # Of people's actions on the page: written, refused, failed (Kafka did not take it).
+        self.page_actions = Counter(
+            "tidegate_page_actions",
+            "Actions on the page by verdict and outcome",
+            ["verdict", "outcome"],
+            registry=registry,
+        )

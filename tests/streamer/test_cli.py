@@ -25,6 +25,8 @@ COMMANDS = {
     "worker",
     "check-config",
     "ingest",
+    "page",
+    "page-token",
     "replay",
     "score",
     "demo",
@@ -34,6 +36,10 @@ COMMANDS = {
     "reconcile",
     "dead-letters",
     "showback",
+    "status",
+    "doctor",
+    "topics",
+    "gateway",
 }
 
 

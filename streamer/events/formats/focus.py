@@ -41,6 +41,7 @@ _TOKENS = {
     "cache_write_tokens": ("x_CacheWriteTokens", "x_CacheCreationTokens"),
     "reasoning_tokens": ("x_ReasoningTokens",),
 }
+_COUNTED = frozenset((*_MODEL, *(name for names in _TOKENS.values() for name in names)))
 _REQUESTS = ("x_Requests", "x_RequestCount")
 # What a bill learns or renames later, and what a sample adds: no part of what was billed.
 _VOLATILE = frozenset(("InvoiceId", "Id"))
@@ -55,7 +56,7 @@ _WORDS = words_of(
     *("ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodStart", "BillingPeriodEnd", "BillingCurrency"),
     *("ChargeFrequency", "ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "PricingCategory"),
     *("SkuId", "SkuMeter", "SkuPriceId", "ResourceType", "ServiceSubcategory", *_PROVIDER, *_REQUESTS),
-    *(name for names in (*_TOKENS.values(), _MODEL) for name in names),
+    *_COUNTED,
 )
 
 
@@ -93,7 +94,7 @@ def _value(name: str, value: Any) -> Any:
     if name.endswith(_TIMES):
         return moment(value)
     if isinstance(value, str):
-        return mapping(value) or value
+        return value if value[:1] != "{" else mapping(value) or value
     return text(value) if isinstance(value, int | float | Decimal) else value
 
 
@@ -103,8 +104,7 @@ def _spelled(value: Any) -> Any:
 
 
 def _identifies(name: str) -> bool:
-    counted = any(name in names for names in _TOKENS.values()) or name in _MODEL
-    return counted or (name not in _VOLATILE and not name.startswith("x_"))
+    return name in _COUNTED or not (name.startswith("x_") or name in _VOLATILE)
 
 
 def _resource_model(row: Item) -> str:

@@ -51,12 +51,17 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         "status": "error" if failed else "ok",
         "api_key": text(metadata.get("user_api_key_alias") or metadata.get("user_api_key_hash")),
         "cost_usd": _cost(item, context, free=failed or item.get("cache_hit") is True),
-        **owners([{**item, "request_tags": dict(_tags(item.get("request_tags")))}], context.names),
+        **owners_of(item, context.names),
         **_model(item),
         **_tokens(item, metadata),
         **_work(item, metadata, context),
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def owners_of(item: Item, names: Names = NAMES) -> dict[str, Any]:
+    """Say whose call it is; also of a call that is yet to be made, so that both go by the same names."""
+    return owners([{**item, "request_tags": dict(_tags(item.get("request_tags")))}], names)
 
 
 def _tags(tags: Any) -> Iterable[tuple[str, str]]:

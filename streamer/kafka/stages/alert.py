@@ -1,5 +1,6 @@
 """Anomalies into incidents and throttle commands."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from alerts.desk import AlertDesk
 from alerts.throttle.command import Ack
 from alerts.throttle.ledger import Change
+from streamer.config import TrustConfig
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.kafka.stage import AT_ONCE, Out, Record
 from streamer.kafka.stages.aside import Aside
@@ -26,12 +28,20 @@ class AlertStage:
     Feedback comes here because the incidents that it may name are here; see `FeedbackDesk`.
     """
 
-    def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics, max_future: float = 300.0) -> None:
-        self.desk, self._topics, self._metrics = desk, topics, metrics
+    def __init__(
+        self,
+        desk: AlertDesk,
+        topics: Topics,
+        metrics: Metrics,
+        max_future: float = 300.0,
+        trust: TrustConfig = TrustConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        self.desk, self._topics, self._metrics, self._trust = desk, topics, metrics, trust
         #: The end of the last period that each showback was told of.
         self.told = Marks()
-        self._feedback = FeedbackDesk(desk, topics, metrics, max_future)
+        self._feedback = FeedbackDesk(desk, self._commands, topics, metrics, max_future=max_future, trust=trust)
         self._aside = Aside(topics.dead_letters, metrics)
+        self._refused: Counter[str] = Counter()
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
         """Take in anomalies, gateways' words on commands, or people's on anomalies."""
@@ -47,6 +57,10 @@ class AlertStage:
         yield from self._incidents()
         self._metrics.incidents_open.set(self.desk.dispatcher.open_count)
         self._metrics.commands_live.set(len(self.desk.ledger.live()))
+        refused = Counter(self.desk.ledger.refused)
+        for why, count in (refused - self._refused).items():
+            self._metrics.commands_refused.labels(why).inc(count)
+        self._refused = refused
         for reason, times in self.desk.dispatcher.decided().items():
             self._metrics.decisions.labels(reason).inc(times)
 
@@ -88,10 +102,16 @@ class AlertStage:
             yield from self._feedback.taken(record, now)
             return
         if record.topic == self._topics.acks:
-            ack = msgspec.json.decode(value, type=Ack)
-            self.desk.acknowledged(ack.command, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC")
+            yield from self._acknowledged(msgspec.json.decode(value, type=Ack), record, now)
             return
         yield from self._commands(self.desk.submit(alert_of(msgspec.json.decode(value, type=Anomaly)), now))
+
+    def _acknowledged(self, ack: Ack, record: Record, now: float) -> Iterator[Out]:
+        if not self._trust.trusts_gateway(ack.gateway):
+            yield self._aside.rejected(record, Rejected("not_allowed", "no gateway of trust.gateways"), now)
+            return
+        known = self.desk.acknowledge(ack, now)
+        self._metrics.acks.labels(ack.state if known else "unknown").inc()
 
     def _commands(self, changes: Iterable[Change]) -> Iterator[Out]:
         """Give the commands, before what tells of incidents: a gateway waits for them, people read at leisure."""

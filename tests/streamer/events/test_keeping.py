@@ -71,6 +71,9 @@ def test_texts_of_fields_that_nobody_knows_are_left_out(item: dict[str, Any]) ->
         b"\n\x80" + MARKER.encode(),
         b'{"resourceSpans": [{"a": {"key": "x", "value": {"stringValue": "' + MARKER.encode(),
         b'{"p\\u0072ompt": "' + MARKER.encode(),
+        b'{"question": "say \\" ' + MARKER.encode() + b'", "n": 5',
+        b'{"question: "' + MARKER.encode() + b'", "n": 5',
+        b"Dear model, " + MARKER.encode(),
     ],
 )
 def test_of_what_cannot_be_read_no_words_are_kept(record: bytes) -> None:
@@ -78,9 +81,10 @@ def test_of_what_cannot_be_read_no_words_are_kept(record: bytes) -> None:
     assert MARKER.encode() not in letter
 
 
-def test_a_broken_line_is_kept_up_to_its_first_private_name() -> None:
+def test_of_a_broken_line_names_and_numbers_are_kept() -> None:
     lines = b'{"id": "1", "tenant": "a"}\n{"id": "2", "prompt": "' + MARKER.encode() + b'"\n{"id": "3", "tenant": "b"}'
-    assert letters(lines) == [b'{"id":"1","tenant":"a"}', b'{"id": "2", ', b'{"id":"3","tenant":"b"}']
+    broken = b'{"id": "[removed]", "prompt": "[removed]"'
+    assert letters(lines) == [b'{"id":"1","tenant":"a"}', broken, b'{"id":"3","tenant":"b"}']
 
 
 def test_every_item_of_a_large_batch_is_soon_kept() -> None:

@@ -5,6 +5,7 @@ import gzip
 import io
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def reason(row: dict[str, Any]) -> str:
     return item.reason
 
 
+@lru_cache
 def bill(payloads: Path, name: str) -> list[tuple[dict[str, str], UsageEvent]]:
     """Each row of a bill beside its event; what a bill spells NULL is empty."""
     record = (payloads / "focus" / name).read_bytes()
@@ -106,7 +108,8 @@ def test_quantities_are_those_consumed_or_else_priced(payloads: Path, name: str)
 def test_each_row_has_an_id_of_its_own_and_the_same_again(payloads: Path, name: str) -> None:
     ids = [event.id for _, event in bill(payloads, name)]
     assert len(set(ids)) == len(ids)
-    assert ids == [event.id for _, event in bill(payloads, name)]
+    again = decode((payloads / "focus" / name).read_bytes())
+    assert ids == [event.id for event in again if isinstance(event, UsageEvent)]
 
 
 def test_parquet_and_csv_of_a_bill_are_the_same_events(payloads: Path) -> None:
