@@ -1,9 +1,10 @@
 """What a person is told: alerts that belong together, from their opening to their end."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import chain
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,7 @@ MOST_REST = 2_000
 MOST_NOTES = 50
 # As many as a picture shows; the oldest go first.
 MOST_READINGS = 120
+_NOTHING, _LESS = Decimal(0), Decimal("-Infinity")
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -221,15 +223,25 @@ class Incident(msgspec.Struct, kw_only=True):
         Alerts of one tenant see the same spend at several levels, so its greatest stands for all of them.
         """
         before = (self.severity, self.state, self.usd_excess)
-        every = [*map(_rest, self.alerts.values()), *self.rest.values()]
-        self.alert_count, self.tenant_count = len(every), len({one.tenant for one in every})
-        self.usd_excess = max(self.usd_excess, _greatest((one.tenant, one.usd_excess) for one in every))
-        self.usd_per_hour = _greatest((one.tenant, one.usd_per_hour) for one in every)
-        self.severity = max([self.severity, *(one.severity for one in every)], key=RANK.__getitem__)
-        if all(one.closed for one in every):
-            self.state = "resolved"
-            self.resolved_at = self.updated_at
-        if RANK[self.severity] > RANK[before[0]]:
+        excess: dict[str, Decimal] = {}
+        per_hour: dict[str, Decimal] = {}
+        going_on = False
+        # One pass, for a storm has a thousand of them and sums up at each.
+        for one in chain(map(_rest, self.alerts.values()), self.rest.values()):
+            tenant, severity, closed, usd_excess, usd_per_hour = msgspec.structs.astuple(one)
+            if usd_excess > excess.get(tenant, _LESS):
+                excess[tenant] = usd_excess
+            if usd_per_hour > per_hour.get(tenant, _LESS):
+                per_hour[tenant] = usd_per_hour
+            going_on = going_on or not closed
+            if severity != self.severity and RANK[severity] > RANK[self.severity]:
+                self.severity = severity
+        self.alert_count, self.tenant_count = len(self.alerts) + len(self.rest), len(excess)
+        self.usd_excess = max(self.usd_excess, sum(excess.values(), _NOTHING))
+        self.usd_per_hour = sum(per_hour.values(), _NOTHING)
+        if not going_on:
+            self.state, self.resolved_at = "resolved", self.updated_at
+        if self.severity != before[0]:
             self.acknowledged = None
         return (self.severity, self.state) != before[:2] or self.usd_excess > before[2]
 
@@ -252,12 +264,3 @@ def _weight(alert: Alert) -> tuple[bool, Decimal, int, str]:
 def _rest(alert: Alert) -> Rest:
     closed = alert.state == "closed"
     return Rest(alert.labels.get("tenant", ""), alert.severity, closed, alert.usd_excess, alert.usd_per_hour)
-
-
-def _greatest(amounts: Iterable[tuple[str, Decimal]]) -> Decimal:
-    """Add up the greatest amount of each tenant."""
-    greatest: dict[str, Decimal] = {}
-    for tenant, amount in amounts:
-        if amount >= greatest.get(tenant, amount):
-            greatest[tenant] = amount
-    return sum(greatest.values(), Decimal(0))

@@ -13,7 +13,8 @@ from alerts.receiver import DeliveryFailed
 from tests.alerts.build import START, TRIAGE, alert, incident, notification
 from tests.alerts.http_server import listening
 
-OPEN, OVER = incident(), incident(alert(), alert(state="closed", after=60))
+OPEN, SEEN, OVER = incident(), incident(), incident(alert(), alert(state="closed", after=60))
+SEEN.acknowledge("ann", START)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,8 @@ OPEN, OVER = incident(), incident(alert(), alert(state="closed", after=60))
         (OPEN, "changed", "trigger"),
         (OPEN, "repeat", "trigger"),
         (OPEN, "escalated", "trigger"),
-        (OPEN, "acknowledged", "acknowledge"),
+        (SEEN, "answered", "acknowledge"),
+        (OPEN, "answered", "trigger"),
         (OVER, "resolved", "resolve"),
     ],
 )

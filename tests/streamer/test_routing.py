@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.incident import Incident
 from alerts.routes import Route, Step
 from alerts.to_owner import ToOwner
 from streamer.config import AlertsConfig, Config
@@ -11,9 +12,17 @@ from streamer.errors import ConfigInvalid
 from streamer.owners import read_owners
 from streamer.routing import dispatcher_of, owners_of, routes_of
 from streamer.settings import load
-from streamer.wiring import receivers_of
+from streamer.wiring import receivers_of, slack_of
 from tests.alerts.build import NOW, TRIAGE, alert
 from tests.alerts.http_server import listening
+
+
+class NoHistory:
+    """Nothing is known of how a series went."""
+
+    async def of(self, incident: Incident) -> None:
+        return None
+
 
 TREE = """
 [[alerts.receivers]]
@@ -157,7 +166,7 @@ def test_a_receiver_may_go_to_the_owners_own_channel(tmp_path: Path) -> None:
         "owners": {"file": str(tmp_path / "owners.csv")},
     }
     config = Config.model_validate({"alerts": alerts, "slack": {"token": "xoxb-1"}})
-    assert isinstance(receivers_of(config)["owners"], ToOwner)
+    assert isinstance(receivers_of(config, slack_of(config), NoHistory())["owners"], ToOwner)
 
 
 async def test_webhooks_and_pagerduty_are_built_as_they_are_configured() -> None:
@@ -168,7 +177,7 @@ async def test_webhooks_and_pagerduty_are_built_as_they_are_configured() -> None
         ]
         alerts = {"receivers": receivers, "routes": [{"receiver": "hook", "continue": True}, {"receiver": "pager"}]}
         config = Config.model_validate({"alerts": alerts})
-        found, built = dispatcher_of(config.alerts), receivers_of(config)
+        found, built = dispatcher_of(config.alerts), receivers_of(config, slack_of(config), NoHistory())
         found.submit(alert(), NOW)
         for notification in found.pending(NOW + 2):
             await built[notification.receiver].send(notification)
