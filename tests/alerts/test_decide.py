@@ -85,7 +85,7 @@ def test_the_end_is_told_once(revision: int) -> None:
 def test_a_word_is_shown_at_once_even_where_it_silences(kind: Literal["mute", "planned"], told_revision: int) -> None:
     """Who presses a button sees that it was heard; afterwards the silence holds."""
     found = incident(alert(), alert("a2"))
-    found.answer("1", "ann muted it")
+    found.answer("ann muted it")
     found.sent = Sent("ref", told_revision, NOW + 10, False)
     held = Held(silence=Silence(match={}, kind=kind, until=NOW + 60, at=START))
     heard = "silenced" if kind == "mute" else "planned"
