@@ -20,17 +20,18 @@ CHROMIUM = "/usr/bin/chromium"
 PHONE, DESK = 390, 820
 
 
-def pages() -> dict[str, str]:
-    """Make the pages, by the name of their pictures."""
+def pages() -> dict[str, tuple[int, str]]:
+    """Make the pages, by the name of their pictures, each with the width of its window."""
     answered, past = scenes.burst()
     answered.answer("ann acknowledged it at 09:43:02 UTC")
     ended = scenes.over(scenes.loop()[0])
+    daily = page.page([page.message(report_message(scenes.showback())[1], scenes.START, {})])
     return {
-        "slack-loop": _shown(*scenes.loop(), "new"),
-        "slack-answered": _shown(answered, past, "answered", thread=answered.notes[-1:]),
-        "slack-budget": _shown(*scenes.budget(), "new"),
-        "slack-showback": page.page([page.message(report_message(scenes.showback())[1], scenes.START, {})]),
-        "slack-over": _shown(ended, scenes.loop()[1], "resolved", thread=ended.notes[-1:]),
+        "slack-loop-phone": (PHONE, _shown(*scenes.loop(), "new")),
+        "slack-answered-phone": (PHONE, _shown(answered, past, "answered", thread=answered.notes[-1:])),
+        "slack-budget-phone": (PHONE, _shown(*scenes.budget(), "new")),
+        "slack-showback-phone": (PHONE, daily),
+        "slack-over-desk": (DESK, _shown(ended, scenes.loop()[1], "resolved", thread=ended.notes[-1:])),
     }
 
 
@@ -46,15 +47,14 @@ def _shown(told: Incident, past: History, because: Because, thread: list[str] | 
 
 
 async def take(folder: Path) -> None:
-    """Take all pictures, each for a phone and for a desk."""
+    """Take all pictures."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for name, html in pages().items():
-            for width, where in ((PHONE, "phone"), (DESK, "desk")):
-                tab = await browser.new_page(viewport={"width": width, "height": 400}, device_scale_factor=1.5)
-                await tab.set_content(html)
-                await tab.screenshot(path=folder / f"{name}-{where}.png", full_page=True)
-                await tab.close()
+        for name, (width, html) in pages().items():
+            tab = await browser.new_page(viewport={"width": width, "height": 400}, device_scale_factor=1.5)
+            await tab.set_content(html)
+            await tab.screenshot(path=folder / f"{name}.png", full_page=True)
+            await tab.close()
         await browser.close()
 
 
