@@ -40,7 +40,7 @@ class Pipeline:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._prices = PriceBook(config.pricing.units())
+        self._prices = PriceBook(config.pricing)
         self._tally = Tally()
         self._meters: dict[str, TenantMeter] = {}
         self._awake: set[str] = set()

@@ -70,7 +70,7 @@ class Anomaly(msgspec.Struct, kw_only=True):
 
 
 class Rollup(msgspec.Struct, gc=False):
-    """One entity's totals in one closed window.
+    """One entity's totals in one closed window. `usd_given` is how much of `usd` senders gave; the rest is priced here.
 
     Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed. `part` is 0
     for the window's closing and unlike any other part's of the tenant for late ones, so that a record that was
@@ -99,6 +99,7 @@ class Rollup(msgspec.Struct, gc=False):
     unpriced: int
     usd: Decimal
     usd_by_kind: dict[CostKind, Decimal]
+    usd_given: Decimal = ZERO
 
 
 def anomaly_id(kind: str, tenant: str, series: str, opened_at: datetime) -> str:

@@ -13,6 +13,8 @@ from streamer.demo.broker import EmbeddedBroker
 from tests.brokers import Broker
 from tests.brokers.apache import ApacheKafka, KafkaUnavailable, apache_kafka
 
+# LiteLLM lives in an environment of its own: `make litellm`.
+LITELLM = Path(__file__).parents[1] / ".venv-litellm" / "bin"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # CI judges a change by the same examples each time; whoever runs the tests elsewhere looks for new ones. Machines are
@@ -46,6 +48,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         go_without("real traces and payloads", f"nothing is in {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def litellm_command() -> Path:
+    """The command that starts LiteLLM's proxy."""
+    command = LITELLM / "litellm"
+    if not command.is_file():
+        go_without("LiteLLM", "run `make litellm`")
+    return command
 
 
 def go_without(what: str, reason: str) -> NoReturn:

@@ -14,14 +14,25 @@ from streamer.cli.base import CONFIG, Moment, cli, configured, example
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("replay"), show_default=True)
 @click.option("--from", "begin", type=Moment(), help="Leave out events before this time (RFC 3339).")
 @click.option("--to", "end", type=Moment(), help="Leave out events from this time on (RFC 3339).")
+@click.option(
+    "--given-costs",
+    type=click.Choice(["keep", "ignore"]),
+    help="Keep the costs that senders gave, or price all usage anew; without it pricing.given_costs holds.",
+)
 def replay(
-    sources: tuple[str, ...], path: Path | None, out: Path, begin: datetime | None, end: datetime | None
+    sources: tuple[str, ...],
+    path: Path | None,
+    out: Path,
+    given_costs: str | None,
+    **span: datetime | None,
 ) -> None:
     """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst) or kafka://host:port/topic."""
     config = configured(path)
+    if given_costs:
+        config = config.model_copy(update={"pricing": config.pricing.model_copy(update={"given_costs": given_costs})})
     from streamer.replay.command import run  # noqa: PLC0415 - as above
 
-    for line in run(sources, config, out, begin, end):
+    for line in run(sources, config, out, **span):
         click.echo(line)
 
 

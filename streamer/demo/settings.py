@@ -16,6 +16,7 @@ from streamer.config import (
     LoopConfig,
     PageConfig,
     PolicyConfig,
+    PriceConfig,
     PricingConfig,
     ReceiverConfig,
     RouteConfig,
@@ -25,6 +26,7 @@ from streamer.config import (
     WindowsConfig,
 )
 from streamer.demo.story import LOOPER
+from streamer.pricing.money import CostKind
 
 
 def demo_config(bootstrap: str, ingest_port: int, web_port: int, page_port: int) -> Config:
@@ -45,7 +47,7 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int, page_port: int)
             checkpoint_seconds=0.5,
         ),
         windows=WindowsConfig(size_seconds=2, lateness_seconds=0.5, grace_seconds=0.5),
-        pricing=PricingConfig(tool=Decimal("0.002"), vector=Decimal("0.0004"), evaluation=Decimal("0.001")),
+        pricing=_pricing(),
         detect=DetectConfig(levels=("tenant",), burst=_burst(), loop=LoopConfig(quiet_seconds=6)),
         budgets=(BudgetConfig(tenant=LOOPER, limit=Decimal(2000)),),
         alerts=AlertsConfig(receivers=(receiver,), routes=(route,)),
@@ -56,6 +58,11 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int, page_port: int)
         page=PageConfig(port=page_port, history_seconds=360, rate_seconds=10),
         log=LogConfig(level="warning"),
     )
+
+
+def _pricing() -> PricingConfig:
+    each: dict[CostKind, str] = {"tool": "0.002", "vector": "0.0004", "evaluation": "0.001"}
+    return PricingConfig(prices=tuple(PriceConfig(kind=kind, each=Decimal(usd)) for kind, usd in each.items()))
 
 
 def _burst() -> BurstConfig:

@@ -34,11 +34,17 @@ PRIVATE = frozenset(
         "query",
         "documents",
         "data_base64",
+        # the values of OTLP's attributes, which nobody can tell apart before they are decoded
+        "stringValue",
+        "string_value",
+        "bytesValue",
+        "bytes_value",
     ]
 )
 REMOVED = "[removed]"
+# A name may be spelled with escapes, so that where one stands nothing further is known.
 # Text as the data of a CloudEvent is no usage, so it is somebody's words; an object is looked into.
-_PRIVATE_KEY = re.compile(rb'"(?:(?:' + "|".join(sorted(PRIVATE)).encode() + rb')"\s*:|data"\s*:\s*")')
+_PRIVATE_KEY = re.compile(rb'"(?:(?:' + "|".join(sorted(PRIVATE)).encode() + rb')"\s*:|data"\s*:\s*")|\\u')
 
 
 def redact(record: bytes, *, words: bool = True) -> bytes:

@@ -1,8 +1,9 @@
 """The topics by name, and their creation with the settings that CONTRACTS.md asks for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -14,6 +15,8 @@ from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
 
 # Between two tries to reach a broker that is still starting.
 _PAUSE = 0.5
+#: The topics of which Kafka keeps each key's last record.
+COMPACTED = ("alerts", "throttle")
 # What is read as a whole stays short: the segment that is written to is not compacted, so that it is closed each hour.
 _COMPACT = {"cleanup.policy": "compact", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1"}
 #: The stages of the worker that keep a state, with the partitions of their changelogs: 0 for as many as usage has.
@@ -69,12 +72,18 @@ async def widen(kafka: KafkaConfig, topic: str, partitions: int) -> None:
     """Give a topic so many partitions; raises KafkaUnreachable where we may not."""
     if not kafka.create_topics:
         raise KafkaUnreachable(f"{topic} needs {partitions} partitions, and kafka.create_topics is off")
-    async with administering(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         await admin.create_partitions({topic: NewPartitions(partitions)})
 
 
+async def partition_counts(settings: Mapping[str, Any]) -> dict[str, int]:
+    """Give the partition count of each topic that exists; `settings` say how the broker is reached."""
+    async with administering(settings) as admin:
+        return await _partitions(admin)
+
+
 async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]) -> dict[str, int]:
-    async with administering(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         found = await _partitions(admin)
         usage = found.get(topics.usage, kafka.partitions)
         missing = [topic for topic in wanted(kafka, topics, changelogs, usage) if topic.name not in found]
@@ -87,9 +96,9 @@ async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]
 
 
 @asynccontextmanager
-async def administering(kafka: KafkaConfig) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Give an admin client while the context lasts."""
-    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
+async def administering(settings: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give an admin client while the context lasts; `settings` say how the broker is reached."""
+    admin = AIOKafkaAdminClient(**settings)
     try:
         await admin.start()
         yield admin
@@ -124,7 +133,7 @@ def wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage
     return [
         *(topic(name, usage, **kept, **_LARGE) for name in keyed),
         *(topic(name, 1, **kept, **_LARGE) for name in single),
-        *(topic(name, 1, **_COMPACT) for name in (topics.alerts, topics.throttle)),
+        *(topic(getattr(topics, name), 1, **_COMPACT) for name in COMPACTED),
         *(
             topic(changelog(kafka.group, stage), count or usage, **_COMPACT, **_LARGE)
             for stage, count in changelogs.items()

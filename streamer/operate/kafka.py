@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
-from streamer.kafka.connection import consumer_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.identity import permitted
 from streamer.kafka.topics import Topics, administering
 from streamer.operate.finding import Finding
@@ -18,7 +18,7 @@ _WAIT_MS = 1500
 
 async def brokers(kafka: KafkaConfig) -> Finding:
     """Say how many brokers there are; raises KafkaError if none answers."""
-    async with administering(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         found = len((await admin.describe_cluster())["brokers"])
     what = f"Kafka answers at {kafka.bootstrap}, with {found} broker" + ("s" if found != 1 else "")
     if found < kafka.replication:

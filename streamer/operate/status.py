@@ -12,7 +12,7 @@ from faust.types import TP
 from alerts.incident import Incident
 from alerts.throttle.command import Command
 from streamer.config import Config, KafkaConfig, PageConfig
-from streamer.kafka.connection import consumer_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.restore import read_log
 from streamer.kafka.topics import CHANGELOGS, Topics, administering, changelog
 from streamer.operate.kafka import newest
@@ -22,7 +22,7 @@ from streamer.page.board import in_force
 async def standing(config: Config, now: float) -> list[str]:
     """Say how everything stands at `now` (epoch seconds), in lines; raises KafkaError if Kafka does not answer."""
     kafka, topics = config.kafka, Topics.named(config.kafka.topic_prefix)
-    async with administering(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         lines = [await _group(admin, kafka.group), *await _lags(admin, kafka, topics)]
     for stage in CHANGELOGS:
         written = await newest(kafka, changelog(kafka.group, stage))
@@ -87,7 +87,7 @@ async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartit
 
 
 async def _values(kafka: KafkaConfig, topic: str) -> list[bytes]:
-    return list((await read_log(kafka, TP(topic, 0))).values())
+    return list((await read_log(kafka, TP(topic, 0))).values.values())
 
 
 def _read(value: bytes, kind: Any) -> Any:

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streamer.config import KafkaConfig
+from streamer.kafka.connection import aiokafka_settings
 from streamer.kafka.topics import CHANGELOGS, Topics, administering, ensure, wanted
 from streamer.operate.finding import Finding, Grade
 
@@ -29,7 +30,7 @@ class Found(msgspec.Struct, frozen=True):
 async def look(kafka: KafkaConfig) -> list[Finding]:
     """Look at all topics of the deployment; raises KafkaError if Kafka does not answer."""
     topics = Topics.named(kafka.topic_prefix)
-    async with administering(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         names = [topic.name for topic in wanted(kafka, topics, CHANGELOGS, kafka.partitions)]
         found = await _found(admin, names)
     usage = found[topics.usage].partitions if topics.usage in found else kafka.partitions

@@ -18,6 +18,8 @@ from streamer.windows.totals import COUNTS
 
 _MONEY = pa.decimal128(38, 15)
 _ROWS = 50_000
+# What an incident needs for itself, and tells nobody anything.
+_INNER = ("noted_at", "sent", "rest", "absorbed", "told_at", "joined_at", "unheard", "track", "answered", "word")
 _NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
 _SCOPE = ("use_case", "agent", "model", "session")
 _SCHEMA = pa.schema(
@@ -30,7 +32,7 @@ _SCHEMA = pa.schema(
         ("part", pa.int64()),
     ]
     + [(name, pa.int64()) for name in COUNTS]
-    + [("usd", _MONEY), *((f"usd_{kind}", _MONEY) for kind in COST_KINDS)]
+    + [("usd", _MONEY), *((f"usd_{kind}", _MONEY) for kind in COST_KINDS), ("usd_given", _MONEY)]
 )
 
 
@@ -91,7 +93,8 @@ def _public(anomaly: Anomaly) -> dict[str, Any]:
 def _told(told: Told) -> dict[str, Any]:
     notification = told.notification
     incident = msgspec.structs.asdict(notification.incident)
-    del incident["noted_at"], incident["sent"]
+    for name in _INNER:
+        del incident[name]
     return {"at": utc(told.at), "receiver": notification.receiver, "because": notification.because, **incident}
 
 
@@ -117,6 +120,7 @@ def _summary(replay: Replay, anomalies: Iterable[Anomaly], seconds: float) -> di
         "feedback": replay.heard(),
         "anomalies": kinds,
         "usd": plain(sum(by_kind.values(), Decimal(0))),
+        "usd_given": plain(replay.given),
         "usd_by_kind": by_kind,
         "usd_by_tenant": {
             tenant: {kind: plain(amount) for kind, amount in sorted(split.items())}

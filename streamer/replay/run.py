@@ -11,6 +11,7 @@ from alerts.dispatcher import Notification
 from alerts.throttle.ledger import Change
 from streamer.config import Config
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.feedback import Feedback
 from streamer.pipeline import Output, Pipeline
 from streamer.pricing.money import ZERO, CostKind
@@ -38,18 +39,22 @@ class Step(msgspec.Struct):
 
 
 class Replay:
-    """One run. `anomalies` holds the last state of each; `spend` is by tenant and by kind of cost, exact."""
+    """One run. `anomalies` holds the last state of each; `spend` is by tenant and by kind of cost, exact.
+
+    `given` is how much of it senders gave.
+    """
 
     def __init__(self, config: Config, begin: datetime | None = None, end: datetime | None = None) -> None:
         self._pipeline, self._desk = Pipeline(config), desk_of(config)
         self._begin, self._end = begin, end
-        self._longest_wait = max(route.group_wait_seconds for route in config.alerts.routes)
+        self._longest_wait = self._desk.dispatcher.tree.longest_wait
         self._clock = float("-inf")
         self._ticked = float("-inf")
         self.anomalies: dict[str, Anomaly] = {}
         self.rejected: Counter[str] = Counter()
         self.mistakes: list[str] = []
         self.spend: dict[str, dict[CostKind, Decimal]] = {}
+        self.given = ZERO
 
     def run(self, items: Iterable[Item]) -> Iterator[Step]:
         """Take in all items, then close what is open at the end of the data."""
@@ -75,6 +80,8 @@ class Replay:
             self.rejected[event.reason] += 1
             place = f"row {item.row}" + (f", item {event.item + 1}" if event.item else "")
             self.mistakes.append(f"{item.source}, {place}: {event.reason}: {event.detail}")
+            return
+        if isinstance(event, Skipped):
             return
         if (self._begin and event.time < self._begin) or (self._end and event.time >= self._end):
             return
@@ -124,6 +131,7 @@ class Replay:
     def _count(self, rollups: list[Rollup]) -> None:
         for rollup in rollups:
             if rollup.level == "tenant":
+                self.given += rollup.usd_given
                 spend = self.spend.setdefault(rollup.tenant, {})
                 for kind, amount in rollup.usd_by_kind.items():
                     spend[kind] = spend.get(kind, ZERO) + amount

@@ -101,13 +101,18 @@ class Deployment:
             **settings,
         }
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings as the variables of a process."""
+        return {f"TIDEGATE_{name}": value for name, value in self._settings.items()}
+
     @contextmanager
     def running(
         self, command: str = "worker", wait: bool = True, module: str = "streamer.cli", **settings: str
     ) -> Iterator[Process]:
         """Run `tidegate COMMAND`, and end it when the context ends, if the test did not."""
         port, log = free_port(), self._folder / f"{command}-{uuid.uuid4().hex[:4]}.log"
-        section = {"ingest": "INGEST", "page": "PAGE"}.get(command, "WEB")
+        section = {"ingest": "INGEST", "page": "PAGE", "gateway": "GATEWAY"}.get(command, "WEB")
         values = {**self._settings, f"{section}__PORT": str(port), **settings}
         environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in values.items()}}
         with log.open("wb") as output:
@@ -126,7 +131,7 @@ class Deployment:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `tidegate` command of this deployment to its end."""
-        environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in self._settings.items()}}
+        environment = {**os.environ, **self.environment}
         line = [sys.executable, "-m", "streamer.cli", *arguments]
         return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
