@@ -9,7 +9,7 @@ from msgspec import Meta
 from alerts.incident import Incident
 from streamer.events.rejected import Rejected
 from streamer.feedback import Feedback, Verdict, checked
-from streamer.page.board import tenants_of
+from streamer.page.board import is_seen_by
 from streamer.page.refused import Refused
 from streamer.page.sight import Sight
 
@@ -24,7 +24,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def feedback_of_action(asked: Asked, incident: Incident | None, by: Sight, name: str, now: datetime) -> Feedback:
     """Make the record, `name` its id; raises Refused for whom or what may not be."""
-    if incident is None or not by.sees_all(tenants_of(incident)):
+    if incident is None or not is_seen_by(incident, by):
         raise Refused(404, "there is no such incident")
     if not by.operator:
         raise Refused(403, f"{by.name} may look, not act: ask an operator")

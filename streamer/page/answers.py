@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar, get_args
 
-from streamer.page.board import tenants_of
+from streamer.page.board import is_seen_by
 from streamer.page.refused import Refused
 from streamer.page.sight import Sight
 from streamer.page.spend import LEVELS
@@ -72,7 +72,7 @@ class Answers:
     def incident(self, ask: Ask, sight: Sight, now: float) -> Any:
         """Show all of the incident `id`."""
         found = self._state.board.incidents.get(ask["id"])
-        if found is None or not sight.sees_all(tenants_of(found)):
+        if found is None or not is_seen_by(found, sight):
             raise Refused(404, "there is no such incident, or it was over so long ago that its record is gone")
         return cases.detail(self._state.board, found, now)
 

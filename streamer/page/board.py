@@ -6,6 +6,7 @@ from typing import TypeVar
 from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
 from streamer.feedback import Feedback
+from streamer.page.sight import Sight
 from streamer.records import Anomaly
 
 _MOST = 5_000
@@ -74,6 +75,12 @@ class Board:
 def tenants_of(incident: Incident) -> set[str]:
     """Name whom an incident is about."""
     return {alert.labels["tenant"] for alert in incident.alerts.values() if "tenant" in alert.labels}
+
+
+def is_seen_by(incident: Incident, sight: Sight) -> bool:
+    """Tell whether an incident may be shown: to who sees all whom it is about, also those whose alerts it left out."""
+    named = tenants_of(incident)
+    return sight.sees_all(named) and (sight.everything or len(named) >= incident.tenant_count)
 
 
 def in_force(command: Command, now: float) -> bool:

@@ -118,6 +118,8 @@ async def test_a_runaway_shows_within_two_seconds_and_is_acknowledged_and_releas
             await expect(card).to_contain_text("local has acknowledged it")
             await card.get_by_role("button", name="Release").click()
             await expect(card).to_contain_text("local asked to release")
+            told = page.get_by_role("region", name="Told to gateways")
+            await expect(told).not_to_contain_text("runaway", timeout=15_000)
             released = await said_on(deployment, "release")
             link = await card.get_by_role("link").first.get_attribute("href")
             assert (released["by"], f"/incidents/{released['incident']}") == ("local", link)

@@ -11,7 +11,7 @@ from alerts.incident import Incident
 from alerts.text import headline, reasons, who
 from alerts.throttle.command import Command
 from streamer.feedback import Feedback
-from streamer.page.board import Board, in_force, tenants_of
+from streamer.page.board import Board, in_force, is_seen_by, tenants_of
 from streamer.page.sight import Sight
 from streamer.records import Anomaly, Cause
 
@@ -36,7 +36,7 @@ def incidents(board: Board, sight: Sight, now: float, *, state: str, query: str,
 
 def seen(board: Board, sight: Sight) -> list[Incident]:
     """Give the incidents that a person may see."""
-    return [one for one in board.incidents.values() if one.alerts and sight.sees_all(tenants_of(one))]
+    return [one for one in board.incidents.values() if one.alerts and is_seen_by(one, sight)]
 
 
 def saved(board: Board, sight: Sight) -> Decimal:

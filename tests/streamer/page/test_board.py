@@ -1,7 +1,8 @@
 """Incidents, commands and answers: the newest holds, whatever is repeated."""
 
 from streamer.feedback import Feedback
-from streamer.page.board import Board, in_force
+from streamer.page.board import Board, in_force, is_seen_by
+from streamer.page.sight import Sight
 from tests.streamer.page.build import ack, command, incident
 from tests.streamer.samples import NOON, NOW
 
@@ -51,6 +52,14 @@ def test_what_was_said_twice_is_shown_once() -> None:
     for name in ("f1", "f1", "f2"):
         board.take_answer(answer(name))
     assert [one.id for one in board.answers["i1"]] == ["f1", "f2"]
+
+
+def test_an_incident_that_left_alerts_out_is_for_those_who_see_everybody() -> None:
+    storm = incident("i1", "acme")
+    storm.tenant_count = 300
+    assert not is_seen_by(storm, Sight("eve", ("acme",)))
+    assert is_seen_by(storm, Sight("ann"))
+    assert is_seen_by(incident("i1", "acme"), Sight("eve", ("acme",)))
 
 
 def test_memory_is_bounded() -> None:
