@@ -85,9 +85,7 @@ def test_what_the_source_has_no_more_is_sent_from_the_letter_where_that_has_it_a
     assert "3 in all" in json.stderr
 
 
-def test_a_topic_of_apache_kafka_is_replayed_to_its_end(
-    deployment: Deployment, tmp_path: Path
-) -> None:
+def test_a_topic_of_apache_kafka_is_replayed_to_its_end(deployment: Deployment, tmp_path: Path) -> None:
     """`kafka://` as a source, with all partitions up to where they end."""
     topics = deployment.topics
     deployment.command("dead-letters", "list")
