@@ -9,17 +9,22 @@ import orjson
 
 from streamer import feedback
 from streamer.events import canonical
-from streamer.events.formats import format_of, parts_of
+from streamer.events.formats import FORMATS, format_of, parts_of
 from streamer.events.formats.base import Unmappable
 from streamer.events.reading import Broken, is_binary, read
-from streamer.events.redact import REMOVED, redact
+from streamer.events.redact import PRIVATE, REMOVED, redact
 from streamer.events.rejected import Rejected
 
-# A name stands before a colon and is short; where quotes are lost, what is outside of them may be words.
+# Where quotes are lost, what is outside of them may be words, and a word may stand where a name does.
 _TOKEN = re.compile(
-    rb"""(?P<kept>"[A-Za-z_][\w.-]{0,63}"(?=\s*:)|[\s{}\[\]:,]+|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b|true|false|null)"""
-    rb"""|(?P<text>"(?:[^"\\]|\\.)*(?:"|\Z))|.""",
+    rb"""(?P<kept>[\s{}\[\]:,]+|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b|true|false|null)"""
+    rb"""|"(?P<text>(?:[^"\\]|\\.)*)(?:"|\Z)(?P<name>(?=\s*:))?|.""",
     re.DOTALL,
+)
+_NAMES = frozenset(
+    name.encode()
+    for names in (*(known.words for known in FORMATS), canonical.WORDS, feedback.WORDS, PRIVATE)
+    for name in names
 )
 _Headers = tuple[tuple[str, str], ...]
 
@@ -93,7 +98,7 @@ def _limited(value: Any, words: frozenset[str], name: str = "") -> Any:
 
 
 def _text(record: bytes) -> bytes:
-    """Keep of JSON, broken or not, its names, numbers and punctuation; of all else nothing."""
+    """Keep of JSON, broken or not, the names that are known, numbers and punctuation; of all else nothing."""
     if is_binary(record) or record.lstrip()[:1] not in (b"{", b"[", b'"'):
         return b""
     return b"".join(map(_said, _TOKEN.finditer(record)))
@@ -102,4 +107,6 @@ def _text(record: bytes) -> bytes:
 def _said(token: re.Match[bytes]) -> bytes:
     if token["kept"] is not None:
         return token["kept"]
+    if token["name"] is not None and token["text"] in _NAMES:
+        return b'"' + token["text"] + b'"'
     return b'"[removed]"' if token["text"] is not None else b""
