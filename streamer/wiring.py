@@ -26,6 +26,7 @@ from streamer.config import Config, ReceiverConfig
 from streamer.config.mapping import names_by_format
 from streamer.events.decoder import Decoder
 from streamer.feedback import Feedback, spoken
+from streamer.pricing.agreed import Rates
 from streamer.records import Anomaly, Scope
 from streamer.routing import dispatcher_of, rules_of
 
@@ -44,6 +45,7 @@ def decoder_of(config: Config, *, feedback: bool = False, owner: str = "") -> De
         default_tenant=owner or events.default_tenant,
         hash_key=events.hash_key.get_secret_value(),
         names=names_by_format(events.mapping),
+        rate=Rates(config.pricing.exchange_rates).usd,
         feedback=feedback,
     )
 

@@ -3,7 +3,6 @@
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +11,7 @@ from streamer import feedback
 from streamer.clock import utc
 from streamer.events import canonical
 from streamer.events.formats import FORMATS, cloudevents, format_of, parts_of
-from streamer.events.formats.base import Context, Names, Outcome, Unmappable
+from streamer.events.formats.base import Context, Names, Outcome, Rate, Unmappable, no_rate
 from streamer.events.hashing import argument_hash
 from streamer.events.reading import Broken, read
 from streamer.events.rejected import Rejected
@@ -43,8 +42,9 @@ class Decoder:
     `max_record_bytes` bounds a record; `max_future_seconds` is how far ahead of `now` a sender's clock may be;
     `default_tenant` owns events whose format knows no tenant ("" rejects them); `hash_key` keys the hash of
     tool arguments; `names` says by format where it names tenant, use case and so on, in place of the format's own;
-    `rates` gives dollars per unit of other currencies. With `feedback`, people's feedback is accepted among the
-    events; else it is refused, for whoever may send usage is not to say what is no alarm.
+    `rate` gives the dollars of one unit of another currency on a day, None where it knows none. With `feedback`,
+    people's feedback is accepted among the events; else it is refused, for whoever may send usage is not to say what
+    is no alarm.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Decoder:
         hash_key: str = "",
         feedback: bool = False,
         names: Mapping[str, Names] | None = None,
-        rates: Mapping[str, Decimal] | None = None,
+        rate: Rate = no_rate,
     ) -> None:
         self._max_record_bytes = max_record_bytes
         self._max_future = max_future_seconds
@@ -64,7 +64,7 @@ class Decoder:
         self._hash = argument_hash(hash_key)
         self._takes_feedback = feedback
         self._names = {known.name: known.names for known in FORMATS} | dict(names or {})
-        self._rates = dict(rates or {})
+        self._rate = rate
 
     def decode(self, record: bytes, now: float, headers: Mapping[str, str] | None = None) -> list[Decoded]:
         """Decode one record of any accepted format; `now` in epoch seconds; header names in lower case."""
@@ -135,7 +135,7 @@ class Decoder:
         if known is None:
             yield self._one(item, number, latest)
             return
-        context = Context(self._names[known.name], self._hash, latest, self._rates)
+        context = Context(self._names[known.name], self._hash, latest, self._rate)
         parts = parts_of(known, item)
         if isinstance(parts, Rejected):
             yield msgspec.structs.replace(parts, item=number)

@@ -16,6 +16,7 @@ from streamer.clock import wall
 from streamer.config import Config, IngestConfig
 from streamer.events.decoder import Decoded, Decoder
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.ingest import body, openapi
 from streamer.ingest.outbox import Outbox
@@ -81,6 +82,9 @@ class FrontDoor:
             items = self._items(record, request.headers, grant)
             outs = [Out(self._topic, item.tenant, _encode(item)) for item in items if isinstance(item, UsageEvent)]
             bad = [item for item in items if isinstance(item, Rejected)]
+            for item in items:
+                if isinstance(item, Skipped):
+                    self._metrics.skipped.labels(item.cause).inc()
             del record, items  # while Kafka is waited for, only what it is to have is held
             await self._outbox.send(outs)
         return self._result(len(outs), bad)

@@ -8,7 +8,7 @@ from typing import Any
 from streamer.events.formats import buckets
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
-from streamer.events.formats.values import amount, count, dollars, mapping
+from streamer.events.formats.values import amount, count, dollars, mapping, moment
 
 NAMES = Names(
     tenant=("workspace_name", "workspace_id", "organization_id"),
@@ -28,12 +28,13 @@ def recognises(item: Item) -> bool:
 def fields_of(part: Result, context: Context) -> dict[str, Any]:
     """Map one result onto the fields of a canonical event; a result of a cost report has an amount and no tokens."""
     fields = {"provider": "anthropic", **buckets.fields_of(part, context, "anthropic-usage")}
-    return given(fields | (_cost(part.result, context) if "amount" in part.result else _usage(part.result)))
+    return given(fields | (_cost(part, context) if "amount" in part.result else _usage(part.result)))
 
 
-def _cost(result: Item, context: Context) -> dict[str, Any]:
+def _cost(part: Result, context: Context) -> dict[str, Any]:
+    result = part.result
     cents = amount(result.get("amount"), "the amount")
-    cost = None if cents is None else dollars(cents / _CENTS, result.get("currency"), context)
+    cost = None if cents is None else dollars(cents / _CENTS, result.get("currency"), moment(part.start), context)
     return {"cost_usd": cost, "requests": count(result.get("requests"), "requests")}
 
 

@@ -1,7 +1,7 @@
 """What a foreign format is to the decoder, and what it is given to map with."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -34,8 +34,15 @@ class Names(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
+Rate = Callable[[str, date], Decimal | None]
+
+
+def no_rate(_: str, __: date) -> None:
+    """Know no currency but dollars."""
+
+
 class Context(msgspec.Struct, frozen=True):
-    """What a format maps with: its names, the hash of tool arguments, dollars per unit of other currencies.
+    """What a format maps with: its names, the hash of tool arguments, dollars per unit of a currency on a day.
 
     `latest` is the last moment that may lie in the past.
     """
@@ -43,7 +50,7 @@ class Context(msgspec.Struct, frozen=True):
     names: Names
     argument_hash: ArgumentHash
     latest: datetime
-    rates: Mapping[str, Decimal] = {}
+    rate: Rate = no_rate
 
 
 class Unmappable(ValueError):

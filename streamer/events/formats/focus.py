@@ -71,14 +71,15 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
     tokens = _tokens(row)
     model = text(first([row], _MODEL)) or _resource_model(row)
     given = amount(first([row], context.names.cost), "the cost")
+    at = moment(row.get("ChargePeriodStart") or row.get("BillingPeriodStart"))
     fields = {
         "id": identity_of({name: _spelled(value) for name, value in row.items() if _identifies(name)}),
         "source": "focus",
-        "time": moment(row.get("ChargePeriodStart") or row.get("BillingPeriodStart")),
+        "time": at,
         "kind": "llm" if model or any(tokens.values()) else "saas",
         "provider": text(first([row], _PROVIDER)),
         "model": model,
-        "cost_usd": dollars(given, row.get("BillingCurrency"), context),
+        "cost_usd": dollars(given, row.get("BillingCurrency"), at, context),
         "requests": _requests(row),
         **tokens,
         **_quantity(row),

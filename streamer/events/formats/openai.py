@@ -5,7 +5,7 @@ from typing import Any
 from streamer.events.formats import buckets
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
-from streamer.events.formats.values import amount, count, dollars, mapping, text
+from streamer.events.formats.values import amount, count, dollars, mapping, moment, text
 
 NAMES = Names(
     tenant=("project_name", "project_id", "organization_id"),
@@ -25,12 +25,13 @@ def recognises(item: Item) -> bool:
 def fields_of(part: Result, context: Context) -> dict[str, Any]:
     """Map one result onto the fields of a canonical event; a result of the costs has an amount and no tokens."""
     fields = {"provider": "openai", **buckets.fields_of(part, context, "openai-usage")}
-    return given(fields | (_cost(part.result, context) if "amount" in part.result else _usage(part.result)))
+    return given(fields | (_cost(part, context) if "amount" in part.result else _usage(part.result)))
 
 
-def _cost(result: Item, context: Context) -> dict[str, Any]:
+def _cost(part: Result, context: Context) -> dict[str, Any]:
+    result = part.result
     paid = mapping(result.get("amount"))
-    cost = dollars(amount(paid.get("value"), "the amount"), paid.get("currency"), context)
+    cost = dollars(amount(paid.get("value"), "the amount"), paid.get("currency"), moment(part.start), context)
     return {"model": text(result.get("line_item")).partition(",")[0], "cost_usd": cost}
 
 

@@ -137,12 +137,12 @@ def amount(value: Any, what: str) -> Decimal | None:
     return number
 
 
-def dollars(given: Decimal | None, currency: Any, context: Context) -> Decimal | None:
-    """Convert an amount into dollars by the configured rate; raises Unmappable where there is none."""
+def dollars(given: Decimal | None, currency: Any, at: datetime | None, context: Context) -> Decimal | None:
+    """Convert an amount into dollars by the configured rate of its day; raises Unmappable where there is none."""
     code = text(currency).upper() or "USD"
     if code == "USD" or not given:
         return given
-    if (rate := context.rates.get(code)) is None:
+    if (rate := context.rate(code, (at or context.latest).astimezone(UTC).date())) is None:
         named = code if len(code) == 3 and code.isalpha() and code.isascii() else "another currency than USD"
         raise Unmappable("unknown_currency", f"the amount is in {named}, for which no rate is configured")
     return given * rate

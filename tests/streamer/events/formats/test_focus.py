@@ -3,7 +3,7 @@
 import csv
 import gzip
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -201,7 +201,14 @@ def test_another_currency_needs_a_rate() -> None:
     (refused,) = decode(orjson.dumps(euros))
     assert isinstance(refused, Rejected)
     assert (refused.reason, "EUR" in refused.detail) == ("unknown_currency", True)
-    assert one(euros, rates={"EUR": Decimal("1.1")}).cost_usd == Decimal("1.65")
+    asked: list[tuple[str, date]] = []
+
+    def rate(currency: str, day: date) -> Decimal:
+        asked.append((currency, day))
+        return Decimal("1.1")
+
+    assert one(euros, rate=rate).cost_usd == Decimal("1.65")
+    assert asked == [("EUR", one(ROW).time.date())]
     assert one({**euros, "BilledCost": "0"}).cost_usd == 0
     assert one({**ROW, "BillingCurrency": "usd"}).cost_usd == Decimal("1.5")
 
