@@ -8,7 +8,7 @@ BENCH_STAMP := $(BENCH_VENV)/.installed
 LITELLM_VENV := .venv-litellm
 LITELLM_STAMP := $(LITELLM_VENV)/.installed
 
-.PHONY: install litellm demo test test-fast chaos check bench quality quality-page docs format lock schemas clean
+.PHONY: install litellm demo test test-fast chaos fuzz check bench quality quality-page slack-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ test-fast: install
 chaos: install
 	TIDEGATE_TEST_CHAOS_LONG=1 $(BIN)/python -m pytest tests/chaos -rP --show-capture=stdout $(ARGS)
 
+# Records of every format, spoiled for a minute. ARGS="--seconds 3600" goes on for an hour.
+fuzz: install
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,6 +55,10 @@ quality: install
 quality-page: install
 	$(BIN)/python -m benchmarks.quality.pictures docs/pictures
 	$(BIN)/python -m benchmarks.quality.page docs/quality.md
+
+# Pictures of the messages in docs/slack.md. Needs Debian's Chromium.
+slack-page: install
+	$(BIN)/python -m benchmarks.slack docs/pictures
 
 $(BENCH_STAMP): requirements-bench.lock
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)

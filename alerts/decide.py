@@ -57,10 +57,12 @@ def decide(incident: Incident, route: Route, now: float, held: Held = NOT_HELD) 
     An incident that ended within its group_wait, before anybody was to be told, is not told, nor one that ended while
     nobody wanted to hear of it. While a silence holds, nothing is told, nor, while an alarm makes the incident
     superfluous, that it goes on. A resolved one is said to be so once, as soon as its throttle commands are released.
-    Who answers sees at once that the answer was heard.
+    Who answers sees at once that the answer was heard, and so does who has muted it.
     """
     if done := _done(incident, route):
         return Decision(done)
+    if incident.sent and incident.state == "open" and incident.answered > incident.sent.revision:
+        return Decision("answered")
     if silence := held.silence:
         over = incident.state == "resolved" and incident.sent is not None
         if silence.kind == "mute" or not over:
@@ -101,8 +103,6 @@ def _by_time(incident: Incident, route: Route, now: float) -> Decision:
     if sent is None:
         wait = 0.0 if incident.escalated_from else route.group_wait
         return _from(now, incident.noted_at + wait, "escalated" if incident.escalated_from else "new", "group_wait")
-    if incident.answered > sent.revision:
-        return Decision("answered")
     if incident.revision > sent.revision:
         return _from(now, sent.at + route.group_interval, "changed", "group_interval")
     return _repeat(incident, sent, route, now)

@@ -48,9 +48,9 @@ class Dispatcher:
     ) -> None:
         self.tree, self.owners = RouteTree(routes), owners or Owners()
         self.silences, self.inhibitor = Silences(), Inhibitor(inhibit, linger)
-        self._holds = Holds(self.silences, self.inhibitor)
         self._keep_resolved = keep_resolved
         self._incidents = Incidents()
+        self._holds = Holds(self.silences, self.inhibitor, self._incidents)
         self._storms = Storms(storm or StormRule(), self._incidents)
         self._agenda = Agenda()
         self._ready: dict[str, Because] = {}
@@ -271,13 +271,7 @@ class Dispatcher:
         return SOON
 
     def _tell_also(self, incident: Incident, step: Step, now: float) -> None:
-        further = _new(step.receiver, incident.group, incident.main, now)
-        for name in ("route", "owner", "kind", "opened_at", "storm", "joined_at"):
-            setattr(further, name, getattr(incident, name))
-        further.escalated_from, further.commands = incident.id, list(incident.commands)
-        for alert in incident.alerts.values():
-            further.take(alert)
-        further.rest = dict(incident.rest)
+        further = incident.for_another(step.receiver, now)
         further.note(f"nobody acknowledged it at {incident.receiver}")
         self._incidents.add(further)
         self._touch(further)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from alerts.alert import Alert
 from alerts.decide import NOT_HELD, Held
 from alerts.incident import Incident
+from alerts.incidents import Incidents
 from alerts.inhibit import Inhibitor
 from alerts.silences import Silence, Silences
 
@@ -12,8 +13,8 @@ from alerts.silences import Silence, Silences
 class Holds:
     """Looks up what holds back all of an incident: one alert that nothing holds back is told, the others beside it."""
 
-    def __init__(self, silences: Silences, inhibitor: Inhibitor) -> None:
-        self._silences, self._inhibitor = silences, inhibitor
+    def __init__(self, silences: Silences, inhibitor: Inhibitor, incidents: Incidents) -> None:
+        self._silences, self._inhibitor, self._incidents = silences, inhibitor, incidents
 
     def of(self, incident: Incident, now: float) -> Held:
         """Give what holds an incident back at `now` (epoch seconds)."""
@@ -50,7 +51,8 @@ class Holds:
 
     def _is_heard(self, alert: Alert, now: float) -> bool:
         """Tell whether nobody has silenced an alarm: one that nobody hears silences no other."""
-        return self._silences.covering(alert.labels, now) is None
+        told = self._incidents.holding(alert.id)
+        return any(self._silences.covering(alert.labels, now, one.id) is None for one in told)
 
 
 def _open_alerts(incident: Incident) -> list[Alert]:

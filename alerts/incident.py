@@ -166,6 +166,15 @@ class Incident(msgspec.Struct, kw_only=True):
         yield from self.alerts
         yield from self.rest
 
+    def for_another(self, receiver: str, now: float) -> "Incident":
+        """Give an incident of the same alerts for a receiver told at `now`: nobody acknowledged this one."""
+        further = msgspec.structs.replace(
+            self.copy(), id=incident_id(receiver, self.group, self.main), rest=dict(self.rest)
+        )
+        further.receiver, further.escalated_from, further.noted_at = receiver, self.id, now
+        further.sent, further.told_at, further.escalations, further.absorbed = None, None, 0, []
+        return further
+
     def copy(self) -> "Incident":
         """Give it as it is now, for others; what is kept of the alerts that nobody reads is left out."""
         return msgspec.structs.replace(

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from alerts.text import COSTS, money, plain, shares, short_money
+from alerts.text import money, plain, shares, short_money
 
 Span = Literal["day", "week"]
 _BEFORE: dict[Span, str] = {"day": "the day before", "week": "the week before"}
@@ -25,14 +25,15 @@ class Row(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A showback over one period. Dollars throughout.
 
-    `whose` are the tenants, `when` is the period in words. `kinds` are by the six kinds of cost. `use_cases` and
-    `agents` are the largest first, and what belongs to none is a row too; `budgets` and `causes` are lines; `saved` is
-    what throttling is estimated to have saved, None where nobody knows.
+    `whose` are the tenants, `when` is the period in words, and `dates` its days. `kinds` are by the six kinds of cost.
+    `use_cases` and `agents` are the largest first, and what belongs to none is a row too; `budgets` and `causes` are
+    lines; `saved` is what throttling is estimated to have saved, None where nobody knows.
     """
 
     whose: str
     span: Span
     when: str
+    dates: str
     total: Row
     kinds: Sequence[Row]
     use_cases: Sequence[Row]
@@ -93,9 +94,22 @@ def lines(report: Report) -> list[str]:
     ]
 
 
-def kind_row(row: Row) -> str:
-    """Say one kind of cost."""
-    return f"{COSTS[row.name]} {money(row.usd)} ({changed(row)})"
+def arrow(row: Row) -> str:
+    """Say how a row compares with the period before, for a glance.
+
+    >>> [arrow(Row("a", Decimal(usd), Decimal(100))) for usd in (112, 50, 100, 700)]
+    ['▲ 12%', '▼ 50%', '=', '▲ x7.0']
+    >>> arrow(Row("a", Decimal(1), Decimal(0)))
+    'new'
+    """
+    if row.before <= 0:
+        return "new" if row.usd > 0 else "="
+    times = row.usd / row.before
+    if abs(times - 1) < _LEAST:
+        return "="
+    if times >= 3:
+        return f"▲ x{times:,.1f}"
+    return f"{'▲' if times > 1 else '▼'} {abs(times - 1):.0%}"
 
 
 def _table(title: str, rows: Sequence[Row]) -> list[str]:

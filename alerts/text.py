@@ -29,8 +29,8 @@ _MORE = {
 }
 _LINES = {
     "burn": "burns its budget too fast",
-    "soft": "has used most of its budget",
-    "hard": "is over its budget",
+    "soft": "has used {:.0%} of its budget",
+    "hard": "is over its budget, {:.0%} used",
 }
 _SIGNS = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
 #: The six kinds of cost, as people call them.
@@ -58,8 +58,21 @@ def headline(incident: Incident) -> str:
         return f"{_SIGNS[incident.severity]} {_storm(incident)}, led by {who(incident.main)}"
     labels = incident.main.labels
     kind = labels.get("kind", "")
-    what = _LINES.get(labels.get("line", "")) or _times(incident.main) or _WHAT.get(kind, f"shows a {kind}")
+    what = _line_of(incident.main) or _times(incident.main) or _WHAT.get(kind, f"shows a {kind}")
     return f"{_SIGNS[incident.severity]} {who(incident.main)} {what}"
+
+
+def used(alert: Alert) -> str:
+    """Say how much of a budget is used, in its unit; empty for what is no budget."""
+    if alert.labels.get("kind") != "budget" or alert.expected <= 0:
+        return ""
+    sign = "$" if "#budget-usd" in alert.series else ""
+    return f"{sign}{alert.observed:,.0f} of {sign}{alert.expected:,.0f}"
+
+
+def _line_of(alert: Alert) -> str:
+    line = _LINES.get(alert.labels.get("line", ""), "")
+    return line.format(alert.observed / alert.expected if alert.expected > 0 else 1)
 
 
 def _times(alert: Alert) -> str:

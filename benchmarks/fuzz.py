@@ -160,7 +160,7 @@ def _bend(holder: Any, name: Any, chance: random.Random) -> None:
     elif kind == 2:
         holder[name] = [holder[name]]
     elif kind == 3 and isinstance(holder[name], int) and not isinstance(holder[name], bool):
-        holder[name] = chance.choice((str(holder[name]), float(holder[name]), -holder[name]))
+        holder[name] = chance.choice((str(holder[name]), float(holder[name]), -(holder[name] % 2**63)))
     else:
         holder[name] = chance.choice(_ODD)
 

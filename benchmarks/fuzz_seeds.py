@@ -19,7 +19,10 @@ MARKER = b"xyzzy-private-words"
 _GOLDEN = Path(__file__).parents[1] / "tests" / "streamer" / "events" / "formats" / "golden"
 _PROTOBUF = {"content-type": "application/x-protobuf"}
 _ID = re.compile(rb'("(?:trace|span|parentSpan)Id": ")([0-9a-f]+)')
-_BINARY = {"ce_specversion": "1.0", "ce_type": "t", "ce_source": "s", "ce_id": "1", "ce_time": "2026-11-22T00:00:00Z"}
+_BINARY = {
+    **{"ce_specversion": "1.0", "ce_type": "t", "ce_source": "s", "ce_id": "1"},
+    **{"ce_time": "2026-11-22T00:00:00Z", "ce_tenant": "acme"},
+}
 
 
 class Seed(NamedTuple):

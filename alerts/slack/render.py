@@ -1,5 +1,7 @@
 """An incident as a Slack message in Block Kit: who, what, since when, how many dollars, who is behind it, and why."""
 
+from collections.abc import Iterator
+
 from alerts.dispatcher import Notification
 from alerts.history import History
 from alerts.incident import Incident
@@ -31,6 +33,7 @@ from alerts.text import (
     readable,
     shares,
     short_money,
+    used,
     who,
 )
 
@@ -70,7 +73,7 @@ def reply(incident: Incident, news: list[str]) -> str:
 def _title(incident: Incident) -> str:
     if incident.state == "resolved":
         return f"{headline(incident)} · {short_money(incident.usd_excess)} in all"
-    if incident.usd_per_hour > 0:
+    if incident.usd_per_hour > 0 and not used(incident.main):
         return f"{headline(incident)} · {short_money(incident.usd_per_hour)} an hour"
     return headline(incident)
 
@@ -81,8 +84,18 @@ def _facts(incident: Incident) -> str:
     if incident.resolved_at:
         span = f"{since} until {date(incident.resolved_at)} · {lasted(incident)}"
         return f"*{money(incident.usd_excess)} extra* in all\n{span}{_word(incident)}"
-    ahead = f" · *{money(incident.usd_per_hour)} an hour* if nobody acts" if incident.usd_per_hour > 0 else ""
-    return f"*{money(incident.usd_excess)} extra* so far{ahead}\n{since} · {lasted(incident)}{_word(incident)}"
+    return f"{' · '.join(_cost(incident))}\n{since} · {lasted(incident)}{_word(incident)}"
+
+
+def _cost(incident: Incident) -> Iterator[str]:
+    """Say what a budget has left and what there was above normal, and what it goes on costing."""
+    budget = used(incident.main)
+    if budget:
+        yield f"*{budget}* used"
+    if incident.usd_excess > 0 or not budget:
+        yield f"*{money(incident.usd_excess)} extra* so far"
+    if incident.usd_per_hour > 0:
+        yield f"*{money(incident.usd_per_hour)} an hour* {'now' if budget else 'if nobody acts'}"
 
 
 def _word(incident: Incident) -> str:

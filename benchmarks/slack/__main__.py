@@ -13,6 +13,7 @@ from alerts.history import History
 from alerts.incident import Incident
 from alerts.slack.chart import draw
 from alerts.slack.render import message, reply
+from alerts.slack.showback import report_message
 from benchmarks.slack import page, scenes
 
 CHROMIUM = "/usr/bin/chromium"
@@ -26,9 +27,9 @@ def pages() -> dict[str, str]:
     ended = scenes.over(scenes.loop()[0])
     return {
         "slack-loop": _shown(*scenes.loop(), "new"),
-        "slack-burst": _shown(*scenes.burst(), "changed"),
         "slack-answered": _shown(answered, past, "answered", thread=answered.notes[-1:]),
         "slack-budget": _shown(*scenes.budget(), "new"),
+        "slack-showback": page.page([page.message(report_message(scenes.showback())[1], scenes.START, {})]),
         "slack-over": _shown(ended, scenes.loop()[1], "resolved", thread=ended.notes[-1:]),
     }
 
@@ -50,7 +51,7 @@ async def take(folder: Path) -> None:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for name, html in pages().items():
             for width, where in ((PHONE, "phone"), (DESK, "desk")):
-                tab = await browser.new_page(viewport={"width": width, "height": 400}, device_scale_factor=2)
+                tab = await browser.new_page(viewport={"width": width, "height": 400}, device_scale_factor=1.5)
                 await tab.set_content(html)
                 await tab.screenshot(path=folder / f"{name}-{where}.png", full_page=True)
                 await tab.close()

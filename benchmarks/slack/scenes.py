@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from alerts.alert import Alert, Cause, Label
 from alerts.history import History, Sample
 from alerts.incident import Incident
+from alerts.showback import Report, Row
 
 START = datetime(2026, 11, 22, 9, 41, 20, tzinfo=UTC)
 
@@ -103,6 +106,46 @@ def budget() -> tuple[Incident, History]:
     )
 
 
+def showback() -> Report:
+    """A day of one tenant, and the day before."""
+    use_cases = [("support", "612.40", "402.10"), ("contracts", "231.05", "239.90"), ("search", "88.60", "71.30")]
+    agents = [
+        ("support · triage", "441.20", "118.70"),
+        ("contracts · reader", "180.10", "181.60"),
+        ("support · answers", "171.20", "283.40"),
+        ("search · ranker", "88.60", "71.30"),
+        ("contracts · drafts", "50.95", "58.30"),
+    ]
+    kinds = [
+        ("llm", "571.30", "398.00"),
+        ("tool", "142.15", "120.20"),
+        ("vector", "36.20", "35.10"),
+        ("evaluation", "118.40", "96.00"),
+        ("human_review", "64.00", "64.00"),
+        ("saas", "0", "0"),
+    ]
+    return Report(
+        whose="acme",
+        span="day",
+        when="on Saturday, 21 November",
+        dates="2026-11-21",
+        total=_row("", "932.05", "713.30"),
+        kinds=[_row(*row) for row in kinds],
+        use_cases=[_row(*row) for row in use_cases],
+        agents=[_row(*row) for row in agents],
+        budgets=["acme · support: $612.40, 186% of the even pace of the month's budget of $10,000"],
+        causes=[
+            "$188.02 acme · support · triage, loop: search_orders called 612 times with the same arguments in 18 min",
+            "$41.70 acme · search, burst: $0.4100 in 10 s, 6.1 times the usual $0.0670",
+        ],
+        saved=Decimal("342.10"),
+    )
+
+
+def _row(name: str, usd: str, before: str) -> Row:
+    return Row(name, Decimal(usd), Decimal(before))
+
+
 def over(told: Incident) -> Incident:
     """The same incident, back to normal eleven minutes later."""
     main = told.main
@@ -138,8 +181,6 @@ def _alert(labels: Mapping[Label, str], severity: Any, *, usd: tuple[str, str], 
 
 
 def _changed(alert: Alert, **fields: Any) -> Alert:
-    import msgspec  # noqa: PLC0415
-
     return msgspec.structs.replace(alert, **fields)
 
 

@@ -4,7 +4,17 @@ import sys
 
 import click
 
-from streamer.cli import feedback, gateway, replay, routes, services, showback  # noqa: F401 - they add their commands
+from streamer.cli import (  # noqa: F401 - they add their commands
+    feedback,
+    finance,
+    gateway,
+    letters,
+    operate,
+    replay,
+    routes,
+    services,
+    showback,
+)
 from streamer.cli.base import cli
 from streamer.errors import TidegateError
 

@@ -56,6 +56,27 @@ def new_token(tenants: tuple[str, ...]) -> None:
     click.echo(f'[[ingest.tokens]]\nid = "{kept.id}"\nsha256 = "{kept.sha256}"\ntenants = {json.dumps(kept.tenants)}')
 
 
+@cli.command(**example("tidegate page --config tidegate.toml"))
+@CONFIG
+def page(path: Path | None) -> None:
+    """Run the live page: spend as it happens, incidents, and the hands to act upon them."""
+    config = configured(path)
+    from streamer.page.command import start  # noqa: PLC0415 - as above
+
+    sys.exit(start(config))
+
+
+@cli.command("page-token", **example("tidegate page-token ann"))
+@click.argument("name")
+def page_token(name: str) -> None:
+    """Make a token with which NAME signs in to the live page, and the lines of the configuration that know it."""
+    from streamer.page.access import hashed, new_token  # noqa: PLC0415 - as above
+
+    token = new_token()
+    click.echo(f"# give this to {name}, it is nowhere else: {token}")
+    click.echo(f'[[page.people]]\nname = {json.dumps(name)}\ntoken_sha256 = "{hashed(token)}"')
+
+
 @cli.command(**example("tidegate demo --once"))
 @click.option("--once", is_flag=True, help="End when the story is told; exit 0 only if all of it happened.")
 def demo(once: bool) -> None:

@@ -29,6 +29,7 @@ from streamer.config.gateway import GatewayConfig
 from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
 from streamer.config.mapping import NamesConfig
+from streamer.config.page import PageConfig, PersonConfig
 from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
 from streamer.config.showback import ShowbackConfig
@@ -63,6 +64,8 @@ __all__ = [
     "LoopConfig",
     "NamesConfig",
     "OwnersConfig",
+    "PageConfig",
+    "PersonConfig",
     "PolicyConfig",
     "PriceConfig",
     "PricingConfig",
@@ -99,6 +102,7 @@ class Config(Section):
     gateway: GatewayConfig = GatewayConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
+    page: PageConfig = PageConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("budgets")

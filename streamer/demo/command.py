@@ -40,11 +40,14 @@ def run(*, once: bool) -> int:
 
 async def _run(once: bool) -> int:
     console = Console()
-    console.print("[bold]Tidegate[/bold]: starting a broker, the front door and a worker on this machine …")
+    console.print(
+        "[bold]Tidegate[/bold]: starting a broker, the front door, a worker and the live page on this machine …"
+    )
     async with running() as stack:
         with Screen(console) as screen:
             demo = _Demo(stack, screen)
-            screen.say(f"everything is up: metrics at {stack.web_url}/metrics, events to {stack.events_url}")
+            screen.say(f"everything is up: watch it live on {stack.page_url}")
+            screen.say(f"metrics at {stack.web_url}/metrics, events to {stack.events_url}")
             await demo.play(once)
             screen.draw(demo.story)
     missing = demo.story.missing()

@@ -14,6 +14,7 @@ from streamer.config import (
     KafkaConfig,
     LogConfig,
     LoopConfig,
+    PageConfig,
     PolicyConfig,
     PriceConfig,
     PricingConfig,
@@ -28,7 +29,7 @@ from streamer.demo.story import LOOPER
 from streamer.pricing.money import CostKind
 
 
-def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
+def demo_config(bootstrap: str, ingest_port: int, web_port: int, page_port: int) -> Config:
     """Give the configuration; Slack joins in where SLACK_BOT_TOKEN and SLACK_CHANNEL are set."""
     token, channel = os.environ.get("SLACK_BOT_TOKEN", ""), os.environ.get("SLACK_CHANNEL", "")
     receiver = ReceiverConfig(name="owner", type="console")
@@ -54,6 +55,7 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
         throttle=_throttle(),
         web=WebConfig(port=web_port),
         ingest=IngestConfig(port=ingest_port),
+        page=PageConfig(port=page_port, history_seconds=360, rate_seconds=10),
         log=LogConfig(level="warning"),
     )
 

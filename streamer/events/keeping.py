@@ -14,8 +14,6 @@ from streamer.events.reading import Broken, is_binary, read
 from streamer.events.redact import REMOVED, redact
 from streamer.events.rejected import Rejected
 
-# Reasons that concern a record as a whole; all others are about one item of it.
-_OF_THE_WHOLE = ("too_large", "failed")
 _Headers = tuple[tuple[str, str], ...]
 
 
@@ -28,7 +26,9 @@ class _Part(NamedTuple):
 
 def kept(record: bytes, headers: Mapping[str, str], rejected: Rejected) -> bytes:
     """Give what may be kept of the item that `rejected` is about; nothing where it cannot be told apart."""
-    if rejected.reason in _OF_THE_WHOLE:
+    if rejected.reason == "too_large":  # nor is it decoded here: that is what the bound is for
+        return b""
+    if rejected.reason == "failed":  # which concerns the record as a whole
         return _text(record)
     try:
         item, words = _parts(record, tuple(sorted(headers.items())))[rejected.item]
@@ -39,6 +39,21 @@ def kept(record: bytes, headers: Mapping[str, str], rejected: Rejected) -> bytes
         return _text(record)
     except (TypeError, ValueError, RecursionError):  # nests too deep to be written again
         return b""
+
+
+def whole(record: bytes, headers: Mapping[str, str], rejected: Rejected) -> bytes:
+    """Give the item that holds what `rejected` is about, as it came; all of the record where it holds nothing else."""
+    if rejected.reason in ("too_large", "failed"):
+        return record
+    try:
+        items = read(record, headers)
+        held = [item for item in items for _ in _of(item)]
+        item = held[rejected.item]
+        if len(items) == 1:
+            return record
+        return item.line if isinstance(item, Broken) else orjson.dumps(item, str)
+    except (Unmappable, IndexError, TypeError, ValueError, RecursionError):
+        return record
 
 
 # The items of a record are rejected one after the other: it is not read anew for each.
@@ -71,5 +86,5 @@ def _limited(value: Any, words: frozenset[str], name: str = "") -> Any:
 
 
 def _text(record: bytes) -> bytes:
-    """Keep of text what stands before the first private name; of all else nothing, for nobody can tell it apart."""
-    return b"" if is_binary(record) else redact(record, words=record.lstrip()[:1] == b"{")
+    """Keep of JSON no text, of broken JSON what stands before the first private name, of what is no text nothing."""
+    return b"" if is_binary(record) else redact(record, words=False)

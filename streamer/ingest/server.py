@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
+from prometheus_client import Counter
 
 from streamer.clock import wall
 from streamer.config import Config, IngestConfig
@@ -50,6 +51,9 @@ class FrontDoor:
         self._tokens = Tokens(config.tokens)
         self._room = body.Room(config.max_waiting_bytes, _MOST_WAITING)
         self._make, self._decoders = decoders, dict[str, Decoder]()
+        # Looked up once: finding a metric by its labels costs more than counting.
+        self._answered: dict[int, Counter] = {}
+        self._ingested = metrics.events.labels("ingested")
 
     async def events(self, request: web.Request) -> web.Response:
         """Take one event, a JSON array or NDJSON of any accepted format."""
@@ -59,8 +63,14 @@ class FrontDoor:
             answer = _json(refused.status, {"error": refused.why}, refused.headers)
             if refused.hang_up:
                 answer.force_close()
-        self._metrics.requests.labels(str(answer.status)).inc()
+        self._count(answer.status)
         return answer
+
+    def _count(self, status: int) -> None:
+        counter = self._answered.get(status)
+        if counter is None:
+            counter = self._answered[status] = self._metrics.requests.labels(str(status))
+        counter.inc()
 
     async def _taken(self, request: web.Request) -> web.Response:
         grant = self._tokens.grant(request.headers.get("Authorization", ""))
@@ -97,7 +107,7 @@ class FrontDoor:
         return [_allowed(item, number, grant) for number, item in enumerate(items)]
 
     def _result(self, accepted: int, bad: list[Rejected]) -> web.Response:
-        self._metrics.events.labels("ingested").inc(accepted)
+        self._ingested.inc(accepted)
         if not bad:
             return _json(202, {"accepted": accepted})
         for item in bad:

@@ -36,8 +36,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 def dead_letter(topic: str, record: Record, rejected: Rejected, now: float) -> Out:
     """Make the dead letter of one rejected item; `now` in epoch seconds."""
     value = record.value or b""
-    # Whole records over the bound are not decoded here either: that is what the bound is for.
-    kept = keeping.kept(value, headers_of(record.headers), rejected) if rejected.reason != "too_large" else b""
+    kept = keeping.kept(value, headers_of(record.headers), rejected)
     letter = DeadLetter(
         reason=rejected.reason,
         detail=rejected.detail,

@@ -15,7 +15,7 @@ from alerts.showback import Report, Reporter
 from alerts.text import money
 from streamer.clock import wall
 from streamer.config import Config, ShowbackConfig
-from streamer.kafka.connection import consumer_of
+from streamer.kafka.reading import first_offsets, reading, to_the_end
 from streamer.kafka.topics import Topics
 from streamer.pricing.money import ZERO
 from streamer.records import Anomaly
@@ -24,9 +24,7 @@ from streamer.showback.period import Period, due
 from streamer.showback.spend import Spend, Spent, report_of
 
 log = structlog.get_logger()
-# A window is written some time after it began, and late parts of it later.
-_LATER_SECONDS = 3600.0
-_FETCH_BYTES, _FETCH_RECORDS, _WAIT_MS, _FIRST_PAUSE, _LONGEST_PAUSE = 4 << 20, 2000, 100, 5.0, 600.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
 _MOST_CAUSES = 3
 
 
@@ -48,8 +46,11 @@ class Showbacks:
     The marks of what was sent are the alert stage's: whoever has the incidents sends the showbacks. See decision 20.
     """
 
-    def __init__(self, config: Config, topics: Topics, reporters: Mapping[str, Reporter]) -> None:
+    def __init__(
+        self, config: Config, topics: Topics, partitions: Mapping[str, int], reporters: Mapping[str, Reporter]
+    ) -> None:
         self._config, self._topics, self._reporters = config, topics, reporters
+        self._partitions = partitions
         self._sending: asyncio.Task[None] | None = None
         self._not_before, self._pause = 0.0, _FIRST_PAUSE
 
@@ -132,27 +133,15 @@ class Showbacks:
                 yield value
 
     async def _records(self, topic: str, period: Period) -> AsyncIterator[tuple[bytes | None, bytes]]:
-        """Give what was written to a topic from a period's start on, until some time after its end."""
-        until = round((period.end.timestamp() + (period.end - period.start).total_seconds() + _LATER_SECONDS) * 1000)
-        since = round(period.start.timestamp() * 1000)
-        consumer = consumer_of(self._config.kafka, max_partition_fetch_bytes=_FETCH_BYTES)
-        async with consumer:
-            await consumer.topics()
-            places = [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())]
-            consumer.assign(places)
-            ends = await consumer.end_offsets(places)
-            starts = await consumer.offsets_for_times(dict.fromkeys(places, since))
-            firsts = await consumer.beginning_offsets(places)
-            for place in places:
-                found = starts.get(place)
-                consumer.seek(place, found.offset if found else firsts[place])
-            while open_ := [place for place in places if await consumer.position(place) < ends[place]]:
-                for records in (
-                    await consumer.getmany(*open_, timeout_ms=_WAIT_MS, max_records=_FETCH_RECORDS)
-                ).values():
-                    for record in records:
-                        if record.value is not None and record.timestamp <= until:
-                            yield record.key, record.value
+        """Give what was written to a topic from a period's start on: what came late counts too."""
+        places = [TopicPartition(topic, each) for each in range(self._partitions[topic])]
+        async with reading(self._config.kafka, places) as consumer:
+            for place, offset in (await first_offsets(consumer, places, period.start.timestamp())).items():
+                consumer.seek(place, offset)
+            async for records in to_the_end(consumer, places, await consumer.end_offsets(places)):
+                for record in records:
+                    if record.value is not None:
+                        yield record.key, record.value
 
 
 def _cause(anomaly: Anomaly) -> str:

@@ -27,9 +27,10 @@ from streamer.kafka.partitions import Kind, Partitions
 from streamer.kafka.showback import Showbacks
 from streamer.kafka.slack import SlackSide
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
-from streamer.kafka.topics import Topics, ensure
+from streamer.kafka.topics import CHANGELOGS, Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
+from streamer.routing import owners_of
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
 from streamer.wiring import decoder_of, desk_of, receivers_of, reporters_of, slack_of
@@ -49,12 +50,12 @@ class Worker:
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
         alerts, last_resort = config.alerts, ConsoleReceiver(sys.stderr)
-        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics.rollups)
+        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics, partitions)
         receivers = receivers_of(config, slack, history)
         self._notifier = Notifier(
             receivers, last_resort, self.metrics, fallback=alerts.fallback, dead_after=alerts.dead_after_seconds
         )
-        self._showbacks = Showbacks(config, self.topics, reporters_of(receivers))
+        self._showbacks = Showbacks(config, self.topics, partitions, reporters_of(receivers))
         self._slack = SlackSide(config, slack, self.topics, self.metrics, self._standing)
         for kind in self._kinds():
             for topic in kind.topics:
@@ -186,8 +187,9 @@ class Worker:
 def start(config: Config) -> int:
     """Make sure of the topics, then run a worker until it is told to stop; gives the exit status."""
     collect_seldom()
+    owners_of(config.alerts)  # a mistake in the owners' file is said now, not when alerts are assigned to this worker
     topics = Topics.named(config.kafka.topic_prefix)
-    partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
+    partitions = asyncio.run(ensure(config.kafka, topics, CHANGELOGS))
     _check(partitions, topics)
     return Worker(config, partitions).run()
 

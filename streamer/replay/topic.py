@@ -14,6 +14,7 @@ from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import headers_of
 from streamer.kafka.connection import aiokafka_settings
+from streamer.kafka.topics import partition_counts
 
 
 def topic_records(source: str, kafka: KafkaConfig) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
@@ -39,7 +40,7 @@ class _Reader:
     """A consumer of all partitions, each up to the end that it had at the start."""
 
     def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
-        self._topic = topic
+        self._settings, self._topic = settings, topic
         self._consumer = AIOKafkaConsumer(**settings, isolation_level="read_committed", enable_auto_commit=False)
         self._ends: dict[TopicPartition, int] = {}
         self._read: dict[TopicPartition, deque[Any]] = {}
@@ -52,7 +53,9 @@ class _Reader:
     async def start(self) -> None:
         consumer = self._consumer
         await consumer.start()
-        partitions = [TopicPartition(self._topic, n) for n in consumer.partitions_for_topic(self._topic) or ()]
+        # A consumer that is assigned nothing yet knows of no topic.
+        count = (await partition_counts(self._settings)).get(self._topic, 0)
+        partitions = [TopicPartition(self._topic, number) for number in range(count)]
         if not partitions:
             raise UnknownTopicOrPartitionError
         consumer.assign(partitions)

@@ -20,15 +20,20 @@ class Period(NamedTuple):
         """Say when it is.
 
         >>> Period.holding("day", date(2026, 11, 21), ZoneInfo("Europe/Berlin")).words()
-        'on Saturday, 21 November 2026'
+        'on Saturday, 21 November'
         >>> Period.holding("week", date(2026, 11, 21), ZoneInfo("UTC")).words()
-        'in the week of 16 to 22 November 2026'
+        'in the week of 16 to 22 November'
         """
         last = self.end - timedelta(days=1)
         if self.span == "day":
-            return f"on {self.start:%A}, {self.start.day} {self.start:%B %Y}"
+            return f"on {self.start:%A}, {self.start.day} {self.start:%B}"
         month = "" if self.start.month == last.month else f" {self.start:%B}"
-        return f"in the week of {self.start.day}{month} to {last.day} {last:%B %Y}"
+        return f"in the week of {self.start.day}{month} to {last.day} {last:%B}"
+
+    def dates(self) -> str:
+        """Name its days, the first and the last."""
+        first, last = self.start.date(), self.end.date() - timedelta(days=1)
+        return f"{first}" if first == last else f"{first} to {last}"
 
     def before(self) -> "Period":
         """Give the period before."""

@@ -102,6 +102,7 @@ def report_of(
         whose=whose or ", ".join(tenants) or "nobody",
         span=period.span,
         when=period.words(),
+        dates=period.dates(),
         total=Row("", sum(kinds.values(), ZERO), sum(earlier.values(), ZERO)),
         kinds=[Row(kind, kinds[kind], earlier[kind]) for kind in COST_KINDS],
         use_cases=_rows(now, before, tenants, agents=False),

@@ -77,3 +77,12 @@ class Metrics:
             "tidegate_checkpoint_seconds", "Time from a checkpoint's snapshot to its commit", registry=registry
         )
         self.requests = Counter("tidegate_ingest_requests", "HTTP requests by status", ["status"], registry=registry)
+        self.page_lookers = Gauge("tidegate_page_lookers", "Live pages that are open", registry=registry)
+        self.page_series = Gauge("tidegate_page_series", "Series that the page can show", registry=registry)
+        # Of people's actions on the page: written, refused, failed (Kafka did not take it).
+        self.page_actions = Counter(
+            "tidegate_page_actions",
+            "Actions on the page by verdict and outcome",
+            ["verdict", "outcome"],
+            registry=registry,
+        )

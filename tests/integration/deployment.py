@@ -112,7 +112,7 @@ class Deployment:
     ) -> Iterator[Process]:
         """Run `tidegate COMMAND`, and end it when the context ends, if the test did not."""
         port, log = free_port(), self._folder / f"{command}-{uuid.uuid4().hex[:4]}.log"
-        section = {"ingest": "INGEST", "gateway": "GATEWAY"}.get(command, "WEB")
+        section = {"ingest": "INGEST", "page": "PAGE", "gateway": "GATEWAY"}.get(command, "WEB")
         values = {**self._settings, f"{section}__PORT": str(port), **settings}
         environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in values.items()}}
         with log.open("wb") as output:
@@ -149,6 +149,19 @@ class Deployment:
     def consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], *topics: str) -> dict[str, list[Any]]:
         """Read `topics` from their start until `enough` of them is there; gives the decoded records by topic."""
         return asyncio.run(self._consume_until(enough, topics))
+
+    def first_at(self, topic: str, holding: bytes) -> float:
+        """When (epoch seconds) the first record of `topic` was written that holds some bytes."""
+        return asyncio.run(self._first_at(topic, holding))
+
+    async def _first_at(self, topic: str, holding: bytes) -> float:
+        settings = {"auto_offset_reset": "earliest", "isolation_level": "read_committed"}
+        async with AIOKafkaConsumer(topic, bootstrap_servers=self.bootstrap, **settings) as consumer:
+            async with asyncio.timeout(PATIENCE):
+                async for found in consumer:
+                    if holding in (found.value or b""):
+                        return float(found.timestamp / 1000)
+        raise AssertionError
 
     async def _consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], topics: tuple[str, ...]) -> Any:
         found: dict[str, list[Any]] = {topic: [] for topic in topics}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamer.curves import Curve
 from streamer.records import Rollup, Scope
+from streamer.windows.totals import COUNTS
 from tests.alerts.build import NOW, START, alert
 
 
@@ -19,7 +20,7 @@ def rollup(
 ) -> Rollup:
     """A rollup of a window of ten seconds."""
     start = START + timedelta(seconds=10 * number)
-    names = Rollup.__struct_fields__[8:-2]
+    names = COUNTS
     split: Any = {kind: Decimal(amount) for kind, amount in usd.items()}
     return Rollup(
         series=series,

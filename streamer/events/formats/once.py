@@ -16,11 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from streamer.events.formats.spans import Attributes, Span
+from streamer.events.formats.vocabulary import Vocabulary, Words
 
 Role = Literal["model", "tool", "agent", "vector", "other"]
 _CLIENT = 3
 # Traces nest some ten deep; a longer way up, or a circle, is not followed to its end.
 _MOST_ANCESTORS = 64
+_MOST_RESOURCES = 8
 
 
 class Sight(NamedTuple):
@@ -37,8 +39,10 @@ class Sight(NamedTuple):
 class Family:
     """The spans of a batch, each with its ancestors; says which of them count and whose words hold for them."""
 
-    def __init__(self, sights: Sequence[Sight]) -> None:
-        self._sights = sights
+    def __init__(self, sights: Sequence[Sight], vocabulary: Vocabulary) -> None:
+        self._sights, self._vocabulary = sights, vocabulary
+        self._words: dict[int, Words] = {}
+        self._resources: dict[int, Words] = {}
         self._by_key = {sight.span.key: sight for sight in sights if sight.span.id}
         self._traces_with_tools = {sight.span.trace for sight in sights if sight.role == "tool"}
         self._repeated: set[int] = set()
@@ -68,17 +72,39 @@ class Family:
             yield above
             sight = above
 
-    def words(self, sight: Sight) -> list[Attributes]:
-        """Give the attributes that may say whom a span is of: its own, those above it, its twins', then resources.
+    def words(self, sight: Sight) -> Words:
+        """Give what says whom a span is of: its own words before those above it, its twin's, then those of resources.
 
         The resource of who called comes before that of who was called: a client's before its gateway's.
         """
         above = list(self.ancestors(sight))
         twins = self._twins.get(id(sight), [])
         callers = [other for other in reversed(above) if other.role == "model"]
-        family = [sight, *above, *(one for twin in twins for one in (twin, *self.ancestors(twin)))]
-        resources = [*twins, *callers, sight, *above]
-        return [one.span.attributes for one in family] + [one.span.resource for one in resources]
+        resources = {id(one.span.resource): one.span.resource for one in (*twins, *callers, sight, *above)}
+        found: Words = {}
+        for resource in reversed(list(resources.values())[:_MOST_RESOURCES]):
+            found |= self._said_by(resource)
+        for twin in twins:
+            found |= self._handed_down(twin)
+        return found | self._handed_down(sight)
+
+    def _said_by(self, resource: Attributes) -> Words:
+        if id(resource) not in self._resources:
+            self._resources[id(resource)] = self._vocabulary.of(resource)
+        return self._resources[id(resource)]
+
+    def _handed_down(self, sight: Sight) -> Words:
+        """A span's own words and those of the spans above it, the nearest first; each span is looked at once."""
+        way: dict[int, Sight] = {}
+        at: Sight | None = sight
+        while at is not None and id(at) not in self._words and id(at) not in way:
+            way[id(at)] = at
+            at = self._by_key.get((at.span.trace, at.span.parent))
+        words = self._words.get(id(at), {})
+        for number, one in reversed(way.items()):
+            own = self._vocabulary.of(one.span.attributes)
+            words = self._words[number] = {**words, **own} if own else words
+        return words
 
     def _mark_ancestors(self, sight: Sight) -> None:
         """Mark what repeats this span's usage."""

@@ -4,7 +4,7 @@ Old names are those of the conventions up to 1.36 (`gen_ai.system`), of OpenLLMe
 OpenInference (`llm.token_count.*`) and of Vercel's AI SDK (`ai.*`). Input tokens include the cached ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from streamer.events.formats.base import Context, Format, Item, Names, Outcome, Unmappable, attempt, words_of
@@ -16,12 +16,14 @@ from streamer.events.formats.values import (
     count,
     first,
     inclusive,
+    is_given,
     listed,
     mapping,
     moment,
     owners,
     text,
 )
+from streamer.events.formats.vocabulary import vocabulary_of
 from streamer.events.rejected import Rejected
 from streamer.events.skipped import Skipped
 
@@ -94,7 +96,7 @@ def recognises(item: Item) -> bool:
 def outcomes(parts: Sequence[Span | Unmappable], context: Context) -> Iterator[Outcome]:
     """Give the event of each span that counts."""
     sights = {number: _sight(part, context) for number, part in enumerate(parts) if isinstance(part, Span)}
-    family = Family(list(sights.values()))
+    family = Family(list(sights.values()), vocabulary_of(context.names, _API_KEY))
     for number, part in enumerate(parts):
         if isinstance(part, Unmappable):
             yield Rejected(part.reason, str(part))
@@ -118,31 +120,39 @@ def kept(part: Span | Unmappable) -> dict[str, Any]:
 
 
 def _sight(span: Span, context: Context) -> Sight:
-    own = [span.attributes]
     role = _role(span.attributes)
     return Sight(
         span,
         role,
-        tool=text(first(own, _TOOL)) if role == "tool" else "",
+        tool=text(_said(span.attributes, _TOOL)) if role == "tool" else "",
         has_usage=_has_usage(span.attributes),
-        has_cost=first(own, context.names.cost) is not None,
+        has_cost=first([span.attributes], context.names.cost) is not None,
         response=text(span.attributes.get("gen_ai.response.id")),
     )
 
 
+def _said(attributes: Attributes, names: Iterable[str]) -> Any:
+    """Give the value of the first of `names` that is there; attributes are flat, so no name leads into a value."""
+    for name in names:
+        value = attributes.get(name)
+        if value is not None and (value.__class__ is not str or is_given(value)):
+            return value
+    return None
+
+
 def _role(attributes: Attributes) -> Role:
-    operation = text(first([attributes], _OPERATION)).lower()
+    operation = text(_said(attributes, _OPERATION)).lower()
     if operation in _TOOLS or attributes.get("mcp.method.name") == "tools/call" or "ai.toolCall.name" in attributes:
         return "tool"
     if operation in _AGENTS:
         return "agent"
     if operation in _VECTORS:
         return "vector"
-    return "model" if _has_usage(attributes) or first([attributes], _MODEL) is not None else "other"
+    return "model" if _has_usage(attributes) or _said(attributes, _MODEL) is not None else "other"
 
 
 def _has_usage(attributes: Attributes) -> bool:
-    return any(first([attributes], _USAGE[name]) not in _NONE for name in ("input_tokens", "output_tokens"))
+    return any(_said(attributes, _USAGE[name]) not in _NONE for name in ("input_tokens", "output_tokens"))
 
 
 def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
@@ -155,9 +165,9 @@ def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
         "source": "otel",
         "time": moment(span.end or span.start),
         "session": span.trace,
-        "api_key": text(first(words, _API_KEY)),
+        "api_key": text(first([words], _API_KEY)),
         "status": "error" if span.failed or "error.type" in span.attributes else "ok",
-        **owners(words, context.names),
+        **owners([words], context.names),
         **_work(sight, context),
     }
     if sight.role in ("model", "agent") and family.counts_answered_calls(sight):
@@ -169,19 +179,19 @@ def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
 
 def _parent_agent(sight: Sight, family: Family, agent: Any) -> str:
     """Name the agent that called this span's agent, where the batch has it."""
-    above = (text(first([one.span.attributes], ("gen_ai.agent.name",))) for one in family.ancestors(sight))
+    above = (text(one.span.attributes.get("gen_ai.agent.name")) for one in family.ancestors(sight))
     return next((name for name in above if name and name != agent), "")
 
 
 def _work(sight: Sight, context: Context) -> dict[str, Any]:
     own = sight.span.attributes
     if sight.role == "tool":
-        arguments = first([own], _ARGUMENTS)
+        arguments = _said(own, _ARGUMENTS)
         hashed = "" if arguments is None else context.argument_hash(arguments)
         return {"kind": "tool", "tool": sight.tool, "tool_args_hash": hashed, "tool_calls": 1}
     if sight.role == "vector":
         return {"kind": "vector", "requests": 1, "provider": _provider(own)}
-    steps = int(text(first([own], _OPERATION)).lower().removeprefix("a") not in _EMBEDS)
+    steps = int(text(_said(own, _OPERATION)).lower().removeprefix("a") not in _EMBEDS)
     return {
         **_tokens(own),
         **_model(own),
@@ -192,17 +202,17 @@ def _work(sight: Sight, context: Context) -> dict[str, Any]:
 
 
 def _tokens(own: Attributes) -> dict[str, int]:
-    found = {name: count(first([own], names), name) for name, names in _USAGE.items()}
+    found = {name: count(_said(own, names), name) for name, names in _USAGE.items()}
     found["input_tokens"] = inclusive(found["input_tokens"], found["cache_read_tokens"], found["cache_write_tokens"])
     return found
 
 
 def _provider(own: Attributes) -> str:
-    return text(first([own], _PROVIDER)).lower()
+    return text(_said(own, _PROVIDER)).lower()
 
 
 def _model(own: Attributes) -> dict[str, str]:
-    provider, model = _provider(own), text(first([own], _MODEL))
+    provider, model = _provider(own), text(_said(own, _MODEL))
     return {"provider": provider, "model": model.removeprefix(f"{provider}/") if provider else model}
 
 

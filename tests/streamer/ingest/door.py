@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import aiohttp
 import msgspec
 import orjson
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
 from streamer.config import Config, IngestConfig
 from streamer.ingest.outbox import Outbox
@@ -17,6 +17,7 @@ from streamer.ingest.server import FrontDoor
 from streamer.kafka.batches import Batches
 from streamer.kafka.stage import Out
 from streamer.web.metrics import Metrics
+from streamer.web.server import serving
 from streamer.wiring import decoder_of
 from tests.streamer.kafka.fakes import FakeProducer, sample
 
@@ -47,10 +48,9 @@ class Door:
         self.producer, self.metrics = FakeProducer(), Metrics()
         config = IngestConfig.model_validate(settings)
         self.outbox = CountedOutbox(Batches(cast(Any, self.producer)), config.kafka_seconds)
-        door = FrontDoor(config, lambda owner: decoder_of(Config(), owner=owner), self.outbox, TOPIC, self.metrics)
-        app = web.Application()
-        app.router.add_post("/v1/events", door.events)
-        self.client = TestClient(TestServer(app), auto_decompress=True)
+        self.door = FrontDoor(config, lambda owner: decoder_of(Config(), owner=owner), self.outbox, TOPIC, self.metrics)
+        self.client: aiohttp.ClientSession
+        self.port = 0
         self.headers: dict[str, str] = {}
 
     async def post(self, body: object, **headers: str) -> Answer:
@@ -72,11 +72,11 @@ class Door:
 async def opened(**settings: Any) -> AsyncIterator[Door]:
     """Serve a door with these settings of `[ingest]`."""
     door = Door(**settings)
-    server = door.client.server
     rounds = asyncio.create_task(door.outbox.run())
-    try:
-        await server.start_server(auto_decompress=False)
-        async with door.client:
-            yield door
-    finally:
-        rounds.cancel()
+    routes = [web.post("/v1/events", door.door.events)]
+    async with (
+        serving(routes, "127.0.0.1", 0, auto_decompress=False) as door.port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{door.port}") as door.client,
+    ):
+        yield door
+    rounds.cancel()

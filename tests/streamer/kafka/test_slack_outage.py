@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import StringIO
 from types import SimpleNamespace
 
 import pytest
 from slack_sdk.http_retry import async_handler, builtin_async_handlers
 
+from alerts.console import ConsoleReceiver
 from alerts.dispatcher import Dispatcher
 from alerts.routes import Route
 from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
+from alerts.storm import StormRule
 from streamer.kafka import notifier as module
 from streamer.kafka.notifier import Notifier
 from streamer.web.metrics import Metrics
@@ -27,15 +30,19 @@ class Worker:
     def __init__(self, slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.metrics = NOW, Metrics()
         monkeypatch.setattr(module, "wall", lambda: self.now)
-        self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=60)])
+        self.dispatcher = Dispatcher(
+            [Route(receiver="team", group_wait=0, group_interval=60)], storm=StormRule(tenants=9)
+        )
         app = SlackApp(TOKEN, base_url=slack.base_url, timeout=2, spacing=0)
         receiver = SlackReceiver(app, "#finops")
-        self.notifier = Notifier({"team": receiver}, receiver, self.metrics)
+        self.fallen_back = StringIO()
+        self.notifier = Notifier({"team": receiver}, ConsoleReceiver(self.fallen_back), self.metrics)
 
     async def run_until(self, seconds: float) -> None:
         """Let time pass in steps of the worker's, each with what comes of it."""
         while self.now < NOW + seconds:
             self.now += 5
+            list(self.dispatcher.changes())  # a checkpoint
             self.notifier.send_due(self.dispatcher, self.now)
             await self.notifier.close()
 
@@ -83,4 +90,5 @@ async def test_ten_minutes_without_slack_lose_nothing(
     said = [message.text for message in slack.messages.values() if message.thread_ts and not message.file]
     assert [text[:6] for text in said] == ["🟢 acme"]
     assert list(worker.dispatcher.pending(worker.now)) == []
+    assert worker.fallen_back.getvalue().count("incident ") == 2, "that Slack is dead, and that it is back"
     assert sample(worker.metrics, "tidegate_notifications_total", receiver="team", result="delivered") == 4

@@ -41,7 +41,7 @@ def told(*arguments: str) -> list[str]:
 
 def test_a_day_is_told_against_the_day_before(rollups: Path) -> None:
     found = told(str(rollups), "--day", "2026-11-21")
-    assert found[0] == "acme spent $48.00 on Saturday, 21 November 2026, 100% more than the day before"
+    assert found[0] == "acme spent $48.00 on Saturday, 21 November, 100% more than the day before"
     assert "  support · triage        $48.00  100% more" in found
 
 

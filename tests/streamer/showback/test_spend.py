@@ -95,7 +95,7 @@ def test_a_report_says_who_spent_what_against_the_day_before() -> None:
     )
     budget = BudgetConfig(tenant="acme", use_case="support", limit=Decimal(2000))
     report = report_of(today, yesterday, DAY, budgets=[budget], causes=["$9.00 acme, loop: x"], saved=Decimal(12))
-    assert headline(report) == "acme spent $75.00 on Saturday, 21 November 2026, 50% more than the day before"
+    assert headline(report) == "acme spent $75.00 on Saturday, 21 November, 50% more than the day before"
     assert lines(report)[1:] == [
         "kinds of cost: LLM 80% · SaaS 20%",
         "by use case:",
