@@ -54,9 +54,8 @@ async def test_an_agent_that_repeats_one_call_is_stopped_at_the_gateway_and_let_
             assert "this session is paused" in refusal.told
             assert "search_orders called 6 times with the same arguments" in refusal.told
             assert all(answer.status == 200 for answer in await beside)
-            await asyncio.to_thread(
-                until, lambda: any(m.thread_ts for m in slack.messages.values()), "the closing notice"
-            )
+            closed = "acme · triage is back to normal"
+            await asyncio.to_thread(until, lambda: any(closed in m.text for m in slack.messages.values()), closed)
             await asyncio.to_thread(_check_the_story, slack, deployment)
             assert (await stuck.call("plain")).status == 200
             said = running.log + worker.log
