@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
+LITELLM_VENV := .venv-litellm
+LITELLM_STAMP := $(LITELLM_VENV)/.installed
 
-.PHONY: install demo test test-fast chaos check bench quality quality-page format lock schemas clean
+.PHONY: install litellm demo test test-fast chaos fuzz check bench quality quality-page slack-page docs format lock schemas clean
 
 install: $(STAMP)
 
@@ -20,7 +22,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: install
 	$(BIN)/tidegate demo $(ARGS)
 
-test: check
+test: check litellm
 	$(BIN)/python -m pytest $(ARGS)
 
 # Everything but what starts brokers and processes.
@@ -30,6 +32,10 @@ test-fast: install
 # The fault suite in its long form; `make test` runs a short one. ARGS="-k 3" takes three workers only.
 chaos: install
 	TIDEGATE_TEST_CHAOS_LONG=1 $(BIN)/python -m pytest tests/chaos -rP --show-capture=stdout $(ARGS)
+
+# Records of every format, spoiled for a minute. ARGS="--seconds 3600" goes on for an hour.
+fuzz: install
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 check: install
 	$(BIN)/ruff check .
@@ -50,10 +56,26 @@ quality-page: install
 	$(BIN)/python -m benchmarks.quality.pictures docs/pictures
 	$(BIN)/python -m benchmarks.quality.page docs/quality.md
 
+# Pictures of the messages in docs/slack.md. Needs Debian's Chromium.
+slack-page: install
+	$(BIN)/python -m benchmarks.slack docs/pictures
+
 $(BENCH_STAMP): requirements-bench.lock
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $(BENCH_STAMP)
+
+# LiteLLM's proxy with Tidegate's plug-in, for the tests of both together: 1.1 GB.
+litellm: $(LITELLM_STAMP)
+
+$(LITELLM_STAMP): requirements-litellm.lock
+	test -x $(LITELLM_VENV)/bin/python || $(PYTHON) -m venv $(LITELLM_VENV)
+	$(LITELLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-litellm.lock
+	@touch $(LITELLM_STAMP)
+
+# The documents as a site that opens from the disk: build/site/index.html.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -65,9 +87,11 @@ lock:
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 	$(LOCK) --group pyproject.toml:bench -o requirements-bench.lock
+	$(LOCK) pyproject.toml --extra litellm -o requirements-litellm.lock
 
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
+	$(BIN)/python -m streamer.reference examples/tidegate.toml docs/configuration.md
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) $(LITELLM_VENV) build *.egg-info

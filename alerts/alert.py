@@ -2,15 +2,27 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
-Label = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line"]
+#: The name of a label: one of `LABELS`, or a tag of the owners' file, such as `tag:cost_centre`.
+Label = str
+Named = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line", "owner"]
+LABELS: tuple[Label, ...] = get_args(Named)
+TAG = "tag:"
 Severity = Literal["info", "warning", "critical"]
 AlertState = Literal["opened", "updated", "closed"]
 
 RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """A part of what an alert is about, and its share (0 to 1) of what is above normal."""
+
+    level: Literal["use_case", "agent", "model", "tool", "session"]
+    name: str
+    share: float
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +30,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     `labels` say whom it concerns, and never hold an empty value; `line` is the line of a budget that is crossed, and
     changes when a stronger one is. `usd_excess` is in dollars so far,
-    `usd_per_hour` in dollars an hour if nobody acts.
+    `usd_per_hour` in dollars an hour if nobody acts. `series` is what is judged (`tenant=acme#requests`); of a rate,
+    `observed`, `expected` and `ceiling` are over `seconds`, which is 0 where something else is judged. `causes` are
+    what is behind it, the largest first.
     """
 
     id: str
@@ -34,3 +48,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     usd_excess: Decimal
     usd_per_hour: Decimal
     reason: str
+    series: str = ""
+    seconds: float = 0.0
+    ceiling: float = 0.0
+    causes: tuple[Cause, ...] = ()

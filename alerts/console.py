@@ -3,6 +3,7 @@
 from typing import TextIO
 
 from alerts.dispatcher import Notification
+from alerts.showback import Report, lines
 from alerts.text import cost, headline, history, reasons, span
 
 
@@ -15,12 +16,17 @@ class ConsoleReceiver:
     async def send(self, notification: Notification) -> str:
         """Write the notification; its reference is the incident's id."""
         incident = notification.incident
-        lines = [
+        told = [
             headline(incident),
             f"{span(incident)} · {cost(incident)}",
             *reasons(incident),
             *history(incident),
         ]
-        self._stream.write("\n   ".join(lines) + f"\n   incident {incident.id}, told because {notification.because}\n")
+        self._stream.write("\n   ".join(told) + f"\n   incident {incident.id}, told because {notification.because}\n")
         self._stream.flush()
         return incident.id
+
+    async def report(self, report: Report) -> None:
+        """Write a showback."""
+        self._stream.write("\n".join(lines(report)) + "\n")
+        self._stream.flush()

@@ -1,40 +1,119 @@
-"""The decision to notify: one pure function that says why, or why not."""
+"""The decision to notify: one pure function that says why, or why not, and until when that holds."""
 
 from typing import Literal
 
-from alerts.incident import Incident
-from alerts.routes import Route
+import msgspec
 
-Because = Literal["new", "changed", "resolved", "repeat"]
-WhyNot = Literal["group_wait", "group_interval", "nothing_new", "in_force", "told_resolved", "never_told"]
+from alerts.incident import Incident, Sent
+from alerts.routes import Route, Step
+from alerts.silences import Silence
+
+Because = Literal["new", "changed", "resolved", "repeat", "escalated", "answered"]
+WhyNot = Literal[
+    "group_wait",
+    "group_interval",
+    "nothing_new",
+    "in_force",
+    "told_resolved",
+    "never_told",
+    "silenced",
+    "planned",
+    "inhibited",
+    "quiet_hours",
+]
 Reason = Because | WhyNot
-BECAUSE: tuple[Because, ...] = ("new", "changed", "resolved", "repeat")
+BECAUSE: tuple[Because, ...] = ("new", "changed", "resolved", "repeat", "escalated", "answered")
 # Nothing will ever be said of the incident again.
 DONE: tuple[WhyNot, ...] = ("told_resolved", "never_told")
+NEVER = float("inf")
 
 
-def decide(incident: Incident, route: Route, now: float) -> Reason:
-    """Say whether `incident` is to be notified at `now` (epoch seconds): it is, if the reason is in `BECAUSE`.
+class Held(msgspec.Struct, frozen=True):
+    """What holds an incident back: a silence, or an alarm (its alert's id) that silences it until a time."""
 
-    An incident that ended within its group_wait, before anybody was to be told, is not told. A resolved one is said to
-    be so once, as soon as its throttle commands are released.
+    silence: Silence | None = None
+    inhibited_by: str = ""
+    inhibited_until: float = NEVER
+
+
+NOT_HELD = Held()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """A reason, and the time (epoch seconds) at which to ask again, unless something happens before."""
+
+    reason: Reason
+    again_at: float = NEVER
+
+    @property
+    def notifies(self) -> bool:
+        """Whether people are to be told."""
+        return self.reason in BECAUSE
+
+
+def decide(incident: Incident, route: Route, now: float, held: Held = NOT_HELD) -> Decision:
+    """Say whether `incident` is to be notified at `now` (epoch seconds).
+
+    An incident that ended within its group_wait, before anybody was to be told, is not told, nor one that ended while
+    nobody wanted to hear of it. While a silence holds, nothing is told, nor, while an alarm makes the incident
+    superfluous, that it goes on. A resolved one is said to be so once, as soon as its throttle commands are released.
+    Who answers sees at once that the answer was heard, and so does who has muted it.
     """
-    sent = incident.sent
-    if sent is None:
-        return _first(incident, route, now)
-    if sent.resolved:
-        return "told_resolved"
-    if incident.state == "resolved":
-        return "in_force" if incident.commands else "resolved"
-    if incident.revision > sent.revision:
-        return "changed" if now >= sent.at + route.group_interval else "group_interval"
-    return "repeat" if now >= sent.at + route.repeat_interval else "nothing_new"
+    if done := _done(incident, route):
+        return Decision(done)
+    if incident.sent and incident.state == "open" and incident.answered > incident.sent.revision:
+        return Decision("answered")
+    if silence := held.silence:
+        over = incident.state == "resolved" and incident.sent is not None
+        if silence.kind == "mute" or not over:
+            return Decision("silenced" if silence.kind == "mute" else "planned", silence.until)
+    if held.inhibited_by and incident.state == "open":
+        return Decision("inhibited", held.inhibited_until)
+    decision = _by_time(incident, route, now)
+    if decision.notifies and not route.tells(incident.severity, now):
+        return Decision("quiet_hours", route.next_change(now))
+    return decision
 
 
-def _first(incident: Incident, route: Route, now: float) -> Reason:
+def escalation(incident: Incident, route: Route, now: float) -> tuple[Step | None, float]:
+    """Give the step that is due, or None, and the time (epoch seconds) at which to ask again."""
+    waits = incident.told_at is not None and incident.state == "open" and incident.acknowledged is None
+    if not waits or incident.told_at is None or incident.escalations >= len(route.escalate):
+        return None, NEVER
+    step = route.escalate[incident.escalations]
+    at = incident.told_at + step.after
+    return (step, NEVER) if now >= at else (None, at)
+
+
+def _done(incident: Incident, route: Route) -> WhyNot | None:
+    if incident.sent is not None:
+        return "told_resolved" if incident.sent.resolved else None
+    if incident.escalated_from:
+        return "never_told" if incident.state == "resolved" or incident.acknowledged else None
     if incident.resolved_at is None:
-        return "new" if now >= incident.noted_at + route.group_wait else "group_wait"
+        return None
     lasted = (incident.resolved_at - incident.opened_at).total_seconds()
-    if lasted <= route.group_wait:
-        return "never_told"
-    return "in_force" if incident.commands else "resolved"
+    return "never_told" if incident.unheard or lasted <= route.group_wait else None
+
+
+def _by_time(incident: Incident, route: Route, now: float) -> Decision:
+    sent = incident.sent
+    if incident.state == "resolved":
+        return Decision("in_force" if incident.commands else "resolved")
+    if sent is None:
+        wait = 0.0 if incident.escalated_from else route.group_wait
+        return _from(now, incident.noted_at + wait, "escalated" if incident.escalated_from else "new", "group_wait")
+    if incident.revision > sent.revision:
+        return _from(now, sent.at + route.group_interval, "changed", "group_interval")
+    return _repeat(incident, sent, route, now)
+
+
+def _repeat(incident: Incident, sent: Sent, route: Route, now: float) -> Decision:
+    """Say an open incident again after long, unless somebody has it in hand."""
+    if incident.acknowledged:
+        return Decision("nothing_new")
+    return _from(now, sent.at + route.repeat_interval, "repeat", "nothing_new")
+
+
+def _from(now: float, at: float, because: Because, before: WhyNot) -> Decision:
+    return Decision(because) if now >= at else Decision(before, at)

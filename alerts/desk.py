@@ -1,16 +1,30 @@
-"""The desk where alerts arrive: what comes of each for people (the dispatcher) and for gateways (the ledger)."""
+"""The desk where alerts and people's words arrive: what comes of each for people and for gateways."""
+
+from collections.abc import Iterable
+from typing import Literal
 
 from alerts.alert import Alert
+from alerts.answers import Answers, Outcome
 from alerts.dispatcher import Dispatcher
-from alerts.throttle.command import Command
+from alerts.text import money
+from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
 from alerts.throttle.ledger import Change, Ledger
+from alerts.word import Heard, Word
+
+#: What became of a word on commands: `refused` if a guard rail forbids what it asks.
+Heeded = Literal["applied", "repeated", "unknown", "refused"]
 
 
 class AlertDesk:
-    """Keeps incidents and commands in step: an incident tells of its commands, and is not over while they last."""
+    """Keeps incidents and commands in step: an incident tells of its commands, and is not over while they last.
 
-    def __init__(self, dispatcher: Dispatcher, ledger: Ledger) -> None:
+    `mute` is for how many seconds a mute holds that names no end.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, ledger: Ledger, mute: float = 3600.0) -> None:
         self.dispatcher, self.ledger = dispatcher, ledger
+        self.heard = Heard()
+        self._answers = Answers(dispatcher, mute)
 
     def submit(self, alert: Alert, now: float) -> list[Change]:
         """Take in an alert at `now` (epoch seconds); gives what is to be written to the throttle topic."""
@@ -19,38 +33,107 @@ class AlertDesk:
             # The end of what no incident knows may still be what a command is waiting for.
             return self._followed(self.ledger.submit(alert, "", now) if alert.state == "closed" else [])
         # A record that was written again after a crash may be older than what the incident knows.
-        latest = incident.alerts.get(alert.id, alert)
-        return self._followed(self.ledger.submit(latest, incident.id, now))
+        return self._followed(self.ledger.submit(incident.latest(alert), incident.id, now))
+
+    def hear(self, word: Word, now: float) -> Outcome:
+        """Take in a person's word at `now` (epoch seconds); one that was heard before changes nothing."""
+        if not self.heard.add(word, now):
+            return "repeated"
+        return self._answers.take(word, now)
 
     def tick(self, now: float) -> list[Change]:
-        """Let time pass: releases, renewals and tombstones that are due."""
+        """Let time pass: releases, escalations, renewals and tombstones that are due."""
         changes = self._followed(self.ledger.tick(now))
-        self.dispatcher.forget(now)
+        self.dispatcher.tick(now)
+        self.dispatcher.silences.tick(now)
+        self.heard.tick(now)
         return changes
 
-    def acknowledged(self, command: str, line: str) -> None:
-        """Write a gateway's word on a command into the incident behind it."""
-        incident = self.ledger.incident_of(command)
+    def heed(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
+        """Throttle, or let go, as a person says at `now`; a word that was heard before changes nothing."""
+        if not self.heard.add(word, now):
+            return "repeated", []
+        outcome, changes = self._let_go(word, now) if word.verdict == "release" else self._throttle(word, now)
+        self._note(word, outcome, changes)
+        return outcome, self._followed(changes)
+
+    def acknowledge(self, ack: Ack, now: float) -> bool:
+        """Take in a gateway's word on a command, and tell the incident what is new; False if none such is in force."""
+        incident = self.ledger.acknowledge(ack, now)
         if incident:
+            detail = f": {ack.detail}" if ack.detail else ""
+            self.dispatcher.note(incident, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC{detail}")
+        return incident is not None
+
+    def _throttle(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
+        refused = self.ledger.refused.total()
+        if scope := _scope_of(word):
+            reason = CommandReason(word.incident, "person", "throttled by a person", 0, 0, "0")
+            changes = self.ledger.impose(scope, reason, now, word.until, word.scope.get("tool", ""))
+        else:
+            alerts = list(self._alerts(word))
+            if not alerts:
+                return "unknown", []
+            changes = [c for incident, alert in alerts for c in self.ledger.enforce(alert, incident, now)]
+        return ("refused" if not changes and self.ledger.refused.total() > refused else "applied"), changes
+
+    def _let_go(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
+        scope = _scope_of(word)
+        alerts = [] if scope else [alert.id for _, alert in self._alerts(word)]
+        incident = word.incident if alerts and not word.anomaly else ""
+        keys = self.ledger.within(scope) if scope else self.ledger.caused_by(alerts, incident)
+        if not keys and not alerts:
+            return "unknown", []
+        return "applied", self.ledger.let_go(keys, alerts, now)
+
+    def _alerts(self, word: Word) -> Iterable[tuple[str, Alert]]:
+        """Give the open alerts that a word is about, each with the first incident that tells of it."""
+        known, tenant = self.dispatcher.find(word.incident), word.scope.get("tenant", "")
+        told: dict[str, tuple[str, Alert]] = {}
+        for incident in ([known] if known else []) if word.incident else self.dispatcher.holding(word.anomaly):
+            for alert in incident.alerts.values():
+                named = word.anomaly in ("", alert.id) and tenant in ("", alert.labels["tenant"])
+                if named and alert.state != "closed":
+                    told.setdefault(alert.id, (incident.id, alert))
+        return told.values()
+
+    def _note(self, word: Word, outcome: Heeded, changes: list[Change]) -> None:
+        """Tell the incidents behind the commands, or the one that is named, whose word it was."""
+        said = {"throttle": "throttles it", "release": "lets it go"}[word.verdict]
+        line = f"{word.by or 'somebody'} {said}" + (
+            ": refused, by the guard rails of throttling" if outcome == "refused" else ""
+        )
+        incidents = {change.command.reason.incident for change in changes if change.command} or {word.incident}
+        for incident in sorted(incidents - {""}):
             self.dispatcher.note(incident, line)
 
     def _followed(self, changes: list[Change]) -> list[Change]:
         for change in changes:
             if change.command:
-                self._follow(change.key, change.command)
+                self._follow(change, change.command)
         return changes
 
-    def _follow(self, key: str, command: Command) -> None:
+    def _follow(self, change: Change, command: Command) -> None:
         incident = command.reason.incident
-        self.dispatcher.note(incident, _line(key, command))
+        self.dispatcher.note(incident, _line(change, command))
         if command.action == "release":
-            self.dispatcher.released(incident, key)
+            self.dispatcher.released(change.key, incident, change.saved)
         elif command.mode == "enforce":
-            self.dispatcher.throttled(incident, key)
+            self.dispatcher.throttled(incident, change.key)
 
 
-def _line(key: str, command: Command) -> str:
+def _line(change: Change, command: Command) -> str:
     if command.action == "release":
-        return f"released {key} at {command.issued_at:%H:%M:%S} UTC"
+        saved = f"; it saved about {money(change.saved)} (an estimate)" if change.saved else ""
+        return f"released {change.key} at {command.issued_at:%H:%M:%S} UTC{saved}"
     verb = "told gateways to" if command.mode == "enforce" else "suggests to"
-    return f"{verb} {command.action.replace('_', ' ')} {key} until {command.expires_at:%H:%M:%S} UTC"
+    return f"{verb} {command.action.replace('_', ' ')} {change.key} until {command.expires_at:%H:%M:%S} UTC"
+
+
+def _scope_of(word: Word) -> CommandScope | None:
+    """Give the scope that a word names by itself; None where it is about what was told, or no command can be of it."""
+    named = {name: word.scope.get(name, "") for name in ("tenant", "use_case", "agent", "session")}
+    within = any(word.scope.get(name) for name in ("use_case", "agent", "session", "tool"))
+    if not named["tenant"] or word.scope.get("model") or ((word.incident or word.anomaly) and not within):
+        return None
+    return CommandScope(**named)

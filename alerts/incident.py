@@ -1,19 +1,34 @@
 """What a person is told: alerts that belong together, from their opening to their end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import chain
 from typing import Literal
 
 import msgspec
 
 from alerts.alert import RANK, Alert, Label, Severity
 
-# More alerts than a person reads; further ones still count in the totals of their own records.
+# More alerts than a person reads: of further ones only what the totals need is kept.
 MOST_ALERTS = 50
+# And an incident takes no more than these: what comes then is told in another.
+MOST_REST = 2_000
 # Each renewal and each gateway's word is a note, for as long as an incident is open.
 MOST_NOTES = 50
+# As many as a picture shows; the oldest go first.
+MOST_READINGS = 120
+_NOTHING, _LESS = Decimal(0), Decimal("-Infinity")
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True):
+    """How an alert of the incident stood at `at` (epoch seconds), in the unit of its series."""
+
+    alert: str
+    at: float
+    observed: float
+    expected: float
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -28,10 +43,36 @@ class Sent(msgspec.Struct, frozen=True):
     resolved: bool
 
 
+class Acknowledged(msgspec.Struct, frozen=True):
+    """Who has seen an incident, and when."""
+
+    by: str
+    at: datetime
+
+
+class Rest(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of an alert beyond those that a person reads."""
+
+    tenant: str
+    severity: Severity
+    closed: bool
+    usd_excess: Decimal
+    usd_per_hour: Decimal
+
+
 class Incident(msgspec.Struct, kw_only=True):
-    """Alerts of one group. `revision` grows with each change that a person would want to know.
+    """Alerts of one group, told to one receiver. `revision` grows with each change that a person would want to know.
 
     `commands` are the scopes' keys of its enforced throttle commands: it is not said to be over while they last.
+    `usd_saved` estimates what those that were released have saved.
+    `alert_count` and `tenant_count` are of all its alerts, of which `alerts` holds the dearest and `rest` what is kept
+    of the others. `route` is the path of its route, `owner` who answers for it, and `kind` that of its first
+    alert. `escalated_from` is the incident that nobody acknowledged, `escalations` how many steps that led to, and
+    `told_at` (epoch seconds) when people were told first. `word` is what a person said of it last, and `answered` the
+    revision of that. `track` is how its alerts stood at each of their updates, the latest last.
+    A `storm` holds alerts of several groups that began together; `joined_at` (epoch seconds) is when the last of them
+    did, and `absorbed` are the ids of the incidents that became a part of it before anybody was told of them. What is
+    `unheard` began and ended while nobody wanted to hear of it.
     """
 
     id: str
@@ -44,24 +85,46 @@ class Incident(msgspec.Struct, kw_only=True):
     resolved_at: datetime | None = None
     usd_excess: Decimal = Decimal(0)
     usd_per_hour: Decimal = Decimal(0)
+    usd_saved: Decimal = Decimal(0)
     revision: int = 0
     alerts: dict[str, Alert] = {}
     notes: list[str] = []
     commands: list[str] = []
+    answered: int = 0
+    word: str = ""
+    track: list[Reading] = []
     noted_at: float = 0.0
     sent: Sent | None = None
+    alert_count: int = 0
+    tenant_count: int = 0
+    rest: dict[str, Rest] = {}
+    route: str = ""
+    owner: str = ""
+    kind: str = ""
+    acknowledged: Acknowledged | None = None
+    escalated_from: str = ""
+    escalations: int = 0
+    told_at: float | None = None
+    storm: bool = False
+    joined_at: float = 0.0
+    absorbed: list[str] = []
+    unheard: bool = False
 
     def take(self, alert: Alert) -> None:
         """Take in an alert, new or going on; a record that was heard before, or is older, changes nothing."""
         known = self.alerts.get(alert.id)
-        if known is None and len(self.alerts) >= MOST_ALERTS:
-            return
         if known and (known.state == "closed" or alert.updated_at < known.updated_at or alert == known):
             return
-        self.alerts[alert.id] = alert
+        if alert.id in self.rest and (self.rest[alert.id].closed or _rest(alert) == self.rest[alert.id]):
+            return
+        news = alert.id not in self
+        self._place(alert)
+        if alert.state != "closed":
+            reading = Reading(alert.id, alert.updated_at.timestamp(), alert.observed, alert.expected)
+            self.track = [*self.track, reading][-MOST_READINGS:]
         self.updated_at = max(self.updated_at, alert.updated_at)
-        crossed = known is None or known.labels.get("line") != alert.labels.get("line")
-        if self._sum_up() or crossed or alert.state == "closed":
+        crossed = known is not None and known.labels.get("line") != alert.labels.get("line")
+        if self._sum_up() or news or crossed or alert.state == "closed":
             self.revision += 1
 
     def note(self, text: str) -> None:
@@ -69,24 +132,117 @@ class Incident(msgspec.Struct, kw_only=True):
         self.notes = [*self.notes, text][-MOST_NOTES:]
         self.revision += 1
 
+    def answer(self, text: str) -> None:
+        """Write down what a person said of it."""
+        self.note(text)
+        self.word, self.answered = text, self.revision
+
+    def acknowledge(self, by: str, at: datetime) -> None:
+        """Note that somebody has seen it; that holds until it becomes more severe."""
+        self.acknowledged = Acknowledged(by, at)
+
+    def absorb(self, other: "Incident", now: float) -> None:
+        """Take in all that another incident holds, which nobody was told of."""
+        for alert in other.alerts.values():
+            self.take(alert)
+        self.rest |= other.rest
+        self.commands = [*self.commands, *(scope for scope in other.commands if scope not in self.commands)]
+        self.absorbed = [*self.absorbed, other.id, *other.absorbed]
+        self.notes = [*self.notes, *other.notes][-MOST_NOTES:]
+        self.opened_at = min(self.opened_at, other.opened_at)
+        self.joined_at = now
+        self._sum_up()
+        self.revision += 1
+
+    def latest(self, alert: Alert) -> Alert:
+        """Give what is known of an alert by now: a record that was written again after a crash may be older."""
+        if alert.id in self.rest and self.rest[alert.id].closed:
+            return msgspec.structs.replace(alert, state="closed")
+        return self.alerts.get(alert.id, alert)
+
+    def __contains__(self, alert: object) -> bool:
+        return alert in self.alerts or alert in self.rest
+
+    def members(self) -> Iterator[str]:
+        """Give the ids of all its alerts."""
+        yield from self.alerts
+        yield from self.rest
+
+    def for_another(self, receiver: str, now: float) -> "Incident":
+        """Give an incident of the same alerts for a receiver told at `now`: nobody acknowledged this one."""
+        further = msgspec.structs.replace(
+            self.copy(), id=incident_id(receiver, self.group, self.main), rest=dict(self.rest)
+        )
+        further.receiver, further.escalated_from, further.noted_at = receiver, self.id, now
+        further.sent, further.told_at, further.escalations, further.absorbed = None, None, 0, []
+        return further
+
+    def copy(self) -> "Incident":
+        """Give it as it is now, for others; what is kept of the alerts that nobody reads is left out."""
+        return msgspec.structs.replace(
+            self, alerts=dict(self.alerts), notes=list(self.notes), commands=list(self.commands), rest={}
+        )
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes in no further alerts."""
+        return len(self.rest) >= MOST_REST
+
+    def tenants_of_alerts(self) -> Iterator[tuple[str, str]]:
+        """Give the tenant and the id of each of its alerts."""
+        for name, alert in self.alerts.items():
+            yield alert.labels["tenant"], name
+        for name, one in self.rest.items():
+            yield one.tenant, name
+
+    def concerns(self, tenant: str) -> bool:
+        """Tell whether one of its alerts is a tenant's."""
+        return any(alert.labels.get("tenant") == tenant for alert in self.alerts.values()) or any(
+            one.tenant == tenant for one in self.rest.values()
+        )
+
     @property
     def main(self) -> Alert:
         """The alert that says most: open before closed, dear before cheap, then the narrowest."""
         return max(self.alerts.values(), key=_weight)
 
+    def _place(self, alert: Alert) -> None:
+        """Put an alert among those that a person reads, or, if these are many and dearer, among the rest."""
+        if alert.id not in self.alerts and len(self.alerts) >= MOST_ALERTS:
+            least = min(self.alerts.values(), key=_weight)
+            if _weight(alert) <= _weight(least):
+                self.rest[alert.id] = _rest(alert)
+                return
+            self.rest[least.id] = _rest(self.alerts.pop(least.id))
+        self.rest.pop(alert.id, None)
+        self.alerts[alert.id] = alert
+
     def _sum_up(self) -> bool:
         """Bring the totals up to date; True if a person would want to know.
 
-        Alerts of one incident see the same spend at several levels, so the greatest stands for all.
+        Alerts of one tenant see the same spend at several levels, so its greatest stands for all of them.
         """
         before = (self.severity, self.state, self.usd_excess)
-        alerts = self.alerts.values()
-        self.usd_excess = max([self.usd_excess, *(alert.usd_excess for alert in alerts)])
-        self.usd_per_hour = max(alert.usd_per_hour for alert in alerts)
-        self.severity = max([self.severity, *(alert.severity for alert in alerts)], key=RANK.__getitem__)
-        if all(alert.state == "closed" for alert in alerts):
-            self.state = "resolved"
-            self.resolved_at = max(alert.updated_at for alert in alerts)
+        excess: dict[str, Decimal] = {}
+        per_hour: dict[str, Decimal] = {}
+        going_on = False
+        # One pass, for a storm has a thousand of them and sums up at each.
+        for one in chain(map(_rest, self.alerts.values()), self.rest.values()):
+            tenant, severity, closed, usd_excess, usd_per_hour = msgspec.structs.astuple(one)
+            if usd_excess > excess.get(tenant, _LESS):
+                excess[tenant] = usd_excess
+            if usd_per_hour > per_hour.get(tenant, _LESS):
+                per_hour[tenant] = usd_per_hour
+            going_on = going_on or not closed
+            if severity != self.severity and RANK[severity] > RANK[self.severity]:
+                self.severity = severity
+        self.alert_count, self.tenant_count = len(self.alerts) + len(self.rest), len(excess)
+        self.usd_excess = max(self.usd_excess, sum(excess.values(), _NOTHING))
+        self.usd_per_hour = sum(per_hour.values(), _NOTHING)
+        if not going_on:
+            self.state, self.resolved_at = "resolved", self.updated_at
+        if self.severity != before[0]:
+            self.acknowledged = None
         return (self.severity, self.state) != before[:2] or self.usd_excess > before[2]
 
 
@@ -103,3 +259,8 @@ def moment(at: float) -> datetime:
 
 def _weight(alert: Alert) -> tuple[bool, Decimal, int, str]:
     return alert.state != "closed", alert.usd_excess, len(alert.labels), alert.id
+
+
+def _rest(alert: Alert) -> Rest:
+    closed = alert.state == "closed"
+    return Rest(alert.labels.get("tenant", ""), alert.severity, closed, alert.usd_excess, alert.usd_per_hour)

@@ -6,10 +6,13 @@ from alerts.dispatcher import Notification
 
 
 class DeliveryFailed(Exception):
-    """A notification was not taken. `permanent` says that trying again is of no use."""
+    """A notification was not taken. `permanent` says that trying again is of no use.
 
-    def __init__(self, why: str, *, permanent: bool) -> None:
-        self.permanent = permanent
+    `retry_after` is how many seconds the receiver asks to be left alone, None where it does not say.
+    """
+
+    def __init__(self, why: str, *, permanent: bool, retry_after: float | None = None) -> None:
+        self.permanent, self.retry_after = permanent, retry_after
         super().__init__(why)
 
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks import latency, live, pipeline, processes, recovery, results, workers
+from benchmarks import door, latency, live, pipeline, processes, recovery, results, workers
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
         workers.measure(kafka.bootstrap)
         latency.measure(kafka.bootstrap, latency.half_load())
         recovery.measure(kafka.bootstrap)
+        door.measure(kafka.bootstrap)
     print(json.dumps(results.kept(), indent=2))
 
 

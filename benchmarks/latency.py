@@ -1,7 +1,8 @@
-"""From the event that proves a loop to the anomaly and to the throttle command: `python -m benchmarks.latency`.
+"""From the event that proves a loop to the anomaly, the throttle command and the first call that a gateway refuses.
 
-Half the load that the worker can take runs beside it. The clock starts when the broker appends the sixth identical
-call and stops when a consumer that reads committed records only has what came of it.
+`python -m benchmarks.latency`. Half the load that the worker can take runs beside it. The clock starts when the broker
+appends the sixth identical call and stops when a consumer that reads committed records only has what came of it, and
+when a gateway's client, which the session asks every few milliseconds, first says no.
 """
 
 import argparse
@@ -15,9 +16,12 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from alerts.throttle.admission import Request
 from benchmarks import processes, results, topics
 from benchmarks.live import settled
+from streamer.config import GatewayConfig, KafkaConfig
 from streamer.demo.traffic import rfc3339
+from streamer.gateway.client import GatewayClient
 
 _SAMPLES = 100
 _GAP = (0.2, 0.4)
@@ -25,20 +29,22 @@ _REPEATS = 6
 # The load needs a few seconds to make its events, and the worker some to get into step with it.
 _WARM_UP = 12.0
 _PATIENCE = 10.0
+_ASK_EVERY = 0.005
 _POLICIES = '[{"kind":"loop","scope":"session","action":"pause","mode":"enforce","expires_seconds":60}]'
 
 
 @dataclass
 class Seen:
-    """When the proof of each tenant's loop was appended, and when which topic told of it first (epoch seconds)."""
+    """When the proof of each tenant's loop was appended, and when what came of it was there (epoch seconds)."""
 
     proved: dict[str, float] = field(default_factory=dict)
     anomalies: dict[str, float] = field(default_factory=dict)
     throttle: dict[str, float] = field(default_factory=dict)
+    refusal: dict[str, float] = field(default_factory=dict)
 
     def complete(self) -> bool:
         """Tell whether nothing is missing."""
-        return self.proved.keys() <= self.anomalies.keys() and self.proved.keys() <= self.throttle.keys()
+        return all(self.proved.keys() <= came.keys() for came in (self.anomalies, self.throttle, self.refusal))
 
     def milliseconds(self, arrived: dict[str, float]) -> list[float]:
         """How long each took that arrived."""
@@ -55,12 +61,18 @@ async def _follow(consumer: AIOKafkaConsumer, anomalies: str, seen: Seen) -> Non
                 seen.throttle.setdefault(item["scope"]["tenant"], time.time())
 
 
-async def _probe(producer: AIOKafkaProducer, topic: str, tenant: str, seen: Seen) -> None:
+async def _probe(producer: AIOKafkaProducer, gateway: GatewayClient, topic: str, tenant: str, seen: Seen) -> None:
     for number in range(_REPEATS - 1):
         await producer.send(topic, _call(tenant, number), tenant.encode())
     await asyncio.sleep(1)
     sent = await producer.send_and_wait(topic, _call(tenant, _REPEATS), tenant.encode())
     seen.proved[tenant] = sent.timestamp / 1000
+    asked = Request(tenant=tenant, session=f"{tenant}-1")
+    waited = time.monotonic()
+    while gateway.decide(asked).allowed and time.monotonic() - waited < _PATIENCE:
+        await asyncio.sleep(_ASK_EVERY)
+    if not gateway.decide(asked).allowed:
+        seen.refusal[tenant] = time.time()
 
 
 def _call(tenant: str, number: int) -> bytes:
@@ -78,14 +90,18 @@ async def _probes(bootstrap: str, prefix: str, seen: Seen) -> None:
     ):
         await consumer.seek_to_end(*(TopicPartition(topic, 0) for topic in followed))
         following = asyncio.create_task(_follow(consumer, followed[0], seen))
+        gateway = GatewayClient(KafkaConfig(bootstrap=bootstrap, topic_prefix=prefix), GatewayConfig(name="bench"))
+        obeying = asyncio.create_task(gateway.run())
+        await gateway.caught_up.wait()
         async with asyncio.TaskGroup() as probes:
             for number in range(_SAMPLES):
-                probes.create_task(_probe(producer, f"{prefix}usage", f"probe-{number}", seen))
+                probes.create_task(_probe(producer, gateway, f"{prefix}usage", f"probe-{number}", seen))
                 await asyncio.sleep(random.uniform(*_GAP))
         waited = time.monotonic()
         while not seen.complete() and time.monotonic() - waited < _PATIENCE:
             await asyncio.sleep(0.1)
         following.cancel()
+        obeying.cancel()
 
 
 async def _appended(bootstrap: str, topic: str) -> int:
@@ -110,9 +126,9 @@ async def _run(bootstrap: str, prefix: str, rate: float) -> dict[str, Any]:
 
 
 def figures(seen: Seen, ran: float) -> dict[str, Any]:
-    """Give p50 and p99 of both ways, and what they were measured with."""
+    """Give p50 and p99 of all three ways, and what they were measured with."""
     said: dict[str, Any] = {"latency.background_events_per_second": ran, "latency.samples": len(seen.proved)}
-    for name, arrived in (("anomaly", seen.anomalies), ("throttle", seen.throttle)):
+    for name, arrived in (("anomaly", seen.anomalies), ("throttle", seen.throttle), ("refusal", seen.refusal)):
         taken = seen.milliseconds(arrived)
         said[f"latency.{name}.missing"] = len(seen.proved) - len(taken)
         if len(taken) > 1:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -99,6 +100,35 @@ def worker(bootstrap: str, prefix: str, **settings: str) -> Iterator[Process]:
         command = [sys.executable, "-m", "streamer.cli", "worker"]
         with _running(command, Path(folder) / "log", variables, port) as process:
             yield process
+
+
+@contextmanager
+def door(bootstrap: str, prefix: str, tokens: str) -> Iterator[tuple[Process, int]]:
+    """Run Tidegate's front door with these tokens (JSON); gives it and its port once it is ready."""
+    port = free_port()
+    given = {"KAFKA__BOOTSTRAP": bootstrap, "KAFKA__TOPIC_PREFIX": prefix, "INGEST__PORT": str(port)}
+    given |= {"INGEST__TOKENS": tokens, "LOG__LEVEL": "warning"}
+    variables = {f"TIDEGATE_{name}": value for name, value in given.items()}
+    with _serving(["-m", "streamer.cli", "ingest"], port, variables) as process:
+        yield process, port
+
+
+@contextmanager
+def served(name: str, port: int) -> Iterator[tuple[Process, int]]:
+    """Run a module of ours that serves HTTP on a port; gives it and the port once it is ready."""
+    with _serving(["-m", name, str(port)], port, {}) as process:
+        yield process, port
+
+
+@contextmanager
+def _serving(arguments: list[str], port: int, variables: dict[str, str]) -> Iterator[Process]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _running([sys.executable, *arguments], Path(folder) / "log", variables, port) as process,
+    ):
+        while not process.ready():
+            time.sleep(0.05)
+        yield process
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What people answer to what they were told: the record, and what makes one unusable."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -17,6 +17,10 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 #: What every record of feedback holds, and next to no other record does.
 MARK = b"tidegate.feedback"
 SCHEMA = "tidegate.feedback/1"
+# Fields whose text is nobody's prompt or answer; the names in `scope` are among those of a canonical event.
+WORDS = frozenset(("schema", "id", "time", "verdict", "tenant", "incident", "anomaly", "series", "until", "by")) | {
+    *Scope.__struct_fields__
+}
 _FAMILY = "tidegate.feedback/"
 # Series are spelled with the escaped names of their entities.
 Series = Annotated[str, Meta(max_length=4096)]
@@ -24,6 +28,15 @@ Moment = Annotated[datetime, Meta(tz=True)]
 # Verdicts on something that was told, which they have to name.
 _ANSWERS = frozenset({"expected", "false_alarm"})
 _LONGEST_NAME = 256
+_SAID: dict[Verdict, str] = {
+    "acknowledge": "acknowledged it",
+    "expected": "called it expected",
+    "planned": "said it is planned",
+    "false_alarm": "called it a false alarm",
+    "mute": "muted it",
+    "throttle": "asked to throttle it",
+    "release": "asked to release it",
+}
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +72,17 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.anomaly or self.series)
 
 
+def spoken(feedback: Feedback) -> str:
+    """Say in words who said what.
+
+    >>> at = datetime(2026, 11, 22, 10)
+    >>> spoken(Feedback(id="1", time=at, verdict="mute", incident="4e8f", until=at.replace(hour=11), by="ann"))
+    'ann muted it at 10:00:00 UTC, until 2026-11-22 11:00 UTC'
+    """
+    until = f", until {_utc(feedback.until):%Y-%m-%d %H:%M} UTC" if feedback.until else ""
+    return f"{feedback.by or 'somebody'} {_SAID[feedback.verdict]} at {_utc(feedback.time):%H:%M:%S} UTC{until}"
+
+
 def recognises(item: Mapping[str, Any]) -> bool:
     """Tell whether `item` means to be feedback, of whichever version."""
     return str(item.get("schema", "")).startswith(_FAMILY)
@@ -89,6 +113,10 @@ def addressed(feedback: Feedback | Rejected, item: int = 0) -> Feedback | Reject
     if feedback.verdict in _ANSWERS and not feedback.names_case:
         return Rejected("missing_field", f"{feedback.verdict} among usage events names a series or an anomaly", item)
     return feedback
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else at
 
 
 def _mistake_of_time(feedback: Feedback, latest: datetime) -> Rejected | None:

@@ -42,7 +42,7 @@ class Pipeline:
     def __init__(self, config: Config, charge: Charge | None = None) -> None:
         """Meter by `config`; `charge`, if given, is told of each event that is counted."""
         self._config, self._charge = config, charge
-        self._prices = PriceBook(config.pricing.units())
+        self._prices = PriceBook(config.pricing)
         self._tally = Tally()
         self._meters: dict[str, TenantMeter] = {}
         self._awake: set[str] = set()

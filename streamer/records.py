@@ -42,7 +42,8 @@ class Anomaly(msgspec.Struct, kw_only=True):
     `observed` and `expected` are in the unit of the series' metric a window (calls for a loop, dollars or
     the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `line` is that of
     a budget (fast burn, the soft or the hard line), and empty for other kinds. `causes` are the parts of the scope
-    that are behind it, the largest first.
+    that are behind it, the largest first. Of a rate, `observed`, `expected` and `ceiling` (above which it is abnormal)
+    are over so many `seconds`; both are 0 for what is no rate.
     """
 
     id: str
@@ -64,10 +65,12 @@ class Anomaly(msgspec.Struct, kw_only=True):
     reason: str
     line: Line = ""
     causes: tuple[Cause, ...] = ()
+    seconds: float = 0.0
+    ceiling: float = 0.0
 
 
 class Rollup(msgspec.Struct, gc=False):
-    """One entity's totals in one closed window.
+    """One entity's totals in one closed window. `usd_given` is how much of `usd` senders gave; the rest is priced here.
 
     Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed. `part` is 0
     for the window's closing and unlike any other part's of the tenant for late ones, so that a record that was
@@ -96,6 +99,7 @@ class Rollup(msgspec.Struct, gc=False):
     unpriced: int
     usd: Decimal
     usd_by_kind: dict[CostKind, Decimal]
+    usd_given: Decimal = ZERO
 
 
 def anomaly_id(kind: str, tenant: str, series: str, opened_at: datetime) -> str:

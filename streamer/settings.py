@@ -14,6 +14,11 @@ from streamer.config import Config
 from streamer.errors import ConfigInvalid
 
 PREFIX = "TIDEGATE_"
+_SLACK_SECRETS = {
+    "token": "SLACK_BOT_TOKEN",
+    "app_token": "SLACK_APP_TOKEN",
+    "signing_secret": "SLACK_SIGNING_SECRET",
+}
 # Variables of the project's own tools and tests, which are no settings.
 _NOT_SETTINGS = ("TIDEGATE_TEST_", "TIDEGATE_CONFIG")
 
@@ -49,7 +54,7 @@ class _Layered(Config, BaseSettings):
 
 def load(path: Path | None) -> Config:
     """Read `path` (None: defaults only) and the environment; raises ConfigInvalid with all mistakes."""
-    values = _with_slack_token(_from_file(path) if path else {})
+    values = _with_slack_secrets(_from_file(path) if path else {})
     strange = _unknown_variables(os.environ)
     try:
         config = _Layered(**values)
@@ -69,12 +74,14 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigInvalid([f"{path}: not readable as TOML: {error}"]) from None
 
 
-def _with_slack_token(values: dict[str, Any]) -> dict[str, Any]:
-    """Take the token from the variable that every Slack app uses, where the file has none."""
-    token, slack = os.environ.get("SLACK_BOT_TOKEN"), values.get("slack", {})
-    if token and isinstance(slack, dict) and not slack.get("token"):
-        return {**values, "slack": {**slack, "token": token}}
-    return values
+def _with_slack_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """Take secrets from the variables that every Slack app uses, where the file has none."""
+    slack = values.get("slack", {})
+    if not isinstance(slack, dict):
+        return values
+    missing = {key: os.environ.get(name) for key, name in _SLACK_SECRETS.items() if not slack.get(key)}
+    found = {key: value for key, value in missing.items() if value}
+    return {**values, "slack": {**slack, **found}} if found else values
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:

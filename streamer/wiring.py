@@ -1,55 +1,58 @@
 """Builds the parts of Tidegate from its configuration; the one place where the packages meet."""
 
 import sys
+from collections.abc import Mapping
+from urllib.parse import unquote
 
+import msgspec
 import structlog
 
-from alerts.alert import Alert, Label
+from alerts.alert import LABELS, Alert, Cause, Label
 from alerts.console import ConsoleReceiver
 from alerts.desk import AlertDesk
-from alerts.dispatcher import Dispatcher
+from alerts.history import Historian
+from alerts.pagerduty.client import URL, PagerDutyReceiver
 from alerts.receiver import Receiver
-from alerts.routes import Route
+from alerts.showback import Reporter
+from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
+from alerts.to_owner import ToOwner
+from alerts.webhook.client import WebhookReceiver
+from alerts.word import Word
+from streamer.clock import wall
 from streamer.config import Config, ReceiverConfig
+from streamer.config.mapping import names_by_format
 from streamer.events.decoder import Decoder
-from streamer.records import Anomaly
+from streamer.feedback import Feedback, spoken
+from streamer.pricing.agreed import Rates
+from streamer.records import Anomaly, Scope
+from streamer.routing import dispatcher_of, rules_of
 
 log = structlog.get_logger()
 
 
-def decoder_of(config: Config, *, feedback: bool = False) -> Decoder:
-    """Build the decoder, of usage events alone or of people's feedback among them."""
+def decoder_of(config: Config, *, feedback: bool = False, owner: str = "") -> Decoder:
+    """Build the decoder, of usage events alone or of people's feedback among them.
+
+    `owner` is the tenant of events whose format knows none, in place of the configuration's.
+    """
     events = config.events
     return Decoder(
         max_record_bytes=events.max_record_bytes,
         max_future_seconds=events.max_future_seconds,
-        default_tenant=events.default_tenant,
+        default_tenant=owner or events.default_tenant,
         hash_key=events.hash_key.get_secret_value(),
+        names=names_by_format(events.mapping),
+        rate=Rates(config.pricing.exchange_rates).usd,
         feedback=feedback,
     )
 
 
 def desk_of(config: Config) -> AlertDesk:
     """Build the desk, with its dispatcher and ledger."""
-    return AlertDesk(_dispatcher(config), _ledger(config))
-
-
-def _dispatcher(config: Config) -> Dispatcher:
-    routes = [
-        Route(
-            receiver=route.receiver,
-            match=route.match,
-            group_by=route.group_by,
-            group_wait=route.group_wait_seconds,
-            group_interval=route.group_interval_seconds,
-            repeat_interval=route.repeat_interval_seconds,
-        )
-        for route in config.alerts.routes
-    ]
-    return Dispatcher(routes, config.alerts.keep_resolved_seconds)
+    return AlertDesk(dispatcher_of(config.alerts), _ledger(config), config.alerts.mute_seconds)
 
 
 def _ledger(config: Config) -> Ledger:
@@ -63,42 +66,91 @@ def _ledger(config: Config) -> Ledger:
             mode=policy.mode,
             params=policy.params,
             expires=policy.expires_seconds,
+            escalate=policy.escalate_seconds,
+            widest=policy.widest,
         )
         for policy in throttle.policies
     ]
     return Ledger(
         policies,
         hold=throttle.hold_seconds,
+        cool_down=throttle.cool_down_seconds,
         tombstone=throttle.tombstone_seconds,
         most=throttle.max_live,
+        critical=throttle.critical_tenants,
         enabled=throttle.enabled,
     )
 
 
-def receivers_of(config: Config) -> dict[str, Receiver]:
+def slack_of(config: Config) -> SlackApp:
+    """Build the Slack app; without a token it reaches nobody."""
+    slack = config.slack
+    return SlackApp(
+        slack.token.get_secret_value(),
+        base_url=slack.base_url,
+        timeout=slack.timeout_seconds,
+        spacing=slack.spacing_seconds,
+    )
+
+
+def receivers_of(config: Config, app: SlackApp, historian: Historian) -> dict[str, Receiver]:
     """Build the receivers by name."""
-    return {receiver.name: _receiver(receiver, config) for receiver in config.alerts.receivers}
+    return {receiver.name: _receiver(receiver, config, app, historian) for receiver in config.alerts.receivers}
 
 
-def _receiver(receiver: ReceiverConfig, config: Config) -> Receiver:
+def reporters_of(receivers: Mapping[str, Receiver]) -> dict[str, Reporter]:
+    """Pick those that can tell a showback."""
+    return {name: found for name, found in receivers.items() if isinstance(found, SlackReceiver | ConsoleReceiver)}
+
+
+def _receiver(receiver: ReceiverConfig, config: Config, app: SlackApp, historian: Historian) -> Receiver:
+    def slack(channel: str) -> SlackReceiver:
+        return SlackReceiver(app, channel, historian, buttons=config.slack.answers)
+
+    timeout = receiver.timeout_seconds
     if receiver.type == "console":
         return ConsoleReceiver(sys.stdout)
-    slack = config.slack
-    return SlackReceiver(
-        slack.token.get_secret_value(), receiver.channel, base_url=slack.base_url, timeout=slack.timeout_seconds
+    if receiver.type == "webhook":
+        return WebhookReceiver(receiver.url, receiver.secret.get_secret_value(), timeout=timeout, clock=wall)
+    if receiver.type == "pagerduty":
+        return PagerDutyReceiver(receiver.routing_key.get_secret_value(), url=receiver.url or URL, timeout=timeout)
+    if receiver.to_owner:
+        channels = {rule.channel for rule in rules_of(config.alerts) if rule.channel}
+        return ToOwner(slack(receiver.channel), {name: slack(name) for name in channels})
+    return slack(receiver.channel)
+
+
+def word_of(feedback: Feedback) -> Word:
+    """Hand a person's word over to the alert side."""
+    labels = {"tenant": feedback.tenant, **_labels_of_series(feedback.series), **_labels(feedback.scope)}
+    return Word(
+        id=feedback.id,
+        at=feedback.time,
+        verdict=feedback.verdict,
+        by=feedback.by,
+        text=spoken(feedback),
+        incident=feedback.incident,
+        anomaly=feedback.anomaly,
+        scope={name: value for name, value in labels.items() if value},
+        until=feedback.until.timestamp() if feedback.until else None,
     )
+
+
+def _labels(scope: Scope) -> dict[Label, str]:
+    return msgspec.structs.asdict(scope)
+
+
+def _labels_of_series(series: str) -> dict[Label, str]:
+    """Read the entity that a series' name spells."""
+    parts = (part.partition("=") for part in series.partition("#")[0].split("/"))
+    return {name: unquote(value) for name, _, value in parts if name in LABELS}
 
 
 def alert_of(anomaly: Anomaly) -> Alert:
     """Hand an anomaly over to the alert side."""
-    scope = anomaly.scope
     labels: dict[Label, str] = {
         "tenant": anomaly.tenant,
-        "use_case": scope.use_case,
-        "agent": scope.agent,
-        "model": scope.model,
-        "session": scope.session,
-        "tool": scope.tool,
+        **_labels(anomaly.scope),
         "kind": anomaly.kind,
         "severity": anomaly.severity,
         "line": anomaly.line,
@@ -117,4 +169,8 @@ def alert_of(anomaly: Anomaly) -> Alert:
         usd_excess=anomaly.usd_excess,
         usd_per_hour=anomaly.usd_per_hour,
         reason=anomaly.reason,
+        series=anomaly.series,
+        seconds=anomaly.seconds,
+        ceiling=anomaly.ceiling,
+        causes=tuple(Cause(cause.level, cause.name, cause.share) for cause in anomaly.causes),
     )

@@ -13,6 +13,8 @@ from streamer.demo.broker import EmbeddedBroker
 from tests.brokers import Broker
 from tests.brokers.apache import ApacheKafka, KafkaUnavailable, apache_kafka
 
+# LiteLLM lives in an environment of its own: `make litellm`.
+LITELLM = Path(__file__).parents[1] / ".venv-litellm" / "bin"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # CI judges a change by the same examples each time; whoever runs the tests elsewhere looks for new ones. Machines are
@@ -36,7 +38,7 @@ def apache_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKa
         try:
             kafka = stack.enter_context(apache_kafka(tmp_path_factory.mktemp("apache")))
         except KafkaUnavailable as why:
-            _go_without("Apache Kafka", str(why))
+            go_without("Apache Kafka", str(why))
         yield kafka
 
 
@@ -44,11 +46,21 @@ def apache_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKa
 def shared_data() -> Path:
     """The folder of real traces and payloads, which is no part of the repository."""
     if not SHARED_DATA.is_dir():
-        _go_without("real traces and payloads", f"nothing is in {SHARED_DATA}")
+        go_without("real traces and payloads", f"nothing is in {SHARED_DATA}")
     return SHARED_DATA
 
 
-def _go_without(what: str, reason: str) -> NoReturn:
+@pytest.fixture(scope="session")
+def litellm_command() -> Path:
+    """The command that starts LiteLLM's proxy."""
+    command = LITELLM / "litellm"
+    if not command.is_file():
+        go_without("LiteLLM", "run `make litellm`")
+    return command
+
+
+def go_without(what: str, reason: str) -> NoReturn:
+    """Leave the test out for want of something; CI has to have it."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI needs {what}: {reason}")
     pytest.skip(f"no {what}: {reason}")

@@ -1,57 +1,151 @@
-"""An incident as a Slack message in Block Kit, within Slack's published limits."""
+"""An incident as a Slack message in Block Kit: who, what, since when, how many dollars, who is behind it, and why."""
 
-import re
-from typing import Any
+from collections.abc import Iterator
 
 from alerts.dispatcher import Notification
+from alerts.history import History
 from alerts.incident import Incident
-from alerts.text import cost, headline, history, reasons, span
+from alerts.slack.answers import ACTIONS
+from alerts.slack.blocks import (
+    TEXT,
+    Block,
+    Blocks,
+    actions,
+    button,
+    choice,
+    clip,
+    context,
+    date,
+    escape,
+    header,
+    picture,
+    section,
+)
+from alerts.text import (
+    bare,
+    cause_line,
+    cost,
+    headline,
+    lasted,
+    money,
+    place,
+    ranked,
+    readable,
+    shares,
+    short_money,
+    used,
+    who,
+)
 
-# Slack's limits, of its Block Kit reference: characters of a header, of a section's text, of a context element.
-HEADER, TEXT, CONTEXT = 150, 3000, 2000
-Blocks = list[dict[str, Any]]
+_BAR, _MOST_NOTES = 10, 5
+# A name or a reason longer than this tells nobody more.
+_LONGEST_LINE = 300
+_SPANS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "1 week"))
 
 
-def message(notification: Notification) -> tuple[str, Blocks]:
-    """Give the fallback text and the blocks: header, what it costs, why, and the fine print."""
+def message(
+    notification: Notification, past: History | None = None, file: str = "", *, buttons: bool = True
+) -> tuple[str, Blocks]:
+    """Give the fallback text and the blocks.
+
+    `past` tells of the kinds of cost, `file` is the uploaded picture; without `buttons` nobody can answer.
+    """
     incident = notification.incident
-    blocks = [
-        {"type": "header", "text": {"type": "plain_text", "text": clip(headline(incident), HEADER), "emoji": True}},
-        _section(f"*{escape(cost(incident))}*\n{escape(span(incident))}"),
-        _section("\n".join(f"• {escape(line)}" for line in reasons(incident))),
+    blocks = [header(_title(incident)), section(_facts(incident)), section(_why(incident))]
+    if causes := _behind(incident, past):
+        blocks.append(section(causes))
+    if file:
+        blocks.append(picture(file, f"{headline(incident)}: how it went"))
+    if done := [note for note in incident.notes[-_MOST_NOTES:] if note != incident.word]:
+        blocks.append(section("\n".join(f"↳ {_line(readable(note))}" for note in done)))
+    if buttons and incident.state == "open":
+        blocks.append(_buttons(incident))
+    blocks.append(context(f"{incident.severity} · incident {escape(incident.id)}"))
+    return clip(escape(f"{_title(incident)} ({cost(incident)})"), TEXT), blocks
+
+
+def reply(incident: Incident, news: list[str]) -> str:
+    """Give what is said in the incident's thread: how it stands, and what was done since the last word."""
+    stands = f"{_line(headline(incident))}: {escape(cost(incident))}, {lasted(incident)}"
+    return clip("\n".join([*(f"↳ {_line(readable(note))}" for note in news), stands]), TEXT)
+
+
+def _title(incident: Incident) -> str:
+    if incident.state == "resolved":
+        return f"{headline(incident)} · {short_money(incident.usd_excess)} in all"
+    if incident.usd_per_hour > 0 and not used(incident.main):
+        return f"{headline(incident)} · {short_money(incident.usd_per_hour)} an hour"
+    return headline(incident)
+
+
+def _facts(incident: Incident) -> str:
+    """Say what it has cost, what it goes on costing, and since when; the largest number first."""
+    since = f"since {date(incident.opened_at)}"
+    if incident.resolved_at:
+        span = f"{since} until {date(incident.resolved_at)} · {lasted(incident)}"
+        return f"*{money(incident.usd_excess)} extra* in all\n{span}{_word(incident)}"
+    return f"{' · '.join(_cost(incident))}\n{since} · {lasted(incident)}{_word(incident)}"
+
+
+def _cost(incident: Incident) -> Iterator[str]:
+    """Say what a budget has left and what there was above normal, and what it goes on costing."""
+    budget = used(incident.main)
+    if budget:
+        yield f"*{budget}* used"
+    if incident.usd_excess > 0 or not budget:
+        yield f"*{money(incident.usd_excess)} extra* so far"
+    if incident.usd_per_hour > 0:
+        yield f"*{money(incident.usd_per_hour)} an hour* {'now' if budget else 'if nobody acts'}"
+
+
+def _word(incident: Incident) -> str:
+    """Say who has answered last: whoever reads on knows at once whether somebody cares."""
+    return f"\n✓ *{_line(readable(incident.word))}*" if incident.word else ""
+
+
+def _why(incident: Incident, most: int = 4) -> str:
+    """Say why: one reason by itself, several each with whom it is about."""
+    alerts = sorted(incident.alerts.values(), key=lambda alert: (-alert.usd_excess, alert.id))
+    if len(alerts) == 1:
+        where = place(alerts[0])
+        return f"*Why*  {_line(bare(alerts[0]) or '-')}" + (f"\n*Where*  {_line(where)}" if where else "")
+    lines = list(dict.fromkeys(f"• {_line(who(alert))}: {_line(bare(alert))}" for alert in alerts))
+    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
+    return "\n".join(["*Why*", *lines[:most], *more])
+
+
+def _behind(incident: Incident, past: History | None) -> str:
+    causes = [f"`{_bar(cause.share)}` {_line(cause_line(cause))}" for cause in ranked(incident)]
+    split = shares(past.split) if past else ""
+    kinds = [f"*Kinds of cost*  {escape(split)}"] if split else []
+    return "\n".join([*(["*Behind it*"] if causes else []), *causes, *kinds])
+
+
+def _bar(share: float) -> str:
+    full = min(_BAR, max(0, round(share * _BAR)))
+    return "█" * full + "░" * (_BAR - full)
+
+
+def _buttons(incident: Incident) -> Block:
+    """Make the row of answers; it is another row with each revision, so that one press is one answer."""
+    held = bool(incident.commands)
+    whom = clip(who(incident.main), 150)
+    gate = (
+        button(ACTIONS["release"], "Release", ask=("Release?", f"Gateways let {whom} go at once."))
+        if held
+        else button(ACTIONS["throttle"], "Throttle", style="danger", ask=("Throttle?", f"Gateways slow down {whom}."))
+    )
+    elements = [
+        button(ACTIONS["acknowledge"], "Acknowledge", style="primary"),
+        gate,
+        button(ACTIONS["expected"], "Expected"),
+        button(ACTIONS["false_alarm"], "False alarm"),
+        choice(ACTIONS["planned"], "Planned for …", _SPANS),
+        choice(ACTIONS["mute"], "Mute for …", _SPANS),
     ]
-    if incident.notes:
-        blocks.append(_section("\n".join(f"↳ {escape(note)}" for note in history(incident))))
-    blocks.append(_context(f"incident {incident.id} · {incident.severity} · told because {notification.because}"))
-    return clip(escape(f"{headline(incident)}: {cost(incident)}"), TEXT), blocks
+    return actions(f"answer/{incident.id}/{incident.revision}", elements)
 
 
-def reply(incident: Incident) -> str:
-    """Give the line that is said in the incident's thread."""
-    return clip(escape(headline(incident)), TEXT)
-
-
-def escape(text: str) -> str:
-    """Escape what Slack's markup reads as control characters.
-
-    >>> escape("<a & b>")
-    '&lt;a &amp; b&gt;'
-    """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def clip(text: str, most: int) -> str:
-    """Shorten `text` to `most` characters, showing that something is missing; an escape is kept or left out whole.
-
-    >>> clip("a &amp; b", 6)
-    'a …'
-    """
-    return text if len(text) <= most else re.sub(r"&\w*$", "", text[: most - 1]) + "…"
-
-
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": clip(text, TEXT)}}
-
-
-def _context(text: str) -> dict[str, Any]:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": clip(escape(text), CONTEXT)}]}
+def _line(text: str) -> str:
+    """Escape a line, and shorten it to what people read."""
+    return escape(clip(text, _LONGEST_LINE))

@@ -1,5 +1,6 @@
 """The throttle command: small, versioned, idempotent, and never without an end."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
@@ -11,6 +12,14 @@ Action = Literal["limit_rate", "cap_steps", "downgrade_model", "block_tool", "pa
 Mode = Literal["enforce", "suggest"]
 # Without its zone a time would be read in the gateway's own, and an expiry be hours off.
 Instant = Annotated[datetime, Meta(tz=True)]
+Named = Annotated[str, Meta(min_length=1, max_length=256)]
+#: The longest time between a command's issue and its expiry, in seconds; one that lasts longer is refused by gateways.
+MOST_LIFE = 86_400.0
+
+
+# What each action needs to be told in `params`.
+_NUMBERS: Mapping[str, str] = {"limit_rate": "requests_per_minute", "cap_steps": "steps"}
+_NAMES: Mapping[str, str] = {"downgrade_model": "model", "block_tool": "tool"}
 
 
 class CommandScope(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,13 +80,36 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway did with a command."""
+    """What a gateway did with a command, by the gateway's own clock."""
 
-    command: str
-    gateway: str
+    command: Named
+    gateway: Named
     state: Literal["applied", "refused", "released"]
     at: Instant
-    detail: str = ""
+    detail: Annotated[str, Meta(max_length=1000)] = ""
+
+
+def mistake_of(command: Command) -> str:
+    """Say what about a command cannot be obeyed though its types are right, "" if nothing."""
+    if not 0 < (command.expires_at - command.issued_at).total_seconds() <= MOST_LIFE:
+        return "expires_at must be after issued_at, and within a day of it"
+    return mistake_of_params(command.action, command.params)
+
+
+def mistake_of_params(action: Action, params: Mapping[str, int | str]) -> str:
+    """Say which param an action lacks, "" if none.
+
+    >>> mistake_of_params("limit_rate", {"requests_per_minute": "30"})
+    'limit_rate needs the param requests_per_minute, a whole number of 0 or more'
+    """
+    name = _NUMBERS.get(action)
+    number = params.get(name, "") if name else 0
+    if isinstance(number, str) or number < 0:
+        return f"{action} needs the param {name}, a whole number of 0 or more"
+    name = _NAMES.get(action)
+    if name and not (isinstance(params.get(name), str) and params[name]):
+        return f"{action} needs the param {name}, a name"
+    return ""
 
 
 def command_id(scope: CommandScope, incident: str, generation: int) -> str:

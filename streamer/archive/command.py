@@ -15,8 +15,8 @@ from streamer.archive.store import Store
 from streamer.archive.tables import Rows, Topic
 from streamer.config import Config, KafkaConfig
 from streamer.errors import ArchiveUnusable, KafkaUnreachable
-from streamer.kafka.connection import consumer_of
-from streamer.kafka.topics import Topics, partitions_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.topics import Topics, partition_counts
 from streamer.wiring import decoder_of
 
 log = structlog.get_logger()
@@ -100,7 +100,8 @@ async def _assigned(
     consumer: AIOKafkaConsumer, kafka: KafkaConfig, topic: str, positions: dict[int, int]
 ) -> dict[TopicPartition, int]:
     """Go on where the archive ends; gives the ends of the partitions as they are now."""
-    partitions = await partitions_of(kafka, topic)
+    count = (await partition_counts(aiokafka_settings(kafka))).get(topic, 0)
+    partitions = [TopicPartition(topic, number) for number in range(count)]
     if not partitions:
         raise KafkaUnreachable(f"there is no topic {topic}")
     consumer.assign(partitions)

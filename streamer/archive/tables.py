@@ -13,6 +13,7 @@ import pyarrow as pa
 from streamer.archive.store import folder_of
 from streamer.events.decoder import Decoder, Headers, headers_of
 from streamer.events.rejected import Rejected, rejected_by
+from streamer.events.skipped import Skipped
 from streamer.feedback import Feedback
 from streamer.records import Rollup, Scope
 from streamer.replay.tables import INSTANT, ROLLUPS, RollupRows
@@ -89,6 +90,7 @@ class Rows:
         for item in self._decoder.decode(value, now, headers_of(headers)):
             if isinstance(item, Rejected):
                 self.rejected[item.reason] += 1
+            if isinstance(item, Rejected | Skipped):
                 continue
             row = {**msgspec.structs.asdict(item), **place}
             if isinstance(item, Feedback):

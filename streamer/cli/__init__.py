@@ -4,7 +4,19 @@ import sys
 
 import click
 
-from streamer.cli import analysts, archive, feedback, replay, services  # noqa: F401 - they add their commands
+from streamer.cli import (  # noqa: F401 - they add their commands
+    analysts,
+    archive,
+    feedback,
+    finance,
+    gateway,
+    letters,
+    operate,
+    replay,
+    routes,
+    services,
+    showback,
+)
 from streamer.cli.base import cli
 from streamer.errors import TidegateError
 

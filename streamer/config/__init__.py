@@ -2,7 +2,16 @@
 
 from pydantic import ValidationInfo, field_validator
 
-from streamer.config.alerts import AlertsConfig, ReceiverConfig, RouteConfig, SlackConfig
+from streamer.config.alerts import (
+    AlertsConfig,
+    HoursConfig,
+    InhibitConfig,
+    OwnersConfig,
+    ReceiverConfig,
+    RouteConfig,
+    StepConfig,
+    StormConfig,
+)
 from streamer.config.base import AlertLabel, AnomalyKind, Level, Line, Section
 from streamer.config.budgets import BudgetConfig, BurnConfig
 from streamer.config.detect import (
@@ -16,10 +25,18 @@ from streamer.config.detect import (
     RatioConfig,
     SilenceConfig,
 )
+from streamer.config.gateway import GatewayConfig
+from streamer.config.ingest import IngestConfig, TokenConfig
 from streamer.config.kafka import KafkaConfig
+from streamer.config.mapping import NamesConfig
+from streamer.config.page import PageConfig, PersonConfig
+from streamer.config.pricing import ExchangeRateConfig, PriceConfig, PricingConfig
 from streamer.config.service import LogConfig, WebConfig
+from streamer.config.showback import ShowbackConfig
+from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
-from streamer.config.usage import EventsConfig, IngestConfig, PricingConfig, WindowsConfig
+from streamer.config.trust import TrustConfig
+from streamer.config.usage import EventsConfig, WindowsConfig
 from streamer.config.use_cases import UseCaseConfig
 
 __all__ = [
@@ -34,23 +51,37 @@ __all__ = [
     "DetectConfig",
     "DriftConfig",
     "EventsConfig",
+    "ExchangeRateConfig",
     "FloorsConfig",
     "GatesConfig",
+    "GatewayConfig",
+    "HoursConfig",
     "IngestConfig",
+    "InhibitConfig",
     "KafkaConfig",
     "Level",
     "Line",
     "LogConfig",
     "LoopConfig",
+    "NamesConfig",
+    "OwnersConfig",
+    "PageConfig",
+    "PersonConfig",
     "PolicyConfig",
+    "PriceConfig",
     "PricingConfig",
     "RatioConfig",
     "ReceiverConfig",
     "RouteConfig",
     "Section",
+    "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",
+    "StepConfig",
+    "StormConfig",
     "ThrottleConfig",
+    "TokenConfig",
+    "TrustConfig",
     "UseCaseConfig",
     "WebConfig",
     "WindowsConfig",
@@ -70,8 +101,11 @@ class Config(Section):
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     throttle: ThrottleConfig = ThrottleConfig()
+    trust: TrustConfig = TrustConfig()
+    gateway: GatewayConfig = GatewayConfig()
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
+    page: PageConfig = PageConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("budgets")

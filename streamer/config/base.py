@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Level = Literal["tenant", "use_case", "agent", "model"]
-AlertLabel = Literal["tenant", "use_case", "agent", "model", "session", "tool", "kind", "severity", "line"]
+AlertLabel = Annotated[
+    str, Field(pattern=r"^(tenant|use_case|agent|model|session|tool|kind|severity|line|owner|tag:.+)$")
+]
 AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
 Line = Literal["", "burn", "soft", "hard"]
 

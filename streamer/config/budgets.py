@@ -7,6 +7,7 @@ from pydantic import Field
 
 from streamer.config.base import Section
 from streamer.periods import PeriodName
+from streamer.windows.entity import quote
 
 
 class BurnConfig(Section):
@@ -36,3 +37,10 @@ class BudgetConfig(Section):
     limit: Annotated[Decimal, Field(gt=0)]
     soft: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
     burn: tuple[BurnConfig, ...] = _BURN
+
+    @property
+    def series(self) -> str:
+        """The series that anomalies of this budget are about."""
+        use_case = f"/use_case={quote(self.use_case)}" if self.use_case else ""
+        period = "" if self.period == "month" else f"-{self.period}"
+        return f"tenant={quote(self.tenant)}{use_case}#budget-{self.metric}{period}"

@@ -16,6 +16,7 @@ class KafkaConfig(Section):
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=1)] = 1
     create_topics: bool = True
+    retention_hours: Positive = 168.0
     idempotence: bool = True
     connect_seconds: Positive = 30.0
     checkpoint_seconds: Positive = 1.0

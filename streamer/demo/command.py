@@ -40,11 +40,14 @@ def run(*, once: bool) -> int:
 
 async def _run(once: bool) -> int:
     console = Console()
-    console.print("[bold]Tidegate[/bold]: starting a broker, the front door and a worker on this machine …")
+    console.print(
+        "[bold]Tidegate[/bold]: starting a broker, the front door, a worker and the live page on this machine …"
+    )
     async with running() as stack:
         with Screen(console) as screen:
             demo = _Demo(stack, screen)
-            screen.say(f"everything is up: metrics at {stack.web_url}/metrics, events to {stack.events_url}")
+            screen.say(f"everything is up: watch it live on {stack.page_url}")
+            screen.say(f"metrics at {stack.web_url}/metrics, events to {stack.events_url}")
             await demo.play(once)
             screen.draw(demo.story)
     missing = demo.story.missing()
@@ -57,7 +60,7 @@ class _Demo:
         self._stack, self._screen = stack, screen
         self._topics = Topics.named(stack.config.kafka.topic_prefix)
         self.story = Story(screen.say)
-        self._gateway = Gateway(stack.config.kafka, self._topics, self.story.on_command)
+        self._gateway = Gateway(stack.config.kafka, self.story.on_command)
         self._traffic = Traffic(seed=20261122)
         self._loop = ""
         self._calls: list[float] = []
@@ -86,7 +89,7 @@ class _Demo:
                 await asyncio.sleep(_PUMP_SECONDS)
                 self.story.now, now = self._screen.seconds, wall()
                 self._plant(now - began, now)
-                events = self._traffic.due(sent, now, lambda event: self._gateway.admission.admits(event, wall()))
+                events = self._traffic.due(sent, now, self._gateway.admits)
                 sent = now
                 self._after(events, now)
                 if events:
@@ -107,7 +110,7 @@ class _Demo:
         self._calls = [at for at in self._calls if at > now - 4]
         if self._loop:
             self.story.session_rate(len(self._calls) / 4)
-        refused = self._gateway.admission.refused
+        refused = self._gateway.refused
         for kind, tenant in (("loop", LOOPER), ("burst", BURSTER)):
             self.story.on_refusals(kind, sum(n for key, n in refused.items() if key.startswith(f"tenant={tenant}")))
         if self._loop and sum(n for (_, _, s), n in self._traffic.refused.items() if s == self._loop) >= _PATIENCE:

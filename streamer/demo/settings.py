@@ -14,7 +14,9 @@ from streamer.config import (
     KafkaConfig,
     LogConfig,
     LoopConfig,
+    PageConfig,
     PolicyConfig,
+    PriceConfig,
     PricingConfig,
     ReceiverConfig,
     RouteConfig,
@@ -24,9 +26,10 @@ from streamer.config import (
     WindowsConfig,
 )
 from streamer.demo.story import LOOPER
+from streamer.pricing.money import CostKind
 
 
-def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
+def demo_config(bootstrap: str, ingest_port: int, web_port: int, page_port: int) -> Config:
     """Give the configuration; Slack joins in where SLACK_BOT_TOKEN and SLACK_CHANNEL are set."""
     token, channel = os.environ.get("SLACK_BOT_TOKEN", ""), os.environ.get("SLACK_CHANNEL", "")
     receiver = ReceiverConfig(name="owner", type="console")
@@ -44,7 +47,7 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
             checkpoint_seconds=0.5,
         ),
         windows=WindowsConfig(size_seconds=2, lateness_seconds=0.5, grace_seconds=0.5),
-        pricing=PricingConfig(tool=Decimal("0.002"), vector=Decimal("0.0004"), evaluation=Decimal("0.001")),
+        pricing=_pricing(),
         detect=DetectConfig(levels=("tenant",), burst=_burst(), loop=LoopConfig(quiet_seconds=6)),
         budgets=(BudgetConfig(tenant=LOOPER, limit=Decimal(2000)),),
         alerts=AlertsConfig(receivers=(receiver,), routes=(route,)),
@@ -52,8 +55,14 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int) -> Config:
         throttle=_throttle(),
         web=WebConfig(port=web_port),
         ingest=IngestConfig(port=ingest_port),
+        page=PageConfig(port=page_port, history_seconds=360, rate_seconds=10),
         log=LogConfig(level="warning"),
     )
+
+
+def _pricing() -> PricingConfig:
+    each: dict[CostKind, str] = {"tool": "0.002", "vector": "0.0004", "evaluation": "0.001"}
+    return PricingConfig(prices=tuple(PriceConfig(kind=kind, each=Decimal(usd)) for kind, usd in each.items()))
 
 
 def _burst() -> BurstConfig:

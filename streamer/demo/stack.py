@@ -1,4 +1,4 @@
-"""The demo's processes: broker, front door and worker, started in order and ended together."""
+"""The demo's processes: broker, front door, worker and page, started in order and ended together."""
 
 import asyncio
 import json
@@ -27,6 +27,7 @@ class Stack:
         self.config, self.worker = config, worker
         self.events_url = f"http://127.0.0.1:{config.ingest.port}/v1/events"
         self.web_url = f"http://127.0.0.1:{config.web.port}"
+        self.page_url = f"http://127.0.0.1:{config.page.port}"
 
 
 @asynccontextmanager
@@ -35,13 +36,14 @@ async def running() -> AsyncIterator[Stack]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-demo-")))
         broker = stack.enter_context(EmbeddedBroker(folder / "broker.log"))
-        config = demo_config(broker.bootstrap, free_port(), free_port())
+        config = demo_config(broker.bootstrap, *(free_port() for _ in range(3)))
         log = stack.enter_context((folder / "processes.log").open("w+b"))
         environment = {**os.environ, **_variables(config)}
         worker = await stack.enter_async_context(_process("worker", environment, log.fileno()))
-        await stack.enter_async_context(_process("ingest", environment, log.fileno()))
+        for command in ("ingest", "page"):
+            await stack.enter_async_context(_process(command, environment, log.fileno()))
         found = Stack(config, worker)
-        for url in (found.web_url, found.events_url.removesuffix("/v1/events")):
+        for url in (found.web_url, found.events_url.removesuffix("/v1/events"), found.page_url):
             await _ready(f"{url}/readyz", worker, folder / "processes.log")
         yield found
 

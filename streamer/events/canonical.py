@@ -14,6 +14,9 @@ from streamer.events.usage import NONE, UsageEvent
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LARGEST_USD = Decimal(10) ** 12
 
+# Fields whose text is nobody's prompt or answer.
+WORDS = frozenset(UsageEvent.__struct_fields__)
+
 decode_one = msgspec.json.Decoder(UsageEvent).decode
 decode_many = msgspec.json.Decoder(list[UsageEvent]).decode
 

@@ -6,19 +6,24 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
-import orjson
 
 from streamer import feedback
 from streamer.clock import utc
-from streamer.events import canonical, cloudevents, litellm
+from streamer.events import canonical
+from streamer.events.formats import FORMATS, cloudevents, format_of, parts_of
+from streamer.events.formats.base import Context, Names, Outcome, Rate, Unmappable, no_rate
 from streamer.events.hashing import argument_hash
-from streamer.events.rejected import Rejected, rejected_by
+from streamer.events.reading import Broken, read
+from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 
-Decoded = UsageEvent | Feedback | Rejected
+Decoded = UsageEvent | Feedback | Rejected | Skipped
 # Beyond what a datetime can hold: a replay knows no present.
 _END_OF_TIME = 250_000_000_000.0
+# No event is shorter in bytes: of a record with more items than that allows few are events, and each costs memory.
+_SHORTEST, _FEW = 40, 1000
 
 
 Headers = Sequence[tuple[str, bytes]]
@@ -36,8 +41,10 @@ class Decoder:
 
     `max_record_bytes` bounds a record; `max_future_seconds` is how far ahead of `now` a sender's clock may be;
     `default_tenant` owns events whose format knows no tenant ("" rejects them); `hash_key` keys the hash of
-    tool arguments. With `feedback`, people's feedback is accepted among the events; else it is refused, for whoever may
-    send usage is not to say what is no alarm.
+    tool arguments; `names` says by format where it names tenant, use case and so on, in place of the format's own;
+    `rate` gives the dollars of one unit of another currency on a day, None where it knows none. With `feedback`,
+    people's feedback is accepted among the events; else it is refused, for whoever may send usage is not to say what
+    is no alarm.
     """
 
     def __init__(
@@ -48,12 +55,16 @@ class Decoder:
         default_tenant: str = "",
         hash_key: str = "",
         feedback: bool = False,
+        names: Mapping[str, Names] | None = None,
+        rate: Rate = no_rate,
     ) -> None:
         self._max_record_bytes = max_record_bytes
         self._max_future = max_future_seconds
         self._default_tenant = default_tenant
         self._hash = argument_hash(hash_key)
         self._takes_feedback = feedback
+        self._names = {known.name: known.names for known in FORMATS} | dict(names or {})
+        self._rate = rate
 
     def decode(self, record: bytes, now: float, headers: Mapping[str, str] | None = None) -> list[Decoded]:
         """Decode one record of any accepted format; `now` in epoch seconds; header names in lower case."""
@@ -102,74 +113,64 @@ class Decoder:
 
     def _any(self, record: bytes, headers: Mapping[str, str], latest: datetime) -> Iterator[Decoded]:
         try:
-            items = list(_items(record, headers))
-        except (ValueError, RecursionError) as error:
-            yield Rejected("undecodable", f"not JSON: {error}")
+            items = read(record, headers, self._max_record_bytes)
+        except Unmappable as why:
+            yield Rejected(why.reason, str(why))
             return
         if not items:
             yield Rejected("undecodable", "the record is empty")
-        for number, item in enumerate(items):
+            return
+        if len(items) > max(_FEW, len(record) // _SHORTEST):
+            yield Rejected("too_large", f"{len(items)} items in {len(record)} bytes, more than can be events")
+            return
+        number = 0
+        for item in items:
+            for decoded in self._of(item, number, latest):
+                yield decoded
+                number += 1
+
+    def _of(self, item: Any, number: int, latest: datetime) -> Iterator[Decoded]:
+        """Decode what is in one item, the first of it at place `number` of the record."""
+        known = format_of(item) if isinstance(item, dict) and not feedback.recognises(item) else None
+        if known is None:
             yield self._one(item, number, latest)
+            return
+        context = Context(self._names[known.name], self._hash, latest, self._rate)
+        parts = parts_of(known, item)
+        if isinstance(parts, Rejected):
+            yield msgspec.structs.replace(parts, item=number)
+            return
+        if not parts:
+            yield Skipped("no_usage", number)
+        for place, outcome in enumerate(known.outcomes(parts, context), number):
+            yield self._event(outcome, place, latest)
 
     def _one(self, item: Any, number: int, latest: datetime) -> Decoded:
-        if isinstance(item, Rejected):
-            return msgspec.structs.replace(item, item=number)
+        if isinstance(item, Broken):
+            return msgspec.structs.replace(item.rejected, item=number)
         if not isinstance(item, dict):
             return Rejected("wrong_type", "an event must be a JSON object", number)
         if feedback.recognises(item):
             return self._word(item, number, latest)
-        try:
-            fields = self._fields(item)
-        except (ValueError, TypeError, RecursionError, AttributeError) as error:
-            return Rejected("wrong_type", str(error), number)
-        if fields is None:
+        if not canonical.recognises(item):
             return Rejected("unknown_format", "the fields fit none of the accepted formats", number)
-        return canonical.event_of(fields, latest, number)
+        return canonical.event_of(item, latest, number)
+
+    def _event(self, outcome: Outcome, number: int, latest: datetime) -> Decoded:
+        if not isinstance(outcome, dict):
+            return msgspec.structs.replace(outcome, item=number)
+        if self._default_tenant and not outcome.get("tenant"):
+            outcome["tenant"] = self._default_tenant
+        return canonical.event_of(outcome, latest, number)
 
     def _word(self, item: Mapping[str, Any], number: int, latest: datetime) -> Decoded:
         if not self._takes_feedback:
             return Rejected("unknown_format", "feedback is not taken here: it has a topic of its own", number)
         return feedback.addressed(feedback.feedback_of(item, latest, number), number)
 
-    def _fields(self, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        if cloudevents.recognises(item):
-            return self._owned(cloudevents.fields_of(item))
-        if litellm.recognises(item):
-            return self._owned(litellm.fields_of(item, self._hash))
-        return item if canonical.recognises(item) else None
-
-    def _owned(self, fields: dict[str, Any]) -> dict[str, Any]:
-        if self._default_tenant and not fields.get("tenant"):
-            fields["tenant"] = self._default_tenant
-        return fields
-
 
 def _latest(at: float) -> datetime:
     return utc(at) if at < _END_OF_TIME else datetime.max.replace(tzinfo=UTC)
-
-
-def _items(record: bytes, headers: Mapping[str, str]) -> Iterator[Any]:
-    """One item, a JSON array, or NDJSON, where each line stands or falls alone."""
-    binary = cloudevents.structured(headers, record)
-    if binary is not None:
-        yield binary
-        return
-    try:
-        whole = orjson.loads(record)
-    except orjson.JSONDecodeError:
-        lines = [line for line in record.splitlines() if line.strip()]
-        if len(lines) < 2:
-            raise
-        yield from map(_line, lines)
-        return
-    yield from whole if isinstance(whole, list) else [whole]
-
-
-def _line(line: bytes) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return rejected_by(msgspec.DecodeError(f"malformed line: {error}"))
 
 
 def headers_of(headers: Headers) -> dict[str, str]:

@@ -6,9 +6,9 @@ from typing import Literal
 import msgspec
 
 Reason = Literal[
-    "undecodable",  # not JSON, or not UTF-8
-    "too_large",  # over events.max_record_bytes
-    "unknown_format",  # JSON, but of no format that is accepted
+    "undecodable",  # neither JSON nor another encoding that is known, or broken
+    "too_large",  # over events.max_record_bytes, packed or unpacked, or of more items than are read of one record
+    "unknown_format",  # it can be read, but is of no format that is accepted
     "missing_id",
     "missing_tenant",
     "missing_time",
@@ -16,7 +16,10 @@ Reason = Literal[
     "wrong_type",
     "negative_count",
     "impossible_count",  # cached tokens exceed the input tokens that contain them, or a count over 2**53
+    "unknown_currency",  # an amount in another currency than dollars, for which no rate is configured
     "impossible_time",  # before the year 2000, or further ahead than events.max_future_seconds
+    "not_allowed",  # whoever it is from is not named in the configuration's `trust`
+    "forbidden_tenant",  # not one of those for which the token of the front door may send
     "failed",  # an error of ours; the log has the traceback
 ]
 

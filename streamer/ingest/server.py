@@ -1,96 +1,164 @@
 """`POST /v1/events`: decodes, tells what is wrong with which item, and answers 202 once Kafka has the rest."""
 
 import asyncio
+import ipaddress
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 import structlog
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from prometheus_client import Counter
 
 from streamer.clock import wall
-from streamer.config import Config
-from streamer.events.decoder import Decoder
+from streamer.config import Config, IngestConfig
+from streamer.events.decoder import Decoded, Decoder
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
-from streamer.kafka.connection import producer_of
+from streamer.ingest import body, openapi
+from streamer.ingest.outbox import Outbox
+from streamer.ingest.refused import Refused
+from streamer.ingest.tokens import Grant, Tokens
+from streamer.ingest.traces import Traces
+from streamer.kafka.batches import Batches
+from streamer.kafka.connection import writer_of
+from streamer.kafka.stage import Out
 from streamer.kafka.topics import Topics, ensure
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
 from streamer.wiring import decoder_of
 
 log = structlog.get_logger()
-# Requests that may wait for Kafka at once; further ones are told to come back, before memory fills up.
+# Requests that may be held at once, however small.
 _MOST_WAITING = 1000
-_KAFKA_SECONDS = 10.0
+# Rejected items that an answer names; it counts the others.
+_MOST_NAMED = 100
+_encode = msgspec.json.encode
 
 
 class FrontDoor:
-    """Decodes requests and produces their events; nothing that was answered with 202 is lost."""
+    """Takes requests in; nothing that was answered with 202 is lost, and nothing of another tenant than allowed taken.
 
-    def __init__(self, decoder: Decoder, producer: AIOKafkaProducer, topic: str, metrics: Metrics) -> None:
-        self._decoder, self._producer, self._topic, self._metrics = decoder, producer, topic, metrics
-        self._waiting = 0
+    `decoders` makes the decoder of those whose events belong to the given tenant where they name none.
+    """
+
+    def __init__(
+        self, config: IngestConfig, decoders: Callable[[str], Decoder], outbox: Outbox, topic: str, metrics: Metrics
+    ) -> None:
+        self._config, self._outbox, self._topic, self._metrics = config, outbox, topic, metrics
+        self._tokens = Tokens(config.tokens)
+        self._room = body.Room(config.max_waiting_bytes, _MOST_WAITING)
+        self._make, self._decoders = decoders, dict[str, Decoder]()
+        # Looked up once: finding a metric by its labels costs more than counting.
+        self._answered: dict[int, Counter] = {}
+        self._ingested = metrics.events.labels("ingested")
 
     async def events(self, request: web.Request) -> web.Response:
         """Take one event, a JSON array or NDJSON of any accepted format."""
-        answer = await self._answer(request)
-        self._metrics.requests.labels(str(answer.status)).inc()
+        try:
+            answer = await self._taken(request)
+        except Refused as refused:
+            answer = _json(refused.status, {"error": refused.why}, refused.headers)
+            if refused.hang_up:
+                answer.force_close()
+        self._count(answer.status)
         return answer
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        if self._waiting >= _MOST_WAITING:
-            return _busy(429, "too many requests are waiting for Kafka")
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _json(413, {"error": "the body is over the limit (ingest.max_body_bytes)"})
-        except web.RequestPayloadError:
-            return _json(400, {"error": "the body could not be decompressed"})
-        items = self._decoder.decode(body, wall(), {name.lower(): value for name, value in request.headers.items()})
-        good = [item for item in items if isinstance(item, UsageEvent)]
-        bad = [item for item in items if isinstance(item, Rejected)]
-        self._waiting += 1
-        try:
-            await self._produce(good)
-        except (KafkaError, TimeoutError) as error:
-            log.warning("Kafka did not take the events", error=repr(error))
-            return _busy(503, "Kafka does not answer; nothing of this request was acknowledged")
-        finally:
-            self._waiting -= 1
-        return self._result(good, bad)
+    def _count(self, status: int) -> None:
+        counter = self._answered.get(status)
+        if counter is None:
+            counter = self._answered[status] = self._metrics.requests.labels(str(status))
+        counter.inc()
 
-    async def _produce(self, events: Sequence[UsageEvent]) -> None:
-        async with asyncio.timeout(_KAFKA_SECONDS):
-            sent = [
-                await self._producer.send(self._topic, msgspec.json.encode(event), event.tenant.encode())
-                for event in events
-            ]
-            await asyncio.gather(*sent)
+    async def _taken(self, request: web.Request) -> web.Response:
+        grant = self._tokens.grant(request.headers.get("Authorization", ""))
+        if grant is None:
+            raise Refused(401, "a bearer token of this front door is needed", {"WWW-Authenticate": "Bearer"})
+        with self._room.hold() as held:
+            record = await self._body(request, held)
+            items = self._items(record, request.headers, grant)
+            outs = [Out(self._topic, item.tenant, _encode(item)) for item in items if isinstance(item, UsageEvent)]
+            bad = [item for item in items if isinstance(item, Rejected)]
+            for item in items:
+                if isinstance(item, Skipped):
+                    self._metrics.skipped.labels(item.cause).inc()
+            del record, items  # while Kafka is waited for, only what it is to have is held
+            await self._outbox.send(outs)
+        return self._result(len(outs), bad)
 
-    def _result(self, good: list[UsageEvent], bad: list[Rejected]) -> web.Response:
+    async def _body(self, request: web.Request, held: Callable[[int], None]) -> bytes:
+        limit = self._config.max_body_bytes
+        if (request.content_length or 0) > limit:
+            raise body.too_large()
+        packed = await body.read(request.content, limit, self._config.body_seconds, held)
+        encoding = request.headers.get("Content-Encoding")
+        if not encoding:
+            return packed
+        record = body.unpacked(packed, encoding, limit)
+        held(len(record))
+        return record
+
+    def _items(self, record: bytes, headers: Mapping[str, str], grant: Grant) -> Sequence[Decoded]:
+        decoder = self._decoders.get(grant.owner)
+        if decoder is None:
+            decoder = self._decoders[grant.owner] = self._make(grant.owner)
+        items = decoder.decode(record, wall(), {name.lower(): value for name, value in headers.items()})
+        if grant.tenants is None:
+            return items
+        return [_allowed(item, number, grant) for number, item in enumerate(items)]
+
+    def _result(self, accepted: int, bad: list[Rejected]) -> web.Response:
+        self._ingested.inc(accepted)
+        if not bad:
+            return _json(202, {"accepted": accepted})
         for item in bad:
             self._metrics.rejected.labels(item.reason).inc()
-        self._metrics.events.labels("ingested").inc(len(good))
-        answer: dict[str, Any] = {"accepted": len(good)}
-        if bad:
-            answer["rejected"] = [msgspec.to_builtins(item) for item in bad]
-        return _json(422 if bad else 202, answer)
+        named = [msgspec.to_builtins(item) for item in bad[:_MOST_NAMED]]
+        return _json(422, {"accepted": accepted, "rejected": named, "rejected_in_all": len(bad)})
+
+
+def _allowed(item: Decoded, number: int, grant: Grant) -> Decoded:
+    if isinstance(item, UsageEvent) and not grant.allows(item.tenant):
+        return Rejected("forbidden_tenant", "the token does not allow events of this tenant", number)
+    return item
+
+
+@asynccontextmanager
+async def opened(config: Config, metrics: Metrics) -> AsyncIterator[tuple[FrontDoor, Outbox]]:
+    """Connect to Kafka, and give the door while the context lasts."""
+    topic = Topics.named(config.kafka.topic_prefix).usage
+    async with writer_of(config.kafka, None) as producer:
+        outbox = Outbox(Batches(producer), config.ingest.kafka_seconds)
+        rounds = asyncio.create_task(outbox.run())
+        try:
+            yield (
+                FrontDoor(config.ingest, lambda owner: decoder_of(config, owner=owner), outbox, topic, metrics),
+                outbox,
+            )
+        finally:
+            rounds.cancel()
+            with suppress(asyncio.CancelledError):
+                await rounds
 
 
 async def _serve(config: Config) -> None:
-    metrics, stopped = Metrics(), asyncio.Event()
+    metrics, stopped, ingest = Metrics(), asyncio.Event(), config.ingest
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with producer_of(config.kafka) as producer:
-        topic = Topics.named(config.kafka.topic_prefix).usage
-        door = FrontDoor(decoder_of(config), producer, topic, metrics)
-        routes = [web.post("/v1/events", door.events), *operations(metrics, lambda: "")]
-        limit = config.ingest.max_body_bytes
-        async with serving(routes, config.ingest.host, config.ingest.port, client_max_size=limit):
+    if not ingest.tokens and not _is_loopback(ingest.host):
+        log.warning("anybody who can reach this port may send: no ingest.tokens are configured", host=ingest.host)
+    async with opened(config, metrics) as (door, outbox):
+        routes = [
+            web.post("/v1/events", door.events),
+            web.post("/v1/traces", Traces(door.events).post),
+            web.get("/openapi.json", openapi.handler()),
+            *operations(metrics, lambda: outbox.trouble),
+        ]
+        # Bodies are unpacked here, with an eye on how large they become.
+        async with serving(routes, ingest.host, ingest.port, auto_decompress=False):
             await stopped.wait()
 
 
@@ -101,11 +169,12 @@ def start(config: Config) -> int:
     return 0
 
 
-def _json(status: int, answer: dict[str, Any]) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(answer), content_type="application/json")
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
-def _busy(status: int, why: str) -> web.Response:
-    answer = _json(status, {"error": why})
-    answer.headers["Retry-After"] = "1"
-    return answer
+def _json(status: int, answer: dict[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=_encode(answer), content_type="application/json", headers=headers)

@@ -13,7 +13,6 @@ from streamer.judges.cases import Cases, Reading
 from streamer.periods import bounds
 from streamer.pricing.money import FEMTODOLLARS, ZERO, dollars
 from streamer.records import Scope
-from streamer.windows.entity import quote
 
 _HOUR = 3600
 _SCORES: dict[BudgetLine, float] = {"soft": 0.6, "hard": 0.95}
@@ -28,7 +27,7 @@ class _Account:
         self.budget = budget
         self.metric, self.use_case, self.is_money = budget.metric, budget.use_case, budget.metric == "usd"
         self.detector = BudgetDetector(_terms(budget), partial(bounds, budget.period))
-        self.series = _series(budget)
+        self.series = budget.series
 
     def units(self, amount: float) -> float:
         """Give an amount as dollars, or as it is."""
@@ -112,12 +111,6 @@ def _terms(budget: BudgetConfig) -> BudgetTerms:
     limit = budget.limit * FEMTODOLLARS if budget.metric == "usd" else budget.limit
     burn = (BurnParams(pair.long_seconds, pair.short_seconds, pair.factor, pair.share) for pair in budget.burn)
     return BudgetTerms(math.ceil(limit), math.ceil(limit * budget.soft), tuple(burn))
-
-
-def _series(budget: BudgetConfig) -> str:
-    use_case = f"/use_case={quote(budget.use_case)}" if budget.use_case else ""
-    period = "" if budget.period == "month" else f"-{budget.period}"
-    return f"tenant={quote(budget.tenant)}{use_case}#budget-{budget.metric}{period}"
 
 
 def _over(account: _Account) -> Decimal:

@@ -151,6 +151,8 @@ class BurstJudge:
             usd_excess=before + Decimal(repr(excess.usd if usd is None else usd)),
             usd_per_hour=Decimal(repr(excess.usd)) * HOUR / Decimal(repr(seconds)),
             reason=_reason(excess.metric, excess.value, excess.baseline.expected, seconds),
+            seconds=seconds,
+            ceiling=round(excess.baseline.ceiling, 6),
         )
 
 

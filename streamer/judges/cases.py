@@ -38,6 +38,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     line: Line = ""
     causes: tuple[Cause, ...] = ()
+    seconds: float = 0.0
+    ceiling: float = 0.0
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -190,6 +192,7 @@ class Cases:
         case.severity = max(case.severity, severity_of(reading.usd_per_hour, reading.score), key=_RANK.__getitem__)
         case.reason, case.line = reading.reason, reading.line
         case.causes = reading.causes or case.causes
+        case.seconds, case.ceiling = float(reading.seconds), float(reading.ceiling)
 
     def _tell_if_allowed(self, case: Anomaly, at: float) -> None:
         """Open an untold case for people, as another one than they may have been told of before."""

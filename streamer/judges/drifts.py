@@ -104,6 +104,7 @@ class DriftJudge:
             expected=round(expected, 6),
             score=(models.drift if usual is not None else models.share).score,
             usd_per_hour=Decimal(repr(per_hour)),
+            seconds=length,
             reason=f"{held:,.0f} requests in {length / 60:g} min, {held / max(expected, 1.0):.1f} times"
             f" the {expected:,.0f} usual {against}, after a slow rise",
         )

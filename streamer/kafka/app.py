@@ -1,12 +1,13 @@
 """Faust's app as Tidegate uses it: our transport, no files, no web server, and a step before it consumes."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import faust
 from yarl import URL
 
 from streamer.config import KafkaConfig
-from streamer.kafka.connection import faust_credentials
+from streamer.kafka.connection import ssl_context
 from streamer.kafka.transport import RunTransport
 
 # Faust ends its part for good when a restore takes longer than this.
@@ -50,3 +51,16 @@ class App(faust.App):
         """Start Faust's own parts after ours."""
         await self.before_consuming()
         await super().on_start()
+
+
+def faust_credentials(kafka: KafkaConfig) -> Any:
+    """Give Faust's form of the same, None for plaintext."""
+    context = ssl_context(kafka) if "SSL" in kafka.security_protocol else None
+    if "SASL" in kafka.security_protocol:
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.get_secret_value(),
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

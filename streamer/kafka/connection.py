@@ -3,7 +3,6 @@
 import ssl
 from typing import Any
 
-import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.helpers import create_ssl_context
 
@@ -23,7 +22,7 @@ def aiokafka_settings(kafka: KafkaConfig) -> dict[str, Any]:
     """Give the keyword arguments that aiokafka's producer, consumer and admin client share."""
     settings: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": kafka.security_protocol}
     if "SSL" in kafka.security_protocol:
-        settings["ssl_context"] = _ssl_context(kafka)
+        settings["ssl_context"] = ssl_context(kafka)
     if "SASL" in kafka.security_protocol:
         settings |= {
             "sasl_mechanism": kafka.sasl_mechanism,
@@ -77,20 +76,8 @@ def consumer_of(kafka: KafkaConfig, *topics: str, **settings: Any) -> AIOKafkaCo
     )
 
 
-def faust_credentials(kafka: KafkaConfig) -> Any:
-    """Give Faust's form of the same, None for plaintext."""
-    context = _ssl_context(kafka) if "SSL" in kafka.security_protocol else None
-    if "SASL" in kafka.security_protocol:
-        return faust.SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password.get_secret_value(),
-            mechanism=kafka.sasl_mechanism,
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context else None
-
-
-def _ssl_context(kafka: KafkaConfig) -> ssl.SSLContext:
+def ssl_context(kafka: KafkaConfig) -> ssl.SSLContext:
+    """Give the context of TLS, with the files that the configuration names."""
     context: ssl.SSLContext = create_ssl_context(
         cafile=kafka.ssl_cafile or None, certfile=kafka.ssl_certfile or None, keyfile=kafka.ssl_keyfile or None
     )

@@ -4,21 +4,19 @@ import base64
 from datetime import datetime
 
 import msgspec
-import orjson
 
 from streamer.clock import utc
-from streamer.events.redact import redact
+from streamer.events import keeping
+from streamer.events.decoder import headers_of
 from streamer.events.rejected import Rejected
 from streamer.kafka.stage import Out, Record
 
 # What a dead letter carries of a record; the rest is at its source position, as long as that topic keeps it.
 MOST_BYTES = 256 << 10
-# Reasons that concern a record as a whole; all others are about one item of it.
-_OF_THE_WHOLE = ("too_large", "failed")
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A rejected record or item. `record` is base64 of what may be kept of it: see `streamer.events.redact`.
+    """A rejected record or item. `record` is base64 of what may be kept of it: see `streamer.events.keeping`.
 
     `size` is that of the whole record.
     """
@@ -38,8 +36,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 def dead_letter(topic: str, record: Record, rejected: Rejected, now: float) -> Out:
     """Make the dead letter of one rejected item; `now` in epoch seconds."""
     value = record.value or b""
-    # Whole records over the bound are not decoded here either: that is what the bound is for.
-    kept = _kept(value, rejected) if rejected.reason != "too_large" else b""
+    kept = keeping.kept(value, headers_of(record.headers), rejected)
     letter = DeadLetter(
         reason=rejected.reason,
         detail=rejected.detail,
@@ -53,23 +50,3 @@ def dead_letter(topic: str, record: Record, rejected: Rejected, now: float) -> O
         at=utc(now),
     )
     return Out(topic, record.topic, msgspec.json.encode(letter))
-
-
-def _kept(record: bytes, rejected: Rejected) -> bytes:
-    item = record if rejected.reason in _OF_THE_WHOLE else _item(record, rejected.item)
-    # What is no object, or of no known format, may be anybody's words.
-    known = rejected.reason != "unknown_format" and item.lstrip()[:1] == b"{"
-    return redact(item, words=known)
-
-
-def _item(record: bytes, number: int) -> bytes:
-    """Cut an item out of a batch: its neighbours may be good, or of a format that nobody knows."""
-    try:
-        whole = orjson.loads(record)
-        items = whole if isinstance(whole, list) else [whole]
-        return orjson.dumps(items[number])
-    except orjson.JSONDecodeError:
-        lines = [line for line in record.splitlines() if line.strip()]
-        return lines[number] if number < len(lines) else record
-    except (IndexError, TypeError, RecursionError):  # a binary CloudEvent's own data, or what nests too deep to write
-        return record

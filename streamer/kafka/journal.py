@@ -5,7 +5,7 @@ offsets. Brokers that know transactions make it one step, and refuse whoever was
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -19,6 +19,8 @@ from streamer.kafka.stage import Out
 
 log = structlog.get_logger()
 _CLOSE_SECONDS = 5.0
+# A record that nobody will see: what is to be ended must be written to.
+_NOTHING: Pair = (b"", None)
 Positions = Mapping[TP, int]
 Commit = Callable[[Positions], Awaitable[bool]]
 
@@ -41,6 +43,9 @@ class Journal(Protocol):
 
     async def open(self) -> None:
         """Take the partition over: from here on nobody else's checkpoints of it count."""
+
+    async def discard(self, topics: Iterable[str]) -> None:
+        """Make sure that nobody will see what an owner before us left without an end in `topics` or its changelog."""
 
     async def ready(self) -> bool:
         """Tell whether a checkpoint can be written now; raises StaleOwner if never again."""
@@ -67,6 +72,19 @@ class TransactionJournal:
         self._producer = self._make()
         await self._producer.start()
         self._batches = Batches(self._producer)
+
+    async def discard(self, topics: Iterable[str]) -> None:
+        """End it by a transaction of ours that is aborted: a mark ends all that its producer's id has open there.
+
+        A broker leaves such things behind: restarted before the cluster missed it, it may finish a transaction without
+        marks, for it takes partitions that have no leader just then for deleted. Our next commit would make them count.
+        """
+        if (producer := self._producer) is None:
+            return
+        places = [TP(topic, number) for topic in sorted(topics) for number in await producer.partitions_for(topic)]
+        await producer.begin_transaction()
+        await self._batches.send((), {tp: [_NOTHING] for tp in [*places, *filter(None, [self._changelog])]})
+        await producer.abort_transaction()
 
     async def ready(self) -> bool:
         """Say yes: who is fenced finds out by writing."""
@@ -117,6 +135,9 @@ class OrderedJournal:
 
     async def open(self) -> None:
         """Do nothing: the group alone says whose the partition is."""
+
+    async def discard(self, topics: Iterable[str]) -> None:
+        """Do nothing: without transactions all that was written counts."""
 
     async def ready(self) -> bool:
         """Commit again what is stored: a worker that was frozen while others took over is found out here.

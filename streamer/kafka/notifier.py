@@ -1,18 +1,21 @@
 """Sends what the dispatcher has pending, without ever holding up the metering."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from alerts.dispatcher import Dispatcher, Notification
+from alerts.incident import Incident
 from alerts.receiver import DeliveryFailed, Receiver
-from streamer.clock import wall
+from alerts.undelivered import undelivered
+from streamer.clock import utc, wall
+from streamer.kafka.backoff import Backoff
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # Deliveries under way to one receiver; a stalled one keeps the others' places free.
 _MOST_IN_FLIGHT = 16
 
@@ -21,36 +24,68 @@ class Notifier:
     """One delivery an incident at a time, retried with growing pauses; what cannot be delivered goes to the fallback.
 
     What finds no place is held, not shed: the dispatcher keeps it, and it is as new as can be when its turn comes.
-    The dispatcher keeps an incident pending until it is delivered, so a crash loses nothing and repeats at most
-    the message in flight.
+    The dispatcher keeps an incident pending until it is delivered, and of an incident nothing further is sent before
+    that is written down, so a crash loses nothing and repeats at most the message in flight. A receiver that fails is
+    tried by one delivery at a time; after `dead_after` seconds the `fallback`, one of the receivers by name, says so.
+    `last_resort` takes what no receiver does. `chance` gives numbers from 0 to 1, for the pauses.
     """
 
-    def __init__(self, receivers: Mapping[str, Receiver], fallback: Receiver, metrics: Metrics) -> None:
-        self._receivers, self._fallback, self._metrics = receivers, fallback, metrics
+    def __init__(
+        self,
+        receivers: Mapping[str, Receiver],
+        last_resort: Receiver,
+        metrics: Metrics,
+        *,
+        fallback: str = "",
+        dead_after: float = 300.0,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._receivers, self._last_resort, self._metrics = receivers, last_resort, metrics
+        self._fallback, self._dead_after = fallback, dead_after
         self._in_flight: dict[str, asyncio.Task[None]] = {}
+        self._unsaved: set[str] = set()
         self._busy: Counter[str] = Counter()
-        self._pauses: dict[str, tuple[float, float]] = {}
+        self._held: Counter[str] = Counter()
+        self._incidents, self._channels = Backoff(chance), Backoff(chance)
+        self._failing: dict[str, tuple[float, str]] = {}
+        self._reported: dict[str, float] = {}
+        self._reports: set[asyncio.Task[None]] = set()
 
     def send_due(self, dispatcher: Dispatcher, now: float) -> None:
         """Start delivering what is due at `now` (epoch seconds), what tells of commands first."""
-        due = [notification for notification in dispatcher.pending(now) if self._may_go(notification.incident.id, now)]
-        held: Counter[str] = Counter(dict.fromkeys(self._receivers, 0))
+        self._unsaved = {name for name in self._unsaved if not dispatcher.saved(name)}
+        self._held = Counter(dict.fromkeys(self._receivers, 0))
+        due = list(dispatcher.pending(now, lambda incident: self._may_go(incident, now)))
         for notification in sorted(due, key=lambda notification: not notification.incident.commands):
-            if self._busy[notification.receiver] < _MOST_IN_FLIGHT:
+            if self._has_room(notification.receiver, now):
                 self._start(dispatcher, notification)
             else:
-                held[notification.receiver] += 1
-        for receiver, count in held.items():
+                self._held[notification.receiver] += 1
+        for receiver, count in self._held.items():
             self._metrics.notifications_held.labels(receiver).set(count)
+        self._report_dead(now)
 
     async def close(self) -> None:
         """Wait a little for deliveries under way; what is not done will be pending after the restart."""
-        if self._in_flight:
-            await asyncio.wait(self._in_flight.values(), timeout=5.0)
+        if under_way := [*self._in_flight.values(), *self._reports]:
+            await asyncio.wait(under_way, timeout=5.0)
 
-    def _may_go(self, incident: str, now: float) -> bool:
-        not_before, _ = self._pauses.get(incident, (0.0, 0.0))
-        return incident not in self._in_flight and now >= not_before
+    def _may_go(self, incident: Incident, now: float) -> bool:
+        if incident.id in self._in_flight or incident.id in self._unsaved:
+            return False
+        if not self._incidents.may_go(incident.id, now):
+            self._held[incident.receiver] += 1
+            return False
+        if not self._has_room(incident.receiver, now):
+            self._held[incident.receiver] += 1
+            return False
+        return True
+
+    def _has_room(self, receiver: str, now: float) -> bool:
+        """Tell whether one more may go: of those that fail one at a time, when its pause is over."""
+        if receiver in self._channels:
+            return self._busy[receiver] == 0 and self._channels.may_go(receiver, now)
+        return self._busy[receiver] < _MOST_IN_FLIGHT
 
     def _start(self, dispatcher: Dispatcher, notification: Notification) -> None:
         self._busy[notification.receiver] += 1
@@ -63,8 +98,9 @@ class Notifier:
         except Exception as error:
             self._put_off(notification, error)
         else:
-            self._pauses.pop(incident, None)
+            self._incidents.worked(incident)
             dispatcher.delivered(notification, ref, wall())
+            self._unsaved.add(incident)
         finally:
             del self._in_flight[incident]
             self._busy[notification.receiver] -= 1
@@ -79,10 +115,23 @@ class Notifier:
                 raise
             log.error("notification refused", receiver=receiver, incident=incident, why=str(error))
             self._metrics.notifications.labels(receiver, "refused").inc()
-            await self._fallback.send(notification)
+            await self._send_elsewhere(notification)
             return notification.previous or ""
         self._metrics.notifications.labels(receiver, "delivered").inc()
+        self._works(receiver)
         return ref
+
+    async def _send_elsewhere(self, notification: Notification) -> None:
+        """Send to the fallback, and where that takes nothing either, to the last resort."""
+        elsewhere = self._receivers.get(self._fallback)
+        if elsewhere is not None and self._fallback != notification.receiver:
+            try:
+                await elsewhere.send(notification)
+                return
+            except Exception as error:
+                foreseen = isinstance(error, DeliveryFailed)
+                log.error("the fallback failed", receiver=self._fallback, exc_info=None if foreseen else error)
+        await self._last_resort.send(notification)
 
     def _receiver(self, name: str) -> Receiver:
         """Find a receiver; an incident may be older than the configuration."""
@@ -92,16 +141,41 @@ class Notifier:
 
     def _put_off(self, notification: Notification, error: Exception) -> None:
         """Let a pause pass before the next try, also after an error that nobody foresaw."""
-        incident, receiver = notification.incident.id, notification.receiver
+        incident, receiver, now = notification.incident.id, notification.receiver, wall()
         foreseen = isinstance(error, DeliveryFailed)
+        why = str(error) if foreseen else type(error).__name__
         log.error(
-            "notification failed",
-            receiver=receiver,
-            incident=incident,
-            why=str(error) if foreseen else type(error).__name__,
-            exc_info=None if foreseen else error,
+            "notification failed", receiver=receiver, incident=incident, why=why, exc_info=None if foreseen else error
         )
         self._metrics.notifications.labels(receiver, "failed").inc()
-        _, pause = self._pauses.get(incident, (0.0, _FIRST_PAUSE / 2))
-        pause = min(pause * 2, _LONGEST_PAUSE)
-        self._pauses[incident] = (wall() + pause, pause)
+        asked = error.retry_after if isinstance(error, DeliveryFailed) else None
+        self._incidents.failed(incident, now, asked)
+        if foreseen:
+            self._channels.failed(receiver, now, asked)
+            self._failing.setdefault(receiver, (now, why))
+            self._metrics.receivers_failing.labels(receiver).set(1)
+
+    def _works(self, receiver: str) -> None:
+        """Note that a receiver takes something, and say so where people were told that it does not."""
+        self._channels.worked(receiver)
+        self._metrics.receivers_failing.labels(receiver).set(0)
+        _, why = self._failing.pop(receiver, (0.0, ""))
+        if (since := self._reported.pop(receiver, None)) is not None:
+            self._report(undelivered(receiver, why, self._held[receiver], utc(since), utc(wall())))
+
+    def _report_dead(self, now: float) -> None:
+        for receiver, (since, why) in self._failing.items():
+            if receiver not in self._reported and now - since >= self._dead_after:
+                self._reported[receiver] = since
+                self._report(undelivered(receiver, why, self._held[receiver], utc(since), None))
+
+    def _report(self, notification: Notification) -> None:
+        task = asyncio.create_task(self._said(notification))
+        self._reports.add(task)
+        task.add_done_callback(self._reports.discard)
+
+    async def _said(self, notification: Notification) -> None:
+        try:
+            await self._send_elsewhere(notification)
+        except Exception as error:
+            log.error("nobody can be told of a dead receiver", receiver=notification.receiver, exc_info=error)

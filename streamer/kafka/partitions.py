@@ -26,10 +26,11 @@ _PAUSE = 1.0
 
 
 class Kind(NamedTuple):
-    """One of the worker's stages: its name, the topics that it reads together, and whether it keeps state."""
+    """One of the worker's stages: its name, the topics that it reads together and writes, whether it keeps state."""
 
     name: str
     topics: tuple[str, ...]
+    writes: tuple[str, ...]
     stage: Callable[[int], Stage]
     keeps_state: bool = True
 
@@ -97,13 +98,24 @@ class Partitions:
 
     async def _adopted(self, assigned: set[TP]) -> Mapping[TP, int]:
         topics = await self._looked_up(assigned)
-        owned = [self._owned(kind, tps, topics) for kind in self._kinds for tps in _by_partition(kind, assigned)]
+        owned = [
+            (kind, *self._owned(kind, tps, topics)) for kind in self._kinds for tps in _by_partition(kind, assigned)
+        ]
         # All are fenced before any state is read: what somebody else still has under way is in it then, or nowhere.
-        await asyncio.gather(*(runner.journal.open() for runner, _ in owned))
-        for runner, changelog_of in owned:
+        await asyncio.gather(*(runner.journal.open() for _, runner, _ in owned))
+        for kind, runner, changelog_of in owned:
             if changelog_of is not None:
-                runner.restore(await read_log(self._kafka, changelog_of))
-        return {tp: offset for runner, _ in owned for tp, offset in runner.wanted().items()}
+                runner.restore(await self._read(kind, runner, changelog_of))
+        return {tp: offset for _, runner, _ in owned for tp, offset in runner.wanted().items()}
+
+    async def _read(self, kind: Kind, runner: Runner, changelog_of: TP) -> Mapping[bytes, bytes]:
+        kept = await read_log(self._kafka, changelog_of)
+        if kept.hanging:
+            log.warning("the broker left a transaction without an end: it is discarded", changelog=str(changelog_of))
+            self._metrics.discarded.inc()
+            await runner.journal.discard(kind.writes)
+            kept = await read_log(self._kafka, changelog_of)
+        return kept.values
 
     async def _looked_up(self, assigned: set[TP]) -> Mapping[str, Topic]:
         """Look the topics up; changelogs get the partitions that their sources have got."""

@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streamer.config import KafkaConfig
@@ -23,6 +24,11 @@ def say(feedback: Feedback, kafka: KafkaConfig) -> None:
 async def _say(feedback: Feedback, kafka: KafkaConfig) -> None:
     topics = Topics.named(kafka.topic_prefix)
     await ensure(kafka, topics, {})
-    key = feedback.incident or feedback.tenant
     async with asyncio.timeout(kafka.connect_seconds), producer_of(kafka) as producer:
-        await producer.send_and_wait(topics.feedback, msgspec.json.encode(feedback), key.encode())
+        await write(feedback, producer, topics)
+
+
+async def write(feedback: Feedback, producer: AIOKafkaProducer, topics: Topics) -> None:
+    """Write the record by a producer that runs already, and return when the broker has it."""
+    key = feedback.incident or feedback.tenant
+    await producer.send_and_wait(topics.feedback, msgspec.json.encode(feedback), key.encode())

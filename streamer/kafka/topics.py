@@ -1,13 +1,13 @@
 """The topics by name, and their creation with the settings that CONTRACTS.md asks for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
-from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import KafkaUnreachable
@@ -15,7 +15,12 @@ from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
 
 # Between two tries to reach a broker that is still starting.
 _PAUSE = 0.5
-_COMPACT = {"cleanup.policy": "compact"}
+#: The topics of which Kafka keeps each key's last record.
+COMPACTED = ("alerts", "throttle")
+# What is read as a whole stays short: the segment that is written to is not compacted, so that it is closed each hour.
+_COMPACT = {"cleanup.policy": "compact", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1"}
+#: The stages of the worker that keep a state, with the partitions of their changelogs: 0 for as many as usage has.
+CHANGELOGS = {"meter": 0, "alerts": 1}
 _LARGE = {"max.message.bytes": str(MOST_REQUEST_BYTES)}
 
 
@@ -67,21 +72,21 @@ async def widen(kafka: KafkaConfig, topic: str, partitions: int) -> None:
     """Give a topic so many partitions; raises KafkaUnreachable where we may not."""
     if not kafka.create_topics:
         raise KafkaUnreachable(f"{topic} needs {partitions} partitions, and kafka.create_topics is off")
-    async with _admin(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         await admin.create_partitions({topic: NewPartitions(partitions)})
 
 
-async def partitions_of(kafka: KafkaConfig, topic: str) -> list[TopicPartition]:
-    """List the partitions of a topic, none where there is no such topic; asking does not create it."""
-    async with _admin(kafka) as admin:
-        return [TopicPartition(topic, number) for number in range((await _partitions(admin)).get(topic, 0))]
+async def partition_counts(settings: Mapping[str, Any]) -> dict[str, int]:
+    """Give the partition count of each topic that exists; `settings` say how the broker is reached."""
+    async with administering(settings) as admin:
+        return await _partitions(admin)
 
 
 async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]) -> dict[str, int]:
-    async with _admin(kafka) as admin:
+    async with administering(aiokafka_settings(kafka)) as admin:
         found = await _partitions(admin)
         usage = found.get(topics.usage, kafka.partitions)
-        missing = [topic for topic in _wanted(kafka, topics, changelogs, usage) if topic.name not in found]
+        missing = [topic for topic in wanted(kafka, topics, changelogs, usage) if topic.name not in found]
         if missing and not kafka.create_topics:
             names = ", ".join(topic.name for topic in missing)
             raise KafkaUnreachable(f"these topics are missing, and kafka.create_topics is off: {names}")
@@ -91,8 +96,9 @@ async def _ensure(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int]
 
 
 @asynccontextmanager
-async def _admin(kafka: KafkaConfig) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
+async def administering(settings: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give an admin client while the context lasts; `settings` say how the broker is reached."""
+    admin = AIOKafkaAdminClient(**settings)
     try:
         await admin.start()
         yield admin
@@ -113,16 +119,21 @@ async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
-def _wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage: int) -> list[NewTopic]:
+def wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage: int) -> list[NewTopic]:
+    """Give every topic as it is to be created, where the usage topic has so many partitions."""
+    # With one replica down everything goes on, and what was acknowledged is on two where there are three.
+    safe = {"min.insync.replicas": str(max(1, kafka.replication - 1))}
+    kept = {"retention.ms": str(round(kafka.retention_hours * 3_600_000))}
+
     def topic(name: str, partitions: int, **config: str) -> NewTopic:
-        return NewTopic(name, partitions, kafka.replication, topic_configs=config)
+        return NewTopic(name, partitions, kafka.replication, topic_configs={**safe, **config})
 
     keyed = [topics.raw, topics.usage, topics.rollups]
     single = [topics.anomalies, topics.acks, topics.feedback, topics.dead_letters]
     return [
-        *(topic(name, usage, **_LARGE) for name in keyed),
-        *(topic(name, 1, **_LARGE) for name in single),
-        *(topic(name, 1, **_COMPACT) for name in (topics.alerts, topics.throttle)),
+        *(topic(name, usage, **kept, **_LARGE) for name in keyed),
+        *(topic(name, 1, **kept, **_LARGE) for name in single),
+        *(topic(getattr(topics, name), 1, **_COMPACT) for name in COMPACTED),
         *(
             topic(changelog(kafka.group, stage), count or usage, **_COMPACT, **_LARGE)
             for stage, count in changelogs.items()

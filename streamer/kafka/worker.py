@@ -16,19 +16,24 @@ from streamer.clock import wall
 from streamer.config import Config
 from streamer.errors import KafkaUnreachable
 from streamer.garbage import collect_seldom
+from streamer.kafka.answers import Standing
 from streamer.kafka.app import App
 from streamer.kafka.batches import Batches
 from streamer.kafka.connection import writer_of
+from streamer.kafka.history import RollupHistory
 from streamer.kafka.journal import Journal, OrderedJournal, TransactionJournal, stopped
 from streamer.kafka.notifier import Notifier
 from streamer.kafka.partitions import Kind, Partitions
+from streamer.kafka.showback import Showbacks
+from streamer.kafka.slack import SlackSide
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
-from streamer.kafka.topics import Topics, ensure
+from streamer.kafka.topics import CHANGELOGS, Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
+from streamer.routing import owners_of
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
-from streamer.wiring import decoder_of, desk_of, receivers_of
+from streamer.wiring import decoder_of, desk_of, receivers_of, reporters_of, slack_of
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
@@ -44,7 +49,14 @@ class Worker:
         self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
         self._producer: AIOKafkaProducer | None = None
         self._edges = AsyncExitStack()
-        self._notifier = Notifier(receivers_of(config), ConsoleReceiver(sys.stderr), self.metrics)
+        alerts, last_resort = config.alerts, ConsoleReceiver(sys.stderr)
+        slack, history = slack_of(config), RollupHistory(config.kafka, self.topics, partitions)
+        receivers = receivers_of(config, slack, history)
+        self._notifier = Notifier(
+            receivers, last_resort, self.metrics, fallback=alerts.fallback, dead_after=alerts.dead_after_seconds
+        )
+        self._showbacks = Showbacks(config, self.topics, partitions, reporters_of(receivers))
+        self._slack = SlackSide(config, slack, self.topics, self.metrics, self._standing)
         for kind in self._kinds():
             for topic in kind.topics:
                 self._agent(topic, partitions[topic])
@@ -73,10 +85,17 @@ class Worker:
     def _kinds(self) -> list[Kind]:
         config, topics, metrics = self.config, self.topics, self.metrics
         return [
-            Kind(NORMALISER, (topics.raw,), lambda _: NormaliseStage(decoder_of(config), topics, metrics), False),
+            Kind(
+                NORMALISER,
+                (topics.raw,),
+                (topics.usage, topics.dead_letters),
+                lambda _: NormaliseStage(decoder_of(config), topics, metrics),
+                keeps_state=False,
+            ),
             Kind(
                 METER,
                 (topics.usage,),
+                (topics.rollups, topics.anomalies, topics.dead_letters),
                 lambda partition: MeterStage(
                     decoder_of(config, feedback=True), Pipeline(config), topics, metrics, partition
                 ),
@@ -84,7 +103,8 @@ class Worker:
             Kind(
                 ALERTS,
                 (topics.anomalies, topics.acks, topics.feedback),
-                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds),
+                (topics.alerts, topics.throttle, topics.usage, topics.dead_letters),
+                lambda _: AlertStage(desk_of(config), topics, metrics, config.events.max_future_seconds, config.trust),
             ),
         ]
 
@@ -112,7 +132,9 @@ class Worker:
     async def _start(self) -> None:
         """Before anything is consumed: serve health and metrics, connect what all partitions share."""
         web = self.config.web
-        await self._edges.enter_async_context(serving(operations(self.metrics, self.why_not_ready), web.host, web.port))
+        await self._edges.enter_async_context(self._slack)
+        routes = [*operations(self.metrics, self.why_not_ready), *self._slack.routes]
+        await self._edges.enter_async_context(serving(routes, web.host, web.port))
         if not self.config.kafka.idempotence:
             self._producer = writer_of(self.config.kafka, None)
             await self._producer.start()
@@ -130,8 +152,22 @@ class Worker:
     async def _tick(self) -> None:
         for runner in self.partitions:
             await runner.tick(wall())
-            if isinstance(runner.stage, AlertStage):
-                self._notifier.send_due(runner.stage.desk.dispatcher, wall())
+        stage = self._alerts()
+        if stage:
+            self._notifier.send_due(stage.desk.dispatcher, wall())
+            self._showbacks.send_due(stage.told, wall())
+        await self._slack.listen(stage is not None)
+
+    def _alerts(self) -> AlertStage | None:
+        """The stage that keeps the incidents, where this worker has it."""
+        return next((runner.stage for runner in self.partitions if isinstance(runner.stage, AlertStage)), None)
+
+    def _standing(self, incident: str) -> Standing:
+        stage = self._alerts()
+        if stage is None:
+            return "elsewhere"
+        found = stage.desk.dispatcher.find(incident)
+        return "open" if found and found.state == "open" else "over"
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         """Save all before the partitions go elsewhere; the group waits for us."""
@@ -140,6 +176,7 @@ class Worker:
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         """SIGTERM: finish deliveries, save, commit."""
         await self._notifier.close()
+        await self._showbacks.close()
         await self.partitions.release()
         if self._producer is not None:
             await stopped(self._producer)
@@ -150,8 +187,9 @@ class Worker:
 def start(config: Config) -> int:
     """Make sure of the topics, then run a worker until it is told to stop; gives the exit status."""
     collect_seldom()
+    owners_of(config.alerts)  # a mistake in the owners' file is said now, not when alerts are assigned to this worker
     topics = Topics.named(config.kafka.topic_prefix)
-    partitions = asyncio.run(ensure(config.kafka, topics, {METER: 0, ALERTS: 1}))
+    partitions = asyncio.run(ensure(config.kafka, topics, CHANGELOGS))
     _check(partitions, topics)
     return Worker(config, partitions).run()
 

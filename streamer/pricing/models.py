@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
+from math import lcm
 from typing import NamedTuple, Protocol
 
 from genai_prices import Usage, calc_price
 from genai_prices.types import ModelPrice, TieredPrices
 
 from streamer.events.usage import UsageEvent
-from streamer.pricing.money import FEMTODOLLARS, femtodollars
+from streamer.pricing.money import FEMTODOLLARS, quotient
 
 # Prices are given for a million tokens.
 _SCALE = FEMTODOLLARS // 1_000_000
@@ -23,9 +25,12 @@ class TokenPrice(Protocol):
     def cost(self, event: UsageEvent) -> int:
         """Give the femtodollars of the event's tokens."""
 
+    def times(self, factor: Fraction) -> "TokenPrice":
+        """Give the price with a discount, or surcharge."""
+
 
 class _Rates(NamedTuple):
-    """Femtodollars a token, each a whole number."""
+    """Femtodollars a token, each a whole number, or of a part of one: see `LinearPrice`."""
 
     input: int
     output: int
@@ -36,11 +41,30 @@ class _Rates(NamedTuple):
 class LinearPrice:
     """Rates a token that depend on nothing, or on the length of the input: past a tier's start all tokens pay its rate.
 
-    `bands` gives the input tokens above which rates hold, the longest first and 0 or less last.
+    `bands` gives the input tokens above which rates hold, the longest first and 0 or less last. Rates that are finer
+    than a femtodollar are given in the part of one that `parts` says; the sum is rounded once, halves to the even one.
     """
 
-    def __init__(self, bands: Sequence[tuple[int, _Rates]]) -> None:
+    def __init__(self, bands: Sequence[tuple[int, _Rates]], parts: int = 1) -> None:
         self._tiers, (_, self._base) = bands[:-1], bands[-1]
+        self._parts = parts
+
+    @classmethod
+    def of_mtok(cls, *dollars: Fraction) -> "LinearPrice":
+        """Make a price of the dollars of a million tokens: input, output, cache read and cache write."""
+        femto = [rate * _SCALE for rate in dollars]
+        parts = lcm(*(rate.denominator for rate in femto))
+        return cls([(-1, _Rates(*(int(rate * parts) for rate in femto)))], parts)
+
+    def times(self, factor: Fraction) -> "LinearPrice":
+        """Give the price with a discount, or surcharge."""
+        if factor == 1:
+            return self
+        bands = [
+            (start, _Rates(*(rate * factor.numerator for rate in rates)))
+            for start, rates in (*self._tiers, (-1, self._base))
+        ]
+        return LinearPrice(bands, self._parts * factor.denominator)
 
     def cost(self, event: UsageEvent) -> int:
         """Give the femtodollars of the event's tokens; cached ones are part of the input tokens."""
@@ -53,14 +77,18 @@ class LinearPrice:
         read, write = event.cache_read_tokens, event.cache_write_tokens
         if read or write:
             femto += read * (rates.read - rates.input) + write * (rates.write - rates.input)
-        return femto
+        return femto if self._parts == 1 else quotient(femto, self._parts)
 
 
 class OtherPrice:
     """A price that is not by tokens alone, or finer than a femtodollar a token; the library itself computes it."""
 
-    def __init__(self, price: ModelPrice) -> None:
-        self._price = price
+    def __init__(self, price: ModelPrice, factor: Fraction = Fraction(1)) -> None:
+        self._price, self._factor = price, factor
+
+    def times(self, factor: Fraction) -> "OtherPrice":
+        """Give the price with a discount, or surcharge."""
+        return OtherPrice(self._price, self._factor * factor)
 
     def cost(self, event: UsageEvent) -> int:
         """Give the femtodollars of the event's tokens."""
@@ -70,7 +98,8 @@ class OtherPrice:
             cache_read_tokens=event.cache_read_tokens,
             cache_write_tokens=event.cache_write_tokens,
         )
-        return femtodollars(self._price.calc_price(usage)["total_price"])
+        femto = Fraction(self._price.calc_price(usage)["total_price"]) * self._factor * FEMTODOLLARS
+        return quotient(femto.numerator, femto.denominator)
 
 
 def price_of(provider: str, model: str, day: date) -> TokenPrice | None:

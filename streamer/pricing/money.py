@@ -27,6 +27,25 @@ def femtodollars(amount: Decimal) -> int:
     return int(_ROUNDING.to_integral_value(_ROUNDING.multiply(amount, _UNITS)))
 
 
+def product(one: Decimal, two: Decimal) -> Decimal:
+    """Multiply amounts exactly, as far as anything that the front door lets in has digits.
+
+    >>> product(Decimal("1.5"), Decimal("0.00000000000000000000000000000001"))
+    Decimal('1.5E-32')
+    """
+    return _ROUNDING.multiply(one, two)
+
+
+def quotient(femto: int, parts: int) -> int:
+    """Divide femtodollars by a number above 0, rounded to a whole one, halves to the even one.
+
+    >>> quotient(5, 2), quotient(7, 2), quotient(-5, 2), quotient(5, 3)
+    (2, 4, -2, 2)
+    """
+    whole, rest = divmod(femto, parts)
+    return whole + (2 * rest > parts or (2 * rest == parts and whole % 2))
+
+
 def dollars(femto: int) -> Decimal:
     """Give femtodollars as dollars, without idle zeros and without an exponent.
 

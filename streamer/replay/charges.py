@@ -29,7 +29,7 @@ class Key(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """A key and its sums, dollars in femtodollars."""
+    """A key and its sums, dollars in femtodollars: all of them, and those of them that senders gave."""
 
     key: Key
     femtodollars: int
@@ -45,6 +45,7 @@ class Charge(NamedTuple):
     cache_read_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    femtodollars_given: int
 
 
 SUMS = Charge._fields[1:]
@@ -77,6 +78,8 @@ class Charges:
             sums[5] += 1
         elif cost[0]:
             sums[0] += cost[0]
+            if cost[1] == "given":
+                sums[13] += cost[0]
         elif cost[1] == "unpriced":
             sums[7] += 1
         sums[2] += event.requests

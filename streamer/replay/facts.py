@@ -18,7 +18,7 @@ from streamer.replay.run import Chunk, Step
 
 # So many readings of a case are kept; past them every second one is dropped.
 _MOST_READINGS = 400
-_FEMTO = SUMS.index("femtodollars")
+_FEMTO, _GIVEN = SUMS.index("femtodollars"), SUMS.index("femtodollars_given")
 
 
 class Reading(NamedTuple):
@@ -109,6 +109,11 @@ class Facts:
                 split = found.setdefault(key.tenant, {})
                 split[key.kind] = split.get(key.kind, 0) + sums[_FEMTO]
         return found
+
+    @property
+    def given(self) -> int:
+        """Femtodollars that senders gave."""
+        return sum(sums[_GIVEN] for sums in self.sums.values())
 
     @property
     def messages(self) -> int:

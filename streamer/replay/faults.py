@@ -7,6 +7,7 @@ import msgspec
 
 from streamer.errors import SourceUnreadable
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.replay.sources import Damage, Item
@@ -37,7 +38,7 @@ class Faults(msgspec.Struct):
                 self._reject(item, decoded)
             elif isinstance(decoded, Damage):
                 self._break_off(item, decoded)
-            else:
+            elif not isinstance(decoded, Skipped):
                 yield decoded
 
     def fail(self, event: UsageEvent, error: Exception) -> None:

@@ -9,6 +9,7 @@ from pyarrow import ArrowException, parquet
 
 from streamer.clock import utc
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.replay.places import TOPIC
 from streamer.replay.sources import Damage, Item
 
@@ -166,7 +167,7 @@ def _least(path: Path) -> datetime | None:
 
 def _time_of(item: Item) -> datetime:
     decoded = item.decoded
-    return _LONG_AGO if isinstance(decoded, Rejected | Damage) else decoded.time
+    return _LONG_AGO if isinstance(decoded, Rejected | Skipped | Damage) else decoded.time
 
 
 def _spelled(at: datetime) -> str:

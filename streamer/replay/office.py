@@ -25,7 +25,7 @@ class Office:
 
     def __init__(self, config: Config) -> None:
         self._desk = desk_of(config)
-        self._longest_wait = max(route.group_wait_seconds for route in config.alerts.routes)
+        self._longest_wait = self._desk.dispatcher.tree.longest_wait
         self._clock = -inf
 
     def take(self, steps: Iterable[Step]) -> Iterator[Told | Command]:

@@ -22,6 +22,9 @@ from streamer.replay.run import Chunk, Totals
 from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS, anomalies_table, charges_table, told_row
 
 _ROWS = 50_000
+# What an incident needs for itself, and tells nobody anything.
+_INNER = ("noted_at", "sent", "rest", "absorbed", "told_at", "joined_at", "unheard", "track", "answered", "word")
+_NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
 # What a file is called until it is whole.
 _UNFINISHED = ".part"
 
@@ -140,13 +143,14 @@ def _line(record: Any) -> bytes:
 
 def _public(anomaly: Anomaly) -> dict[str, Any]:
     fields = msgspec.structs.asdict(anomaly)
-    return {name: value for name, value in fields.items() if name not in ("state", "updated_at", "line", "causes")}
+    return {name: value for name, value in fields.items() if name not in _NOT_PUBLIC}
 
 
 def _told(told: Told) -> dict[str, Any]:
     notification = told.notification
     incident = msgspec.structs.asdict(notification.incident)
-    del incident["noted_at"], incident["sent"]
+    for name in _INNER:
+        del incident[name]
     return {"at": utc(told.at), "receiver": notification.receiver, "because": notification.because, **incident}
 
 
@@ -167,6 +171,7 @@ def _summary(facts: Facts, totals: Totals, seconds: float, *, stopped: bool) -> 
         "messages": facts.messages,
         "commands": len(facts.commands),
         "usd": plain(sum(by_kind.values(), Decimal(0))),
+        "usd_given": plain(dollars(facts.given)),
         "usd_by_kind": by_kind,
         "usd_by_tenant": {
             tenant: {kind: plain(dollars(amount)) for kind, amount in sorted(split.items())}

@@ -5,9 +5,10 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -19,10 +20,12 @@ from pyarrow import parquet
 from streamer.clock import utc
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
-from streamer.events import canonical
+from streamer.events import canonical, tables
 from streamer.events.decoder import Decoded, Decoder, Headers
+from streamer.events.formats import focus
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
 from streamer.replay.columns import events_of
 from streamer.replay.extent import Extent
 from streamer.replay.places import KINDS, TOPIC, kind_of
@@ -30,10 +33,9 @@ from streamer.replay.topic import topic_records
 
 # A replay of unknown age has no present against which an event could lie in the future.
 NO_PRESENT = math.inf
-_COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
-_WHOLE = frozenset(_COUNTS.split())
-# What a file that is damaged leads to, in the words of whoever reads it.
-_DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error, SourceUnreadable)
+#: What a file that is missing or damaged leads to, in the words of whoever reads it.
+DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
+_NEVER, _AFTER_ALL = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # Rows that are decoded together.
 _RUN = 256
 
@@ -74,13 +76,47 @@ def read(
 ) -> Iterator[Item]:
     """Read one source, by the ending of its name or its scheme; `now` (epoch seconds) bounds what an event may claim.
 
-    A source that breaks off ends with a `Damage` that says where and why; nothing that stands before is lost.
+    A source that breaks off ends with a `Damage` that says where and why; nothing that stands before is lost. A bill
+    is read as a whole and given in the order of time, for its rows are in none.
     """
     if source.startswith(TOPIC):
         yield from _topic(source, decoder, config, now, extent or Extent())
         return
-    row, rows = 0, _Rows(source, decoder, now, latest(now, config))
-    for run in _runs(_records(Path(source), extent or Extent())):
+    items = _file(source, _Rows(source, decoder, now, latest(now, config)), extent or Extent())
+    head = list(_up_to_the_first_event(items))
+    whole = chain(head, items)
+    yield from sorted(whole, key=_time) if head and _is_billed(head[-1].decoded) else whole
+
+
+def latest(now: float, config: Config) -> datetime:
+    """Give the last moment that an event may claim to be of."""
+    at = now + config.events.max_future_seconds
+    return utc(at) if at < datetime.max.replace(tzinfo=UTC).timestamp() else datetime.max.replace(tzinfo=UTC)
+
+
+def records(path: Path, extent: Extent | None = None) -> Iterator[bytes | Rejected]:
+    """Give the records of a file: lines, or the rows of a table as JSON; raises one of `DAMAGES`."""
+    kind = kind_of(path)
+    if not kind:
+        raise ValueError(f"not a {', '.join(f'.{kind}' for kind in KINDS[:-1])} or .{KINDS[-1]} file (.gz, .zst too)")
+    if kind == "parquet":
+        for batch in _batches(path, extent or Extent()):
+            yield from map(_line, tables.batch_rows(batch))
+        return
+    with _opened(path, extent or Extent()) as stream:
+        if kind == "csv":
+            # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
+            with io.TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
+                yield from map(_line, tables.csv_rows(lines))
+        elif kind == "json":
+            yield stream.read()
+        else:
+            yield from stream
+
+
+def _file(source: str, rows: "_Rows", extent: Extent) -> Iterator[Item]:
+    row = 0
+    for run in _runs(_rows_of(Path(source), extent)):
         if isinstance(run, Damage):
             yield Item(run, source, row + 1)
         else:
@@ -88,10 +124,22 @@ def read(
             row += len(run)
 
 
-def latest(now: float, config: Config) -> datetime:
-    """Give the last moment that an event may claim to be of."""
-    at = now + config.events.max_future_seconds
-    return utc(at) if at < datetime.max.replace(tzinfo=UTC).timestamp() else datetime.max.replace(tzinfo=UTC)
+def _up_to_the_first_event(items: Iterator[Item]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        if isinstance(item.decoded, UsageEvent):
+            return
+
+
+def _is_billed(decoded: Decoded | Damage) -> bool:
+    """Tell whether this is a row of a bill: those are in any order, where time must go forward."""
+    return isinstance(decoded, UsageEvent) and decoded.source == focus.FORMAT.name
+
+
+def _time(item: Item) -> datetime:
+    if isinstance(item.decoded, UsageEvent | Feedback):
+        return item.decoded.time
+    return _AFTER_ALL if isinstance(item.decoded, Damage) else _NEVER
 
 
 def _topic(source: str, decoder: Decoder, config: Config, now: float, extent: Extent) -> Iterator[Item]:
@@ -115,7 +163,7 @@ def _runs(records: Iterable[_Record]) -> Iterator[list[_Record] | Damage]:
             if len(run) == _RUN:
                 yield run
                 run = []
-    except _DAMAGES as error:
+    except DAMAGES as error:
         yield run
         yield Damage(str(error) or repr(error))
         return
@@ -148,35 +196,22 @@ class _Rows:
             yield Item(item, self._source, places[place])
 
 
-def _records(path: Path, extent: Extent) -> Iterator[_Record]:
-    kind = kind_of(path)
-    if kind == "parquet":
-        yield from _of_parquet(path, extent)
+def _rows_of(path: Path, extent: Extent) -> Iterator[_Record]:
+    """Give the records of a file; the rows of a table that has the canonical columns are events already."""
+    if kind_of(path) != "parquet":
+        yield from records(path, extent)
         return
-    if not kind:
-        raise ValueError(f"not a {', '.join(f'.{kind}' for kind in KINDS[:-1])} or .{KINDS[-1]} file (.gz, .zst too)")
-    with _opened(path, extent) as stream:
-        if kind == "csv":
-            # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
-            lines = csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
-            yield from (_row(fields) for fields in lines)
-        elif kind == "json":
-            yield stream.read()
-        else:
-            yield from stream
+    for batch in _batches(path, extent):
+        events = events_of(batch)
+        yield from map(_line, tables.batch_rows(batch)) if events is None else events
 
 
-def _of_parquet(path: Path, extent: Extent) -> Iterator[_Record]:
+def _batches(path: Path, extent: Extent) -> Iterator[pa.RecordBatch]:
     with _opened(path, extent) as stream:
         # Plain files are mapped by Arrow itself, which reads no more of them than it must.
         whole = pa.BufferReader(stream.read()) if path.suffix != ".parquet" else path
     with parquet.ParquetFile(whole) as file:
-        for batch in file.iter_batches():
-            events = events_of(batch)
-            if events is not None:
-                yield from events
-            else:
-                yield from (_row(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+        yield from file.iter_batches()
 
 
 @contextmanager
@@ -191,19 +226,5 @@ def _opened(path: Path, extent: Extent) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _row(fields: Mapping[str, Any]) -> bytes | Rejected:
-    """Spell a row of a table as the JSON of its format: empty cells are absent, counts are numbers."""
-    if None in fields:
-        return Rejected("wrong_type", "the row has more cells than the head has names")
-    return orjson.dumps({name: _cell(name, value) for name, value in fields.items() if value not in (None, "")}, str)
-
-
-def _cell(name: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if name == "tags" or name in _WHOLE:
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value
+def _line(row: dict[str, Any] | Rejected) -> bytes | Rejected:
+    return row if isinstance(row, Rejected) else orjson.dumps(row)

@@ -17,6 +17,8 @@ MONEY = pa.decimal128(38, 15)
 INSTANT = pa.timestamp("us", "UTC")
 SCOPE = ("use_case", "agent", "model", "session")
 _TEXT = pa.string()
+# The sums of the ledger that are no dollars.
+_COUNTED = tuple(name for name in SUMS if not name.startswith("femtodollars"))
 
 #: Closed windows, one row an entity and window, or part of one.
 ROLLUPS = pa.schema(
@@ -24,14 +26,14 @@ ROLLUPS = pa.schema(
     + [(name, _TEXT) for name in SCOPE]
     + [("start", INSTANT), ("end", INSTANT), ("late", pa.bool_()), ("part", pa.int64())]
     + [(name, pa.int64()) for name in COUNTS]
-    + [("usd", MONEY), *((f"usd_{kind}", MONEY) for kind in COST_KINDS)]
+    + [("usd", MONEY), *((f"usd_{kind}", MONEY) for kind in COST_KINDS), ("usd_given", MONEY)]
 )
 #: The ledger: what was used and what it cost, a row a day and holder, or part of one.
 CHARGES = pa.schema(
     [("day", pa.date32())]
     + [(name, _TEXT) for name in Key._fields[1:]]
-    + [("usd", MONEY)]
-    + [(name, pa.int64()) for name in SUMS[1:]]
+    + [("usd", MONEY), ("usd_given", MONEY)]
+    + [(name, pa.int64()) for name in _COUNTED]
 )
 #: Anomalies as they were last.
 ANOMALIES = pa.schema(
@@ -86,8 +88,9 @@ def charges_table(charges: Iterable[Charge]) -> pa.Table:
     rows = [
         {
             **{name: value if name == "day" else value or None for name, value in charge.key._asdict().items()},
-            **{name: getattr(charge, name) for name in SUMS[1:]},
+            **{name: getattr(charge, name) for name in _COUNTED},
             "usd": dollars(charge.femtodollars),
+            "usd_given": dollars(charge.femtodollars_given),
         }
         for charge in charges
     ]

@@ -13,8 +13,8 @@ from aiokafka.structs import TopicPartition
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import headers_of
-from streamer.kafka.connection import consumer_of
-from streamer.kafka.topics import partitions_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.topics import partition_counts
 from streamer.replay.extent import Extent
 
 _FORM = "a topic is written kafka://host:port/topic?from=OFFSET-or-TIME&to=OFFSET-or-TIME, without bounds for all of it"
@@ -90,7 +90,9 @@ class _Reader:
         """Begin to read; gives how many records there are."""
         consumer = self._consumer
         await consumer.start()
-        partitions = await partitions_of(self._kafka, self._topic)
+        # A consumer that is assigned nothing yet knows of no topic.
+        count = (await partition_counts(aiokafka_settings(self._kafka))).get(self._topic, 0)
+        partitions = [TopicPartition(self._topic, number) for number in range(count)]
         if not partitions:
             raise UnknownTopicOrPartitionError
         consumer.assign(partitions)

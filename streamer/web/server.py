@@ -1,16 +1,32 @@
 """A small HTTP server for health, readiness and metrics; the front door adds its own routes to it."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
+
+
+class _WithoutBytes(logging.Filter):
+    """What is no HTTP is logged without the bytes at fault: they may be those of a token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.msg, record.args = f"{record.getMessage()}: {type(record.exc_info[1]).__name__}", None
+            record.exc_info = record.exc_text = None
+        return True
+
+
+_of_requests = logging.getLogger("tidegate.web")
+_of_requests.addFilter(_WithoutBytes())
 # Two workers of one machine share a configuration: the second takes the next free port.
 _NEXT_PORTS = 20
 
@@ -32,13 +48,11 @@ def operations(metrics: Metrics, ready: Callable[[], str]) -> list[web.RouteDef]
 
 
 @asynccontextmanager
-async def serving(
-    routes: Iterable[web.AbstractRouteDef], host: str, port: int, **application: Any
-) -> AsyncIterator[int]:
+async def serving(routes: Iterable[web.AbstractRouteDef], host: str, port: int, **server: Any) -> AsyncIterator[int]:
     """Serve `routes` while the context lasts; gives the port, the next free one where `port` is taken."""
-    app = web.Application(**application)
+    app = web.Application()
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, logger=_of_requests, **server)
     await runner.setup()
     try:
         bound = await _bind(runner, host, port)

@@ -47,6 +47,7 @@ class Rollups:
             *totals.counts(),
             usd,
             split,
+            dollars(totals.given) if totals.given else ZERO,
         )
 
 

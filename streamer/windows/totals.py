@@ -26,8 +26,9 @@ COUNTS = (
 )
 # The counts, in the order of their names above.
 Counted = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
-# Counts, femtodollars, implied requests and calls; as text where numbers are too large to be packed.
-Written = tuple[Sequence[int | str], Mapping[CostKind, int | str], int, int]
+# Counts, femtodollars, those of them that senders gave, implied requests and calls; amounts as text where numbers are
+# too large to be packed.
+Written = tuple[Sequence[int | str], Mapping[CostKind, int | str], int | str, int, int]
 
 
 class Amounts(Protocol):
@@ -55,11 +56,12 @@ def value_of(amounts: Amounts, metric: Metric) -> float:
 class Totals:
     """Sums over usage events; exact, and the same in whatever order the events are added.
 
-    `gauges` grow with them: those of the watched entities that the events count for. The judges see more than is
-    published: an `llm` event that gives no number of requests is one all the same, and so with calls of tools.
+    `given` are the femtodollars that senders gave; all others are priced here. `gauges` grow with the totals: those of
+    the watched entities that the events count for. The judges see more than is published: an `llm` event that gives no
+    number of requests is one all the same, and so with calls of tools.
     """
 
-    __slots__ = (*COUNTS, "gauges", "implied_calls", "implied_requests", "usd_by_kind")
+    __slots__ = (*COUNTS, "gauges", "given", "implied_calls", "implied_requests", "usd_by_kind")
 
     events: int
     errors: int
@@ -74,12 +76,14 @@ class Totals:
     reasoning_tokens: int
     unpriced: int
     usd_by_kind: dict[CostKind, int]
+    given: int
 
     def __init__(self, gauges: tuple[Gauge, ...] = ()) -> None:
         self.gauges = gauges
         self.events = self.errors = self.requests = self.steps = self.tool_calls = self.outcomes = 0
         self.input_tokens = self.output_tokens = self.cache_read_tokens = self.cache_write_tokens = 0
         self.reasoning_tokens = self.unpriced = self.implied_requests = self.implied_calls = 0
+        self.given = 0
         self.usd_by_kind = {}
 
     # Every event comes through here, so each field is read once, and what is usually 0 is looked at before it is added.
@@ -118,6 +122,8 @@ class Totals:
         elif usd:
             by_kind = self.usd_by_kind
             by_kind[kind] = by_kind.get(kind, 0) + usd
+            if origin == "given":
+                self.given += usd
         elif origin == "unpriced":
             self.unpriced += 1
         passed = None
@@ -142,6 +148,7 @@ class Totals:
         self.unpriced += other.unpriced
         self.implied_requests += other.implied_requests
         self.implied_calls += other.implied_calls
+        self.given += other.given
         for kind, femto in other.usd_by_kind.items():
             self.usd_by_kind[kind] = self.usd_by_kind.get(kind, 0) + femto
 
@@ -185,15 +192,16 @@ class Totals:
         implied = self.implied_requests, self.implied_calls
         if as_text:
             money = {kind: str(n) for kind, n in self.usd_by_kind.items()}
-            return [str(count) for count in self.counts()], money, *implied
-        return self.counts(), self.usd_by_kind, *implied
+            return [str(count) for count in self.counts()], money, str(self.given), *implied
+        return self.counts(), self.usd_by_kind, self.given, *implied
 
     def read(self, written: Written) -> None:
         """Take up what `written` gave, the gauges too."""
         for name, count in zip(COUNTS, written[0], strict=True):
             setattr(self, name, int(count))
         self.usd_by_kind = {kind: int(femto) for kind, femto in written[1].items()}
-        self.implied_requests, self.implied_calls = written[2:]
+        self.given = int(written[2])
+        self.implied_requests, self.implied_calls = written[3:]
         for gauge in self.gauges:
             gauge.add(self.tokens, self.steps, self.judged("tool_calls"), self.judged("requests"), self.usd)
             gauge.events += self.events - 1

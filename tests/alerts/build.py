@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from alerts.alert import Alert, AlertState, Label, Severity
+from alerts.alert import Alert, AlertState, Cause, Label, Severity
 from alerts.decide import Because
 from alerts.dispatcher import Notification
 from alerts.incident import Incident
@@ -24,6 +24,9 @@ def alert(
     severity: Severity = "warning",
     usd: str = "1.50",
     reason: str = "120 requests a minute, 20 are usual",
+    series: str = "",
+    seconds: float = 0.0,
+    causes: tuple[Cause, ...] = (),
 ) -> Alert:
     """An alert whose latest record is `after` seconds later than its opening."""
     at = START + timedelta(seconds=after)
@@ -41,6 +44,9 @@ def alert(
         usd_excess=Decimal(usd),
         usd_per_hour=Decimal(0) if state == "closed" else Decimal("18.20"),
         reason=reason,
+        series=series,
+        seconds=seconds,
+        causes=causes,
     )
 
 

@@ -1,13 +1,15 @@
 """The decision to notify, reason by reason."""
 
 from datetime import timedelta
+from typing import Literal, get_args
 
 import pytest
 
-from alerts.decide import BECAUSE, Reason, decide
+from alerts.decide import BECAUSE, Because, Held, Reason, decide
 from alerts.incident import Sent
 from alerts.routes import Route
-from tests.alerts.build import NOW, alert, incident
+from alerts.silences import Silence
+from tests.alerts.build import NOW, START, alert, incident
 
 ROUTE = Route(receiver="finops", group_wait=2, group_interval=60, repeat_interval=3600)
 
@@ -29,7 +31,7 @@ def decided(
     assert found.revision == 2
     if told_revision is not None:
         found.sent = Sent("ref", told_revision, NOW + 10, told_resolved)
-    return decide(found, ROUTE, NOW + at)
+    return decide(found, ROUTE, NOW + at).reason
 
 
 @pytest.mark.parametrize(
@@ -78,5 +80,17 @@ def test_the_end_is_told_once(revision: int) -> None:
     assert decided(9999, told_revision=revision, resolved=True, told_resolved=True) == "told_resolved"
 
 
+@pytest.mark.parametrize("kind", ["mute", "planned"])
+@pytest.mark.parametrize("told_revision", [2, 3])
+def test_a_word_is_shown_at_once_even_where_it_silences(kind: Literal["mute", "planned"], told_revision: int) -> None:
+    """Who presses a button sees that it was heard; afterwards the silence holds."""
+    found = incident(alert(), alert("a2"))
+    found.answer("ann muted it")
+    found.sent = Sent("ref", told_revision, NOW + 10, False)
+    held = Held(silence=Silence(match={}, kind=kind, until=NOW + 60, at=START))
+    heard = "silenced" if kind == "mute" else "planned"
+    assert decide(found, ROUTE, NOW + 11, held).reason == ("answered" if told_revision == 2 else heard)
+
+
 def test_every_reason_to_notify_is_in_the_list_of_reasons() -> None:
-    assert set(BECAUSE) == {"new", "changed", "resolved", "repeat"}
+    assert set(BECAUSE) == set(get_args(Because))

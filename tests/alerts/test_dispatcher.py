@@ -158,7 +158,7 @@ def test_the_delivery_of_a_forgotten_incident_is_no_news() -> None:
     found.submit(alert(), NOW)
     (in_flight,) = found.pending(NOW + 2)
     found.submit(alert(state="closed", after=1), NOW + 3)
-    found.forget(NOW + 9999)
+    found.tick(NOW + 9999)
     list(found.changes())
     found.delivered(in_flight, "C0FINOPS:1.1", NOW + 9999)
     assert list(found.changes()) == []
@@ -169,7 +169,7 @@ def test_what_people_were_not_told_yet_is_never_forgotten() -> None:
     found = dispatcher()
     found.submit(alert(), NOW)
     found.submit(alert(state="closed", after=60), NOW + 60)
-    found.forget(NOW + 99999)
+    found.tick(NOW + 99999)
     assert [due.because for due in found.pending(NOW + 99999)] == ["resolved"]
 
 
@@ -208,9 +208,9 @@ def test_what_is_long_over_is_forgotten_and_said_to_be() -> None:
     found.submit(alert(state="closed", after=5), NOW + 5)
     deliver(found, 10)
     list(found.changes()), list(found.news())
-    found.forget(NOW + 610)
+    found.tick(NOW + 610)
     assert list(found.changes()) == []
-    found.forget(NOW + 611)
+    found.tick(NOW + 611)
     assert [state for _, state in found.changes()] == [None]
     assert [state for _, state in found.news()] == [None]
 
@@ -218,11 +218,11 @@ def test_what_is_long_over_is_forgotten_and_said_to_be() -> None:
 def test_what_must_still_be_told_is_never_forgotten() -> None:
     found = told(dispatcher())
     found.submit(alert(state="closed", after=5), NOW + 5)
-    found.forget(NOW + 99_999)
+    found.tick(NOW + 99_999)
     assert due(found, 99_999) == ["resolved"]
 
 
 def test_what_goes_on_is_never_forgotten() -> None:
     found = told(dispatcher())
-    found.forget(NOW + 99_999)
+    found.tick(NOW + 99_999)
     assert len(found.open_incidents()) == 1

@@ -89,10 +89,37 @@ def test_what_is_closed_stays_closed() -> None:
     assert written(found) == before
 
 
-def test_more_alerts_than_a_person_reads_are_left_out() -> None:
-    found = incident(*(alert(f"a{number}") for number in range(MOST_ALERTS + 5)))
-    assert len(found.alerts) == MOST_ALERTS
-    assert found.revision == MOST_ALERTS
+def test_of_more_alerts_than_a_person_reads_the_dearest_are_kept_and_all_are_counted() -> None:
+    found = incident(*(alert(f"a{number}", usd=str(number)) for number in range(MOST_ALERTS + 5)))
+    assert set(found.alerts) == {f"a{number}" for number in range(5, MOST_ALERTS + 5)}
+    assert (found.alert_count, found.tenant_count, found.revision) == (MOST_ALERTS + 5, 1, MOST_ALERTS + 5)
+
+
+def test_an_incident_of_many_alerts_is_over_when_the_last_of_all_is() -> None:
+    """Also of those that nobody reads."""
+    names = [f"a{number}" for number in range(MOST_ALERTS + 5)]
+    found = incident(*map(alert, names))
+    for name in names[1:]:
+        found.take(alert(name, "closed", after=5))
+    assert found.state == "open"
+    found.take(alert(names[0], "closed", after=6))
+    assert found.state == "resolved"
+
+
+def test_the_costs_of_tenants_add_up() -> None:
+    """Alerts of one tenant see the same spend, those of two do not."""
+    labels = {"tenant": "globex", "kind": "burst"}
+    found = incident(alert("a1", usd="3"), alert("a2", usd="2"), alert("b1", usd="5", labels=labels))
+    assert (found.usd_excess, found.usd_per_hour) == (Decimal(8), Decimal("36.40"))
+
+
+def test_what_was_acknowledged_and_becomes_more_severe_is_acknowledged_anew() -> None:
+    found = incident(alert())
+    found.acknowledge("ann", START)
+    found.take(alert("a2"))
+    assert found.acknowledged is not None
+    found.take(alert("a3", severity="critical"))
+    assert found.acknowledged is None
 
 
 def test_a_note_is_a_change_and_the_latest_notes_are_kept() -> None:

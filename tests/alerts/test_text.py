@@ -31,7 +31,7 @@ def test_the_headline_says_who_does_what_and_how_bad_it_is() -> None:
 
 
 def test_a_kind_without_words_of_its_own_is_named() -> None:
-    assert headline(incident(alert(labels={**TRIAGE, "kind": "drift"}))).endswith(" shows a drift")
+    assert headline(incident(alert(labels={**TRIAGE, "kind": "leak"}))).endswith(" shows a leak")
 
 
 def test_the_end_is_a_headline_with_the_whole_cost_and_time() -> None:

@@ -33,8 +33,10 @@ def test_latency_counts_from_the_proof_and_names_what_never_came():
         proved={f"p{n}": 10.0 for n in range(3)},
         anomalies={f"p{n}": 10.02 for n in range(3)},
         throttle={"p0": 10.03, "p1": 10.05},
+        refusal={f"p{n}": 10.06 for n in range(3)},
     )
     said = figures(seen, 1000.0)
     assert said["event_to_anomaly_p50_ms"] == pytest.approx(20)
     assert said["event_to_throttle_p50_ms"] == pytest.approx(40)
+    assert (said["event_to_refusal_p99_ms"], said["latency.refusal.missing"]) == (pytest.approx(60), 0)
     assert (said["latency.anomaly.missing"], said["latency.throttle.missing"]) == (0, 1)

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streamer.kafka.topics import Topics
 from tests.chaos.totals import Totals
@@ -25,16 +25,19 @@ _PATIENCE = 150.0
 class Evidence:
     """The rollups, each counted once, and the anomalies; with what must not be among them.
 
-    `contradictions` are rollups that were written twice and not alike; `repeats` are those that were, alike.
+    `contradictions` are rollups that were written twice and not alike; `repeats` are those that were, alike, each with
+    both places and moments. A record that was only read twice, by its place, counts once.
     """
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self._rollups: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.contradictions: list[tuple[Any, ...]] = []
-        self.repeats = 0
+        self.repeats: list[str] = []
         self.ids: dict[Known, set[str]] = {}
-        self.openings: Counter[str] = Counter()
+        self.openings: dict[str, list[str]] = defaultdict(list)
+        self._read_to: dict[TopicPartition, int] = defaultdict(int)
+        self._places: dict[tuple[Any, ...], str] = {}
         self._last = time.monotonic()
         self._written: list[float] = []
         self.delay = 0.0
@@ -57,9 +60,12 @@ class Evidence:
             while time.monotonic() < end and not self._quiet_for(_SILENCE):
                 if self._quiet_for(_QUIET) and complete(self):
                     return
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                for tp, batch in (await consumer.getmany(timeout_ms=200)).items():
                     for record in batch:
-                        self._take(record)
+                        # aiokafka begins anew where it finds that the topics have changed.
+                        if record.offset >= self._read_to[tp]:
+                            self._read_to[tp] = record.offset + 1
+                            self._take(record)
 
     @property
     def totals(self) -> Totals:
@@ -79,25 +85,26 @@ class Evidence:
 
     def _take(self, record: ConsumerRecord) -> None:
         self._last = time.monotonic()
-        found = msgspec.json.decode(record.value)
+        found, place = msgspec.json.decode(record.value), f"{record.partition}:{record.offset} at {record.timestamp}"
         if record.topic == self._topics.rollups:
-            self._take_rollup(found, record.timestamp / 1000)
+            self._take_rollup(found, record.timestamp / 1000, place)
         else:
-            self._take_anomaly(found)
+            self._take_anomaly(found, place)
 
-    def _take_rollup(self, rollup: dict[str, Any], written: float) -> None:
+    def _take_rollup(self, rollup: dict[str, Any], written: float, place: str) -> None:
         key = (rollup["series"], rollup["start"], rollup["part"])
         if (earlier := self._rollups.get(key)) is not None:
-            self.repeats += 1
+            self.repeats.append(f"{key}: {self._places[key]} and {place}")
             if earlier != rollup:
                 self.contradictions.append(key)
-        self._rollups[key] = rollup
+        self._rollups[key], self._places[key] = rollup, place
         self._written.append(written)
         # Others tell of windows that were over when their usage was sent.
         if rollup["tenant"] in TENANTS and not rollup["late"]:
             self.delay = max(self.delay, written - datetime.fromisoformat(rollup["end"]).timestamp())
 
-    def _take_anomaly(self, anomaly: dict[str, Any]) -> None:
+    def _take_anomaly(self, anomaly: dict[str, Any], place: str) -> None:
         known = Known(anomaly["tenant"], anomaly["kind"], anomaly["series"])
         self.ids.setdefault(known, set()).add(anomaly["id"])
-        self.openings[anomaly["id"]] += anomaly["state"] == "opened"
+        if anomaly["state"] == "opened":
+            self.openings[anomaly["id"]].append(place)

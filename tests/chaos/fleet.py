@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 # Found by its look: lines of two threads may run into each other, and a killed worker leaves half a line.
 _WARNING = re.compile(r'"event": "([^"]{1,160})[^"]*", "level": "(?:warning|error|critical)"')
 
+# What tells whose partitions were whose.
+_TURN = re.compile(r'"event": "(ready|dropping|not saved|the partitions cannot|records were lost|the topic)')
+
 
 class Fleet(Deployment):
     """Workers to be started and ended at any moment; all that are left end with the context."""
@@ -76,6 +79,12 @@ class Fleet(Deployment):
         logs = (log.read_text(errors="replace") for log in self._folder.glob("worker-*.log"))
         return Counter(words for log in logs for words in _WARNING.findall(log)).most_common(most)
 
+    def turns(self) -> list[str]:
+        """Give the lines of the workers' logs that tell who had which partitions when, in order of time."""
+        logs = [(log.stem, log.read_text(errors="replace")) for log in self._folder.glob("worker-*.log")]
+        found = [(line, name) for name, log in logs for line in log.splitlines() if _TURN.search(line)]
+        return [f"{name} {line}" for line, name in sorted(found, key=_moment)]
+
     def _is_whole(self) -> bool:
         """Whoever ended meanwhile is replaced, as a supervisor would."""
         self.be(len(self.workers))
@@ -102,3 +111,8 @@ class Fleet(Deployment):
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
         return Worker(process, port, log, line, order)
+
+
+def _moment(found: tuple[str, str]) -> str:
+    stamp = re.search(r'"timestamp": "([^"]+)"', found[0])
+    return stamp[1] if stamp else ""

@@ -80,7 +80,9 @@ def _judge(traffic: Traffic, evidence: Evidence) -> None:
         "planted anomalies that nobody reported": traffic.planted - set(ids),
         "reported anomalies that nobody planted": set(ids) - traffic.planted,
         "anomalies under several ids": {known: found for known, found in ids.items() if len(found) > 1},
-        "anomalies that were not opened once": {one: n for one, n in evidence.openings.items() if n != 1},
+        "anomalies that were not opened once": {
+            one: places for one, places in evidence.openings.items() if len(places) != 1
+        },
     }
     # In words of our own, for pytest cuts a comparison short.
     wrong = [f"{finding}: {found!s:.4000}" for finding, found in findings.items() if found]
@@ -94,7 +96,14 @@ def _tell(plan: Plan, fleet: Fleet, traffic: Traffic, evidence: Evidence) -> Non
     _say(f"{gave_up} workers ended by themselves, {stubborn} did not leave when they were told to")
     _say(f"{traffic.totals.events:,} events, {traffic.repeated:,} sent again, {len(traffic.planted)} planted anomalies")
     _say(f"longest pauses between rollups: {', '.join(f'{p:.1f} s' for p in evidence.pauses(5))}")
-    _say(f"a window's rollup came at the latest {evidence.delay:.1f} s after its end; {evidence.repeats} came twice")
+    _say(
+        f"a window's rollup came at the latest {evidence.delay:.1f} s after its end; {len(evidence.repeats)} came twice"
+    )
+    for words in evidence.repeats[:12]:
+        _say(words)
+    if evidence.repeats:
+        for words in fleet.turns():
+            _say(words)
     for words, times in fleet.warnings(12):
         _say(f"{times:6} warnings: {words}")
 

@@ -101,13 +101,18 @@ class Deployment:
             **settings,
         }
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings as the variables of a process."""
+        return {f"TIDEGATE_{name}": value for name, value in self._settings.items()}
+
     @contextmanager
     def running(
         self, command: str = "worker", wait: bool = True, module: str = "streamer.cli", **settings: str
     ) -> Iterator[Process]:
         """Run `tidegate COMMAND`, and end it when the context ends, if the test did not."""
         port, log = free_port(), self._folder / f"{command}-{uuid.uuid4().hex[:4]}.log"
-        section = "INGEST" if command == "ingest" else "WEB"
+        section = {"ingest": "INGEST", "page": "PAGE", "gateway": "GATEWAY"}.get(command, "WEB")
         values = {**self._settings, f"{section}__PORT": str(port), **settings}
         environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in values.items()}}
         with log.open("wb") as output:
@@ -126,7 +131,7 @@ class Deployment:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `tidegate` command of this deployment to its end."""
-        environment = {**os.environ, **{f"TIDEGATE_{name}": value for name, value in self._settings.items()}}
+        environment = {**os.environ, **self.environment}
         line = [sys.executable, "-m", "streamer.cli", *arguments]
         return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
@@ -144,6 +149,19 @@ class Deployment:
     def consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], *topics: str) -> dict[str, list[Any]]:
         """Read `topics` from their start until `enough` of them is there; gives the decoded records by topic."""
         return asyncio.run(self._consume_until(enough, topics))
+
+    def first_at(self, topic: str, holding: bytes) -> float:
+        """When (epoch seconds) the first record of `topic` was written that holds some bytes."""
+        return asyncio.run(self._first_at(topic, holding))
+
+    async def _first_at(self, topic: str, holding: bytes) -> float:
+        settings = {"auto_offset_reset": "earliest", "isolation_level": "read_committed"}
+        async with AIOKafkaConsumer(topic, bootstrap_servers=self.bootstrap, **settings) as consumer:
+            async with asyncio.timeout(PATIENCE):
+                async for found in consumer:
+                    if holding in (found.value or b""):
+                        return float(found.timestamp / 1000)
+        raise AssertionError
 
     async def _consume_until(self, enough: Callable[[dict[str, list[Any]]], bool], topics: tuple[str, ...]) -> Any:
         found: dict[str, list[Any]] = {topic: [] for topic in topics}

@@ -3,19 +3,23 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import NewTopic
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
 from streamer.config import KafkaConfig
 from streamer.kafka.checkpoint import Checkpoints
-from streamer.kafka.connection import writer_of
+from streamer.kafka.connection import consumer_of, writer_of
 from streamer.kafka.journal import Entry, StaleOwner, TransactionJournal
 from streamer.kafka.restore import read_log
+from streamer.kafka.stage import Out
 from streamer.kafka.topics import changelog
 from tests.brokers import Broker, administering
 from tests.brokers.apache import ApacheKafka
@@ -150,8 +154,9 @@ class Logged:
         return made
 
 
-def entry(log: Checkpoints, parts: int, value: bytes) -> Entry:
-    return Entry((), log.parts((f"series/{n}", value) for n in range(parts)), log.head({}), {})
+def entry(log: Checkpoints, parts: int, value: bytes, to: TP | None = None) -> Entry:
+    outs = [Out(to.topic, "a", value)] if to else []
+    return Entry(outs, log.parts((f"series/{n}", value) for n in range(parts)), log.head({}), {})
 
 
 @pytest.fixture
@@ -170,15 +175,78 @@ async def test_a_new_owner_ends_what_the_old_one_has_open_before_it_reads(logged
     await old._batches.send((), {logged.tp: entry(checkpoints, 3, b"2").parts})
     new = await logged.journal()
     again = Checkpoints(0)
-    assert set(again.restore(await read_log(logged.kafka, logged.tp)).values()) == {b"1"}
+    assert set(again.restore((await read_log(logged.kafka, logged.tp)).values).values()) == {b"1"}
     with pytest.raises(Exception, match=r"Fenced|Epoch|state"):
         await old._producer.commit_transaction()
     with pytest.raises(StaleOwner):
         await old.write(entry(checkpoints, 3, b"3"))
     await new.write(entry(again, 1, b"4"))
-    assert set(Checkpoints(0).restore(await read_log(logged.kafka, logged.tp)).values()) == {b"1", b"4"}
+    assert set(Checkpoints(0).restore((await read_log(logged.kafka, logged.tp)).values).values()) == {b"1", b"4"}
     await old.close()
     await new.close()
+
+
+@pytest.fixture
+async def forgetful(apache_broker: ApacheKafka) -> AsyncIterator[None]:
+    """The broker takes what belongs to no transaction that it knows of: so one can be left without an end."""
+    async with administering(apache_broker.bootstrap) as admin:
+        await admin.alter_configs(verifying(admin, "false"))
+        yield
+        await admin.alter_configs(verifying(admin, "true"))
+
+
+def verifying(admin: AIOKafkaAdminClient, value: str) -> list[ConfigResource]:
+    setting = {"transaction.partition.verification.enable": value}
+    brokers = admin._client.cluster.brokers()
+    return [ConfigResource(ConfigResourceType.BROKER, str(broker.nodeId), setting) for broker in brokers]
+
+
+@pytest.mark.usefixtures("forgetful")
+async def test_what_a_broker_left_without_an_end_does_not_count_with_the_next_commit(logged: Logged) -> None:
+    """As a broker does that was killed and is back before the cluster missed it: see `TransactionJournal.discard`."""
+    outs = TP(f"{logged.tp.topic}-outs", 0)
+    async with administering(logged.kafka.bootstrap) as admin:
+        await admin.create_topics([NewTopic(outs.topic, 1, 1)])
+    checkpoints = Checkpoints(0)
+    old = await logged.journal()
+    await old.write(entry(checkpoints, 1, b"1", outs))
+    await left_open(old, entry(checkpoints, 1, b"2", outs), logged.tp)
+    new, again = await logged.journal(), Checkpoints(0)
+    kept = await read_log(logged.kafka, logged.tp)
+    assert kept.hanging
+    await new.discard([outs.topic])
+    kept = await read_log(logged.kafka, logged.tp)
+    assert not kept.hanging
+    assert set(again.restore(kept.values).values()) == {b"1"}
+    await new.write(entry(again, 1, b"2", outs))
+    assert await committed(logged.kafka, outs) == [b"1", b"2"]
+    await old.close()
+    await new.close()
+
+
+async def left_open(journal: TransactionJournal, written: Entry, log_of: TP) -> None:
+    """Write without telling the coordinator where: its end of the transaction marks none of these places."""
+    producer = journal._producer
+    assert producer is not None
+    await producer.begin_transaction()
+    # Of this one it knows, and it is in no hurry: the transaction before has its marks by then.
+    await producer.send_offsets_to_transaction({TopicPartition(*log_of): OffsetAndMetadata(1, "")}, "group")
+    producer._txn_manager._txn_partitions |= {TopicPartition(out.topic, 0) for out in written.outs}
+    producer._txn_manager._txn_partitions.add(TopicPartition(*log_of))
+    assert written.head
+    await journal._batches.send(written.outs, {log_of: [*written.parts, written.head]})
+
+
+async def committed(kafka: KafkaConfig, tp: TP) -> list[bytes]:
+    """All that a reader of committed records finds."""
+    consumer = consumer_of(kafka, tp.topic, auto_offset_reset="earliest")
+    async with consumer:
+        end = (await consumer.end_offsets([TopicPartition(*tp)]))[TopicPartition(*tp)]
+        found: list[bytes] = []
+        while await consumer.position(TopicPartition(*tp)) < end:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found += [record.value for record in records]
+        return found
 
 
 async def test_100_000_parts_are_read_back_within_seconds(logged: Logged) -> None:
@@ -187,7 +255,7 @@ async def test_100_000_parts_are_read_back_within_seconds(logged: Logged) -> Non
     await journal.write(entry(checkpoints, PARTS, b"x" * PART_BYTES))
     written = time.monotonic()
     await journal.close()
-    parts = Checkpoints(0).restore(await read_log(logged.kafka, logged.tp))
+    parts = Checkpoints(0).restore((await read_log(logged.kafka, logged.tp)).values)
     took = time.monotonic() - written
     print(f"{PARTS} parts of {PART_BYTES} bytes: written in {written - began:.2f} s, restored in {took:.2f} s")  # noqa: T201
     assert len(parts) == PARTS

@@ -11,6 +11,8 @@ MESSAGE_TEXT, MESSAGE_BLOCKS = 40_000, 50
 HEADER, SECTION, FIELD, CONTEXT = 150, 3000, 2000, 3000
 FIELDS, CONTEXT_ELEMENTS, ACTIONS = 10, 10, 25
 BUTTON_TEXT, ACTION_ID, BUTTON_VALUE, URL, ALT_TEXT, BLOCK_ID = 75, 255, 2000, 3000, 2000, 255
+PLACEHOLDER, OPTIONS, OPTION_TEXT, OPTION_VALUE = 150, 100, 75, 150
+CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 
 Problems = Iterator[str]
 
@@ -76,6 +78,9 @@ def _actions(block: Mapping[str, Any], at: str) -> Problems:
         yield _says("must have 1 to 25 items", f"{at}/elements")
     for index, element in enumerate(elements):
         yield from _element(element, f"{at}/elements/{index}")
+    named = [element.get("action_id") for element in elements if isinstance(element, dict)]
+    if len(named) != len(set(named)):
+        yield _says("`action_id` must be unique in its block", f"{at}/elements")
 
 
 def _divider(block: Mapping[str, Any], at: str) -> Problems:
@@ -83,16 +88,24 @@ def _divider(block: Mapping[str, Any], at: str) -> Problems:
 
 
 def _image(block: Mapping[str, Any], at: str) -> Problems:
-    yield from _only(block, at, "image_url", "alt_text", "title")
-    yield from _string(block.get("image_url"), URL, f"{at}/image_url")
+    yield from _only(block, at, "image_url", "slack_file", "alt_text", "title")
+    if ("image_url" in block) == ("slack_file" in block):
+        yield _says("must define either `image_url` or `slack_file`", at)
+    if "image_url" in block:
+        yield from _string(block["image_url"], URL, f"{at}/image_url")
+    if "slack_file" in block:
+        file = block["slack_file"]
+        yield from _string(file.get("id") if isinstance(file, dict) else None, ACTION_ID, f"{at}/slack_file/id")
     yield from _string(block.get("alt_text"), ALT_TEXT, f"{at}/alt_text")
     if "title" in block:
         yield from _text(block["title"], ALT_TEXT, f"{at}/title", "plain_text")
 
 
 def _element(element: object, at: str) -> Problems:
-    if not isinstance(element, dict) or element.get("type") not in ("button", "image"):
+    if not isinstance(element, dict) or element.get("type") not in ("button", "image", "static_select"):
         yield _says("unsupported type", at)
+    elif element["type"] == "static_select":
+        yield from _select(element, at)
     elif element["type"] == "image":
         yield from _image(element, at)
     else:
@@ -107,6 +120,26 @@ def _button(button: Mapping[str, Any], at: str) -> Problems:
             yield from _string(button[name], most, f"{at}/{name}")
     if button.get("style", "primary") not in ("primary", "danger"):
         yield _says("must be primary or danger", f"{at}/style")
+    if "confirm" in button:
+        yield from _confirm(button["confirm"], f"{at}/confirm")
+
+
+def _select(select: Mapping[str, Any], at: str) -> Problems:
+    yield from _only(select, at, "placeholder", "action_id", "options", "confirm")
+    yield from _text(select.get("placeholder"), PLACEHOLDER, f"{at}/placeholder", "plain_text")
+    yield from _string(select.get("action_id"), ACTION_ID, f"{at}/action_id")
+    options = _items(select, "options")
+    if not 1 <= len(options) <= OPTIONS:
+        yield _says("must have 1 to 100 items", f"{at}/options")
+    for index, option in enumerate(options):
+        yield from _text(option.get("text"), OPTION_TEXT, f"{at}/options/{index}/text", "plain_text")
+        yield from _string(option.get("value"), OPTION_VALUE, f"{at}/options/{index}/value")
+
+
+def _confirm(confirm: Mapping[str, Any], at: str) -> Problems:
+    yield from _only(confirm, at, *CONFIRM)
+    for name, most in CONFIRM.items():
+        yield from _text(confirm.get(name), most, f"{at}/{name}", "plain_text")
 
 
 def _text(text: object, most: int, at: str, *kinds: str) -> Problems:

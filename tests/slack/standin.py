@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.slack.limits import MESSAGE_TEXT, problems_of
+from tests.slack.limits import ALT_TEXT, MESSAGE_TEXT, problems_of
+from tests.slack.socket import APP_TOKEN, Sockets
 
 TOKEN = "xoxb-1234-the-secret-of-tests"
 CHANNEL = "C0FINOPS"
@@ -23,6 +24,10 @@ _ARGUMENTS = {
         ["channel", "text", "blocks", "thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media", "parse"]
     ),
     "chat.update": frozenset(["channel", "ts", "text", "blocks", "parse"]),
+    "chat.postEphemeral": frozenset(["channel", "user", "text", "blocks", "thread_ts"]),
+    "files.getUploadURLExternal": frozenset(["filename", "length", "alt_txt", "snippet_type"]),
+    "files.completeUploadExternal": frozenset(["files", "channel_id", "thread_ts", "initial_comment"]),
+    "apps.connections.open": frozenset[str](),
 }
 Answer = dict[str, Any]
 
@@ -44,6 +49,18 @@ class Message:
     blocks: list[Answer]
     thread_ts: str | None = None
     edits: int = 0
+    file: str = ""
+
+
+@dataclass
+class File:
+    """One file: what was announced, what came, and whether it was shared."""
+
+    name: str
+    length: int
+    words: str = ""
+    content: bytes = b""
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,10 @@ class Refused(Exception):
 class SlackStandIn:
     """A workspace with one app and its channels (id to name). Use as an async context manager.
 
+    A file may be shown in a message when it was shared, and after `looks` messages with it were refused, for Slack
+    looks at files for a while. While it is `down` every call is answered by that. `whispers` are (user, text) of what
+    only one person sees.
+
     `calls` lists what arrived, `messages` holds the present state by (channel id, ts); take one out to let a
     person delete it. What is put by `fail_next` is answered instead, once each, in order.
     """
@@ -105,10 +126,19 @@ class SlackStandIn:
         self._failures: list[tuple[Failure, str | None]] = []
         self._closing = asyncio.Event()
         self._posted = 0
+        self.files: dict[str, File] = {}
+        self.looks = 0
+        self.threads_fail = False
+        self.down: Failure | None = None
+        self.whispers: list[tuple[str, str]] = []
+        self.posted_at: list[float] = []
+        self.sockets = Sockets()
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/api/{method}", self._receive)
+        app.router.add_post("/upload/{file}", self._upload)
+        app.router.add_get("/link", self.sockets.connect)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -144,6 +174,8 @@ class SlackStandIn:
             return web.json_response(answer)
 
     def _failure(self, method: str) -> Failure | None:
+        if self.down:
+            return self.down
         for index, (failure, only) in enumerate(self._failures):
             if only in (None, method):
                 del self._failures[index]
@@ -166,20 +198,89 @@ class SlackStandIn:
     def _answer(self, method: str, arguments: Answer, request: web.Request) -> Answer:
         if method not in _ARGUMENTS:
             raise Refused("unknown_method")
-        self._authenticate(request.headers.get("Authorization", ""))
+        secret = APP_TOKEN if method == "apps.connections.open" else self._token
+        self._authenticate(request.headers.get("Authorization", ""), secret)
         unknown = sorted(arguments.keys() - _ARGUMENTS[method])
         if unknown or None in arguments.values():
             raise Refused("invalid_arguments", *(f"[ERROR] no such argument: {name}" for name in unknown))
         if method == "auth.test":
             return {"team": "Tidegate", "user": "tidegate", "bot_id": "B0TIDEGATE"}
-        message = _message(arguments)
+        if method == "apps.connections.open":
+            return {"url": f"{self._url('ws')}/link?ticket={self.sockets.ticket()}"}
+        if method == "files.getUploadURLExternal":
+            return self._announce(arguments)
+        if method == "files.completeUploadExternal":
+            return self._share(arguments)
+        message = self._message(arguments)
+        if method == "chat.postEphemeral":
+            return self._whisper(arguments, message)
         return self._post(arguments, message) if method == "chat.postMessage" else self._update(arguments, message)
 
-    def _authenticate(self, authorization: str) -> None:
+    def _authenticate(self, authorization: str, secret: str) -> None:
         if not authorization:
             raise Refused("not_authed")
-        if authorization != f"Bearer {self._token}":
+        if authorization != f"Bearer {secret}":
             raise Refused("invalid_auth")
+
+    def _url(self, scheme: str) -> str:
+        return f"{scheme}://{self.base_url.split('/')[2]}"
+
+    def _announce(self, arguments: Answer) -> Answer:
+        length = str(arguments.get("length", ""))
+        if not arguments.get("filename") or not length.isdecimal() or not int(length):
+            raise Refused("invalid_arguments")
+        if len(arguments.get("alt_txt", "")) > ALT_TEXT // 2:
+            raise Refused("alt_txt_too_large")
+        file = f"F0{len(self.files) + 1:04d}"
+        self.files[file] = File(arguments["filename"], int(length), arguments.get("alt_txt", ""))
+        return {"upload_url": f"{self._url('http')}/upload/{file}", "file_id": file}
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        if failure := self._failure("upload"):
+            return await self._fail(failure, request)
+        file, content = self.files[request.match_info["file"]], await request.read()
+        if len(content) != file.length:
+            return web.Response(status=400, text="wrong length")
+        file.content = content
+        return web.Response(text=f"OK - {len(content)}")
+
+    def _share(self, arguments: Answer) -> Answer:
+        found = _parsed(arguments.get("files", ""), "invalid_arguments")
+        channel, thread = arguments.get("channel_id", ""), arguments.get("thread_ts", "")
+        if channel not in self._channels:
+            raise Refused("channel_not_found")
+        if thread and (channel, thread) not in self.messages:
+            raise Refused("thread_not_found")
+        for named in found:
+            file = self.files.get(named["id"])
+            if file is None or not file.content:
+                raise Refused("file_not_found")
+            file.shared = True
+            self._posted += 1
+            ts = f"1795341600.{self._posted:06d}"
+            self.messages[channel, ts] = Message(named.get("title", ""), [], thread or None, file=named["id"])
+        return {"files": [{"id": named["id"], "title": named.get("title", "")} for named in found]}
+
+    def _whisper(self, arguments: Answer, message: Message) -> Answer:
+        self._channel(arguments)
+        if not arguments.get("user"):
+            raise Refused("user_not_in_channel")
+        self.whispers.append((arguments["user"], message.text))
+        return {"message_ts": "1795341600.999999"}
+
+    def _message(self, arguments: Answer) -> Message:
+        message = _message(arguments)
+        for place, block in enumerate(message.blocks):
+            if "slack_file" in block and not self._may_show(block["slack_file"]["id"]):
+                raise Refused("invalid_blocks", f"[ERROR] invalid slack file [json-pointer:/blocks/{place}/slack_file]")
+        return message
+
+    def _may_show(self, file: str) -> bool:
+        found = self.files.get(file)
+        if found is None or not found.shared:
+            return False
+        self.looks -= 1
+        return self.looks < 0
 
     def _post(self, arguments: Answer, message: Message) -> Answer:
         channel = self._channel(arguments)
@@ -187,7 +288,10 @@ class SlackStandIn:
             parent = self.messages.get((channel, arguments["thread_ts"]))
             if parent is None or parent.thread_ts:
                 raise Refused("cannot_reply_to_message")
+            if self.threads_fail:
+                raise Refused("fatal_error")
         self._posted += 1
+        self.posted_at.append(asyncio.get_running_loop().time())
         ts = f"1795341600.{self._posted:06d}"
         self.messages[channel, ts] = message
         return {"channel": channel, "ts": ts, "message": {"type": "message", "ts": ts, "text": message.text}}
@@ -211,7 +315,7 @@ class SlackStandIn:
 
 async def _arguments(request: web.Request) -> Answer:
     if request.content_type == "application/x-www-form-urlencoded":
-        form: Answer = dict(await request.post())
+        form: Answer = dict(request.query) | dict(await request.post())
         return form | {"blocks": _parsed(form["blocks"], "invalid_blocks_format")} if "blocks" in form else form
     if request.content_type != "application/json":
         raise Refused("invalid_post_type")

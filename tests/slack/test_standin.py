@@ -11,6 +11,7 @@ from tests.slack.limits import problems_of
 from tests.slack.standin import CHANNEL, TOKEN, SlackStandIn
 
 Answer = dict[str, Any]
+CONFIRM = {name: {"type": "plain_text", "text": "Yes"} for name in ("title", "text", "confirm", "deny")}
 
 
 @pytest.fixture
@@ -54,6 +55,11 @@ def button(text: str = "Acknowledge", **fields: object) -> Answer:
     return {"type": "button", "text": plain(text), "action_id": "acknowledge", **fields}
 
 
+def select(options: int, value: str = "1h") -> Answer:
+    option = {"text": plain("1 hour"), "value": value}
+    return {"type": "static_select", "placeholder": plain("Mute"), "action_id": "mute", "options": [option] * options}
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -66,6 +72,8 @@ def button(text: str = "Acknowledge", **fields: object) -> Answer:
         {"type": "actions", "elements": [button(style="danger", value="incident")]},
         {"type": "image", "image_url": "https://example.com/rate.png", "alt_text": "rate"},
         {"type": "section", "text": mrkdwn("x"), "accessory": button()},
+        {"type": "actions", "elements": [select(100, "x" * 150)]},
+        {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "rate"},
     ],
 )
 def test_blocks_at_the_limit_are_taken(block: Answer) -> None:
@@ -90,7 +98,15 @@ def test_blocks_at_the_limit_are_taken(block: Answer) -> None:
         (context(0), "/blocks/0/elements"),
         (context(11), "/blocks/0/elements"),
         ({"type": "divider", "text": plain("x")}, "/blocks/0/text"),
-        ({"type": "actions", "elements": [button()] * 26}, "/blocks/0/elements"),
+        ({"type": "actions", "elements": [button(action_id=f"a{n}") for n in range(26)]}, "/blocks/0/elements"),
+        ({"type": "actions", "elements": [button()] * 2}, "/blocks/0/elements"),
+        (
+            {"type": "actions", "elements": [button(confirm=CONFIRM | {"text": plain("")})]},
+            "/blocks/0/elements/0/confirm/text/text",
+        ),
+        ({"type": "actions", "elements": [select(0)]}, "/blocks/0/elements/0/options"),
+        ({"type": "actions", "elements": [select(1, "x" * 151)]}, "/blocks/0/elements/0/options/0/value"),
+        ({"type": "image", "alt_text": "rate"}, "/blocks/0"),
         ({"type": "actions", "elements": [button("x" * 76)]}, "/blocks/0/elements/0/text/text"),
         ({"type": "actions", "elements": [button(style="loud")]}, "/blocks/0/elements/0/style"),
         ({"type": "image", "image_url": "https://example.com/rate.png"}, "/blocks/0/alt_text"),

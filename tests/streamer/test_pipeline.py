@@ -22,6 +22,7 @@ from streamer.config import (
     FloorsConfig,
     GatesConfig,
     LoopConfig,
+    PriceConfig,
     PricingConfig,
     RatioConfig,
     SilenceConfig,
@@ -39,7 +40,7 @@ from tests.streamer.samples import NOW, event, said, submit
 # Small baselines and short memories, so that a few dozen events open and close cases of every kind.
 NERVOUS = Config(
     windows=WindowsConfig(max_entities=10),
-    pricing=PricingConfig(tool=Decimal("0.01")),
+    pricing=PricingConfig(prices=(PriceConfig(kind="tool", each=Decimal("0.01")),)),
     events=EventsConfig(duplicate_span_seconds=120),
     detect=DetectConfig(
         max_series=10,
@@ -168,7 +169,7 @@ def test_rollups_hold_what_was_submitted_to_the_last_unit(seed: int) -> None:
                 usd[rollup.tenant, kind] += amount
     own: dict[str, Counter[str]] = defaultdict(Counter)
     spent: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    prices = PriceBook(config.pricing.units())
+    prices = PriceBook(config.pricing)
     for one in first_of_each_id(events):
         counts = {name: getattr(one, name) for name in ("input_tokens", "output_tokens", "steps", "tool_calls")}
         own[one.tenant].update(counts | {"events": 1, "errors": int(one.status == "error")})

@@ -11,6 +11,7 @@ import pytest
 
 from alerts.throttle.command import Command
 from streamer.events.usage import UsageEvent
+from streamer.kafka.topics import Topics
 from streamer.records import Anomaly, Rollup
 from streamer.schemas import RECORDS, schemas, write
 
@@ -62,7 +63,7 @@ def definition(name: str) -> dict[str, Any]:
 
 def test_the_published_schemas_are_current() -> None:
     """If not: `make schemas`."""
-    assert {path.name: path.read_bytes() for path in PUBLISHED.iterdir()} == schemas()
+    assert {path.name: path.read_bytes() for path in PUBLISHED.glob("*.json")} == schemas()
 
 
 def test_writing_them_makes_the_folder(tmp_path: Path) -> None:
@@ -104,6 +105,30 @@ def test_of_a_usage_event_only_three_fields_are_required() -> None:
 def test_every_schema_names_its_dialect_and_every_field(name: str) -> None:
     assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert set(definition(name)["properties"]) == set(RECORDS[name].__struct_encode_fields__)
+
+
+def test_the_document_of_the_topics_names_all_of_them_and_leads_to_schemas_that_are_there() -> None:
+    document: dict[str, Any] = orjson.loads((PUBLISHED / "asyncapi.json").read_bytes())
+    topics = Topics.named("tidegate.")
+    assert document["asyncapi"] == "3.0.0"
+    assert {channel["address"] for channel in document["channels"].values()} == set(msgspec.structs.astuple(topics))
+    assert {operation["channel"]["$ref"] for operation in document["operations"].values()} == {
+        f"#/channels/{name}" for name in document["channels"]
+    }
+    messages = document["components"]["messages"]
+    for channel in document["channels"].values():
+        for name, message in channel["messages"].items():
+            assert message["$ref"] == f"#/components/messages/{name}"
+            assert name in messages
+    named = {message["payload"]["schema"].get("$ref") for name, message in messages.items() if name != "any"}
+    # Notifications go to webhooks, and to no topic.
+    assert named == {f"./{name}.schema.json" for name in RECORDS if name != "notification"}
+    compacted = {
+        name
+        for name, channel in document["channels"].items()
+        if channel["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] == ["compact"]
+    }
+    assert compacted == {"alerts", "throttle"}
 
 
 def test_the_records_of_all_topics_have_a_schema() -> None:

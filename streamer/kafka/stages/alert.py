@@ -1,5 +1,6 @@
 """Anomalies into incidents and throttle commands."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -7,12 +8,14 @@ import msgspec
 from alerts.desk import AlertDesk
 from alerts.throttle.command import Ack
 from alerts.throttle.ledger import Change
+from streamer.config import TrustConfig
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.kafka.stage import AT_ONCE, Out, Record
 from streamer.kafka.stages.aside import Aside
-from streamer.kafka.stages.feedback import Forwarder
+from streamer.kafka.stages.feedback import FeedbackDesk
 from streamer.kafka.topics import Topics
 from streamer.records import Anomaly
+from streamer.showback.marks import Marks
 from streamer.web.metrics import Metrics
 from streamer.wiring import alert_of
 
@@ -22,36 +25,66 @@ _encode = msgspec.json.encode
 class AlertStage:
     """Anomalies of all tenants into incidents and throttle commands; there is one partition of them.
 
-    Feedback comes here because the incidents that it may name are here; see `Forwarder`.
+    Feedback comes here because the incidents that it may name are here; see `FeedbackDesk`.
     """
 
-    def __init__(self, desk: AlertDesk, topics: Topics, metrics: Metrics, max_future: float = 300.0) -> None:
-        self.desk, self._topics, self._metrics = desk, topics, metrics
-        self._feedback = Forwarder(desk.dispatcher, topics, metrics, max_future)
+    def __init__(
+        self,
+        desk: AlertDesk,
+        topics: Topics,
+        metrics: Metrics,
+        max_future: float = 300.0,
+        trust: TrustConfig = TrustConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        self.desk, self._topics, self._metrics, self._trust = desk, topics, metrics, trust
+        #: The end of the last period that each showback was told of.
+        self.told = Marks()
+        self._feedback = FeedbackDesk(desk, self._commands, topics, metrics, max_future=max_future, trust=trust)
         self._aside = Aside(topics.dead_letters, metrics)
+        self._refused: Counter[str] = Counter()
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
         """Take in anomalies, gateways' words on commands, or people's on anomalies."""
         for record in records:
             yield from self._told(record, now)
+        # Once for all of a run; what words change of incidents waits for the next tick.
+        if any(record.topic == self._topics.anomalies for record in records):
+            yield from self._incidents()
 
     def tick(self, now: float) -> Iterator[Out]:
-        """Release and renew commands, and forget what is long over."""
-        yield from self._outs(self.desk.tick(now))
-        self._metrics.incidents_open.set(len(self.desk.dispatcher.open_incidents()))
+        """Release and renew commands, escalate, and forget what is long over."""
+        yield from self._commands(self.desk.tick(now))
+        yield from self._incidents()
+        self._metrics.incidents_open.set(self.desk.dispatcher.open_count)
         self._metrics.commands_live.set(len(self.desk.ledger.live()))
+        refused = Counter(self.desk.ledger.refused)
+        for why, count in (refused - self._refused).items():
+            self._metrics.commands_refused.labels(why).inc(count)
+        self._refused = refused
+        for reason, times in self.desk.dispatcher.decided().items():
+            self._metrics.decisions.labels(reason).inc(times)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give the incidents and commands that changed."""
-        for name, state in self.desk.dispatcher.changes():
-            yield f"incident/{name}", state
-        for key, state in self.desk.ledger.changes():
-            yield f"command/{key}", state
+        """Give the incidents, commands, silences, words heard and showbacks told that changed."""
+        dispatcher = self.desk.dispatcher
+        parts = {
+            "incident": dispatcher.changes(),
+            "command": self.desk.ledger.changes(),
+            "silence": dispatcher.silences.changes(),
+            "heard": self.desk.heard.changes(),
+            "showback": self.told.changes(),
+        }
+        for section, changes in parts.items():
+            for name, state in changes:
+                yield f"{section}/{name}", state
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the incidents and commands."""
+        """Take up what `changes` gave."""
+        self.desk.dispatcher.silences.restore(_section(parts, "silence/"))
         self.desk.dispatcher.restore(_section(parts, "incident/"))
         self.desk.ledger.restore(_section(parts, "command/"))
+        self.desk.heard.restore(_section(parts, "heard/"))
+        self.told.restore(_section(parts, "showback/"))
 
     def _told(self, record: Record, now: float) -> list[Out]:
         try:
@@ -69,18 +102,27 @@ class AlertStage:
             yield from self._feedback.taken(record, now)
             return
         if record.topic == self._topics.acks:
-            ack = msgspec.json.decode(value, type=Ack)
-            self.desk.acknowledged(ack.command, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC")
+            yield from self._acknowledged(msgspec.json.decode(value, type=Ack), record, now)
             return
-        yield from self._outs(self.desk.submit(alert_of(msgspec.json.decode(value, type=Anomaly)), now))
+        yield from self._commands(self.desk.submit(alert_of(msgspec.json.decode(value, type=Anomaly)), now))
 
-    def _outs(self, changes: Iterable[Change]) -> Iterator[Out]:
-        """Commands first: a gateway waits for them, people read at leisure."""
+    def _acknowledged(self, ack: Ack, record: Record, now: float) -> Iterator[Out]:
+        if not self._trust.trusts_gateway(ack.gateway):
+            yield self._aside.rejected(record, Rejected("not_allowed", "no gateway of trust.gateways"), now)
+            return
+        known = self.desk.acknowledge(ack, now)
+        self._metrics.acks.labels(ack.state if known else "unknown").inc()
+
+    def _commands(self, changes: Iterable[Change]) -> Iterator[Out]:
+        """Give the commands, before what tells of incidents: a gateway waits for them, people read at leisure."""
         for change in changes:
             if change.command:
                 self._metrics.commands.labels(change.command.action, change.command.mode).inc()
             value = _encode(change.command) if change.command else None
             yield Out(self._topics.throttle, change.key, value, within=AT_ONCE)
+
+    def _incidents(self) -> Iterator[Out]:
+        """Give each incident that changed, once for all records of a run."""
         for name, incident in self.desk.dispatcher.news():
             yield Out(self._topics.alerts, name, _encode(incident) if incident else None, within=AT_ONCE)
 

@@ -7,6 +7,7 @@ import structlog
 
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.kafka.stage import AT_ONCE, Out, Record
@@ -40,6 +41,8 @@ class MeterStage:
                 events.append(item)
             elif isinstance(item, Rejected):
                 yield self._aside.rejected(records[place], item, now)
+            elif isinstance(item, Skipped):
+                self._metrics.skipped.labels(item.cause).inc()
             else:
                 yield from self._counted_up(events, records, now)
                 events = []

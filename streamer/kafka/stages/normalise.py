@@ -6,6 +6,7 @@ import msgspec
 
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.kafka.stage import SOON, Out, Record
 from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
@@ -19,13 +20,15 @@ class NormaliseStage:
 
     def __init__(self, decoder: Decoder, topics: Topics, metrics: Metrics) -> None:
         self._decoder, self._topics = decoder, topics
-        self._aside = Aside(topics.dead_letters, metrics)
+        self._metrics, self._aside = metrics, Aside(topics.dead_letters, metrics)
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
         """Decode records; what is rejected goes to the dead letters."""
         for place, item in self._decoder.decode_run(records, now):
             if isinstance(item, Rejected):
                 yield self._aside.rejected(records[place], item, now)
+            elif isinstance(item, Skipped):
+                self._metrics.skipped.labels(item.cause).inc()
             else:
                 yield Out(self._topics.usage, item.tenant, _encode(item), within=SOON)
 

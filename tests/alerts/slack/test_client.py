@@ -11,6 +11,7 @@ from slack_sdk.http_retry import async_handler, builtin_async_handlers
 from alerts.alert import Label
 from alerts.incident import Incident
 from alerts.receiver import DeliveryFailed
+from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
 from tests.alerts.build import alert, incident, notification
 from tests.slack.standin import (
@@ -50,7 +51,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def receiver(slack: SlackStandIn, token: str = TOKEN, channel: str = "#finops", timeout: float = 5) -> SlackReceiver:
-    return SlackReceiver(token, channel, base_url=slack.base_url, timeout=timeout)
+    app = SlackApp(token, base_url=slack.base_url, timeout=timeout, spacing=0)
+    return SlackReceiver(app, channel, pauses=(0, 0))
 
 
 def resolved() -> Incident:
@@ -63,6 +65,16 @@ async def posted(slack: SlackStandIn) -> tuple[str, Message]:
     ((key, message),) = slack.messages.items()
     assert ref == ":".join(key)
     return ref, message
+
+
+def tops(slack: SlackStandIn) -> list[Message]:
+    """The messages of the channel itself."""
+    return [message for message in slack.messages.values() if message.thread_ts is None]
+
+
+def thread(slack: SlackStandIn) -> list[str]:
+    """The texts in threads, without those of pictures."""
+    return [message.text for message in slack.messages.values() if message.thread_ts and not message.file]
 
 
 async def failure(slack: SlackStandIn, to: SlackReceiver | None = None) -> DeliveryFailed:
@@ -79,19 +91,18 @@ async def test_an_incident_is_one_message_that_is_edited(slack: SlackStandIn) ->
     assert "so far" in message.text
     worse = incident(alert(), alert(state="updated", after=60, usd="99", severity="critical"))
     assert await receiver(slack).send(notification(worse, "changed", ref)) == ref
-    assert list(slack.messages.values()) == [message]
-    assert (message.edits, message.blocks[0]["text"]["text"][0]) == (1, "🔴")
-    assert slack.methods == ["chat.postMessage", "chat.update"]
+    assert (tops(slack), thread(slack)) == ([message], [])
+    assert message.blocks[0]["text"]["text"][0] == "🔴"
+    assert slack.methods[:2] == ["chat.postMessage", "chat.update"]
 
 
 async def test_the_end_is_edited_in_and_said_in_the_thread(slack: SlackStandIn) -> None:
     ref, message = await posted(slack)
     assert await receiver(slack).send(notification(resolved(), "resolved", ref)) == ref
-    parent, reply = slack.messages.values()
-    assert parent is message
-    assert "above normal in all" in parent.text
-    assert reply.thread_ts == ref.partition(":")[2]
-    assert reply.text == "🟢 acme · support · triage is back to normal"
+    assert tops(slack) == [message]
+    assert "above normal in all" in message.text
+    assert thread(slack) == ["🟢 acme · support · triage is back to normal: $1.50 above normal in all, 1 min"]
+    assert {reply.thread_ts for reply in slack.messages.values()} == {None, ref.partition(":")[2]}
 
 
 async def test_a_repetition_is_said_in_the_thread(slack: SlackStandIn) -> None:
@@ -107,7 +118,7 @@ async def test_a_reply_that_fails_fails_the_delivery(slack: SlackStandIn) -> Non
     with pytest.raises(DeliveryFailed):
         await receiver(slack).send(notification(resolved(), "resolved", ref))
     assert await receiver(slack).send(notification(resolved(), "resolved", ref)) == ref
-    assert len(slack.messages) == 2
+    assert (len(tops(slack)), len(thread(slack))) == (1, 1)
 
 
 async def test_a_hostile_name_mentions_nobody(slack: SlackStandIn) -> None:
@@ -118,7 +129,7 @@ async def test_a_hostile_name_mentions_nobody(slack: SlackStandIn) -> None:
     assert len(slack.messages) == 2
     for message in slack.messages.values():
         sections = [block["text"]["text"] for block in message.blocks if block["type"] == "section"]
-        assert not any("<" in text for text in (message.text, *sections))
+        assert not any("<" in text.replace("<!date^", "") for text in (message.text, *sections))
 
 
 async def test_a_message_that_was_deleted_is_posted_anew(slack: SlackStandIn) -> None:
@@ -126,7 +137,7 @@ async def test_a_message_that_was_deleted_is_posted_anew(slack: SlackStandIn) ->
     slack.messages.clear()
     again = await receiver(slack).send(notification(resolved(), "resolved", ref))
     assert again != ref
-    assert [message.text[0] for message in slack.messages.values()] == ["🟢"]
+    assert [message.text[0] for message in tops(slack)] == ["🟢"]
 
 
 @pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])

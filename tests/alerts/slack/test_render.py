@@ -1,14 +1,17 @@
 """A message keeps to Slack's published limits and markup, whatever names and reasons hold."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.alert import Label
+from alerts.alert import Cause, Label
+from alerts.history import History
 from alerts.incident import Incident
-from alerts.slack.render import CONTEXT, HEADER, TEXT, clip, escape, message, reply
+from alerts.slack.blocks import CONTEXT, HEADER, TEXT, Block, clip, escape
+from alerts.slack.render import message, reply
 from tests.alerts.build import alert, incident, notification
 from tests.slack.limits import MESSAGE_TEXT, problems_of
 
@@ -19,6 +22,9 @@ hostile = st.one_of(
 )
 NAMES: list[Label] = ["tenant", "use_case", "agent"]
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
+# Moments in the reader's own time, the only thing in angle brackets that we write.
+DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|[^<>]*>")
+PAST = History(unit="requests a minute", split={"llm": Decimal(3), "saas": Decimal(1)})
 
 
 @st.composite
@@ -31,12 +37,16 @@ def incidents(draw: st.DrawFn) -> Incident:
             labels={**{name: draw(hostile) for name in NAMES}, "kind": draw(st.sampled_from(["burst", "drift"]))},
             usd=draw(st.sampled_from(["0", "0.001", "47000", "1e30"])),
             reason=draw(st.one_of(st.just(""), hostile)),
+            causes=tuple(Cause("agent", name, 0.4) for name in draw(st.lists(hostile, max_size=3))),
         )
         for number in range(count)
     ]
     found = incident(*alerts)
     for note in draw(st.lists(hostile, max_size=7)):
         found.note(note)
+    for word in draw(st.lists(hostile, max_size=2)):
+        found.answer(word)
+    found.commands = draw(st.sampled_from([[], ["tenant=acme"]]))
     if draw(st.booleans()):
         for known in alerts:
             found.take(alert(known.id, "closed", after=9, labels=known.labels))
@@ -44,20 +54,20 @@ def incidents(draw: st.DrawFn) -> Incident:
 
 
 def markup(told: Incident) -> list[str]:
-    """All texts of a message that Slack reads as markup."""
-    text, blocks = message(notification(told))
+    """All texts of a message that Slack reads as markup, without the moments in them."""
+    text, blocks = message(notification(told), PAST, "F1")
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
-    elements = [element["text"] for block in blocks for element in block.get("elements", ())]
-    return [text, reply(told), *sections, *elements]
+    elements = [element["text"] for block in blocks if block["type"] == "context" for element in block["elements"]]
+    return [DATE.sub("NOW", each) for each in (text, reply(told, told.notes), *sections, *elements)]
 
 
 @settings(deadline=None)
-@given(incidents())
-def test_every_message_is_within_slacks_limits(told: Incident) -> None:
-    text, blocks = message(notification(told))
+@given(incidents(), st.booleans())
+def test_every_message_is_within_slacks_limits(told: Incident, buttons: bool) -> None:
+    text, blocks = message(notification(told), PAST, "F1", buttons=buttons)
     assert problems_of(blocks) == []
     assert 1 <= len(text) <= MESSAGE_TEXT
-    assert 1 <= len(reply(told)) <= MESSAGE_TEXT
+    assert 1 <= len(reply(told, told.notes)) <= MESSAGE_TEXT
 
 
 @settings(deadline=None)
@@ -81,22 +91,64 @@ def test_a_clipped_text_is_short_enough_and_starts_as_it_did(text: str, most: in
     assert clipped == escape(text) or escape(text).startswith(clipped.removesuffix("…"))
 
 
-def test_a_message_reads_as_header_cost_reasons_notes_and_fine_print() -> None:
-    told = incident()
-    told.note("told gateways to pause tenant=acme")
-    text, blocks = message(notification(told))
-    assert text == (
-        "🟠 acme · support · triage spends far above its usual rate: "
-        "$1.50 above normal so far, $18.20 an hour if nobody acts"
+def test_a_message_says_who_how_much_since_when_why_and_who_is_behind_it() -> None:
+    causes = (Cause("model", "gpt-4o", 0.4), Cause("agent", "triage", 0.92))
+    told = incident(
+        alert(reason="120 requests a minute, 20 are usual (92% agent triage, 40% model gpt-4o)", causes=causes)
     )
-    assert [block["type"] for block in blocks] == ["header", "section", "section", "section", "context"]
-    assert blocks[0]["text"]["text"] == "🟠 acme · support · triage spends far above its usual rate"
+    told.note("told gateways to pause tenant=acme/use_case=support")
+    told.answer("ann acknowledged it at 10:00:07 UTC")
+    text, blocks = message(notification(told), PAST, "F1")
+    title = "🟠 acme · support · triage spends far above its usual rate · $18.20 an hour"
+    assert text == f"{title} ($1.50 above normal so far, $18.20 an hour if nobody acts)"
+    kinds = ["header", "section", "section", "section", "image", "section", "actions", "context"]
+    assert [block["type"] for block in blocks] == kinds
+    assert blocks[0]["text"]["text"] == title
     assert markup(told)[2:] == [
-        "*$1.50 above normal so far, $18.20 an hour if nobody acts*\nsince 2026-11-22 10:00:00 UTC",
-        "• acme · support · triage: 120 requests a minute, 20 are usual",
-        "↳ told gateways to pause tenant=acme",
-        "incident 4e8f1c · warning · told because new",
+        "*$1.50 extra* so far · *$18.20 an hour* if nobody acts\nsince NOW · 0 s\n"
+        "✓ *ann acknowledged it at 10:00:07 UTC*",
+        "*Why*  120 requests a minute, 20 are usual",
+        "*Behind it*\n`█████████░` 92% agent triage\n`████░░░░░░` 40% model gpt-4o\n"
+        "*Kinds of cost*  LLM 75% · SaaS 25%",
+        "↳ told gateways to pause acme · support",
+        "warning · incident 4e8f1c",
     ]
+
+
+def test_the_end_has_its_span_and_no_buttons() -> None:
+    over = incident(alert(), alert(state="closed", after=420, usd="9"))
+    _, blocks = message(notification(over, "resolved"))
+    assert blocks[0]["text"]["text"] == "🟢 acme · support · triage is back to normal · $9.00 in all"
+    assert markup(over)[2] == "*$9.00 extra* in all\nsince NOW until NOW · 7 min"
+    assert "actions" not in [block["type"] for block in blocks]
+
+
+def test_without_a_way_back_there_are_no_buttons() -> None:
+    _, blocks = message(notification(incident()), buttons=False)
+    assert "actions" not in [block["type"] for block in blocks]
+
+
+def test_what_is_throttled_can_be_released_and_else_throttled() -> None:
+    told = incident()
+    assert pressable(told)[:2] == ["tidegate.acknowledge", "tidegate.throttle"]
+    told.commands = ["tenant=acme"]
+    assert pressable(told)[:2] == ["tidegate.acknowledge", "tidegate.release"]
+
+
+def test_each_revision_has_a_row_of_buttons_of_its_own() -> None:
+    told = incident()
+    before = row(told)["block_id"]
+    told.note("something was done")
+    assert row(told)["block_id"] != before
+
+
+def pressable(told: Incident) -> list[str]:
+    return [element["action_id"] for element in row(told)["elements"]]
+
+
+def row(told: Incident) -> Block:
+    _, blocks = message(notification(told))
+    return next(block for block in blocks if block["type"] == "actions")
 
 
 @pytest.mark.parametrize("limit", [HEADER, TEXT, CONTEXT])

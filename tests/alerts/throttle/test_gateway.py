@@ -41,7 +41,7 @@ def tombstone(scope: CommandScope) -> Record:
 def fed(*records: Record) -> GatewayState:
     state = GatewayState()
     for key, value in records:
-        state.apply(key, value)
+        state.apply(key, value, NOW)
     return state
 
 
@@ -101,9 +101,9 @@ def test_a_suggestion_binds_nobody_and_hides_nothing() -> None:
 def test_the_highest_generation_holds() -> None:
     state = GatewayState()
     key, second = record(TRIAGE, generation=2)
-    assert state.apply(key, second) is not None
-    assert state.apply(*record(TRIAGE, generation=1)) is None
-    assert state.apply(key, second) is None
+    assert state.apply(key, second, NOW) is not None
+    assert state.apply(*record(TRIAGE, generation=1), NOW) is None
+    assert state.apply(key, second, NOW) is None
     assert binding(state) == f"{TRIAGE.key()} 2"
 
 
@@ -113,14 +113,14 @@ def test_after_a_tombstone_generations_start_again() -> None:
 
 
 def test_a_tombstone_of_what_is_not_known_is_nothing() -> None:
-    assert GatewayState().apply(TRIAGE.key(), None) is None
+    assert GatewayState().apply(TRIAGE.key(), None, NOW) is None
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"{}", b"[]", b'{"schema": "tidegate.throttle/2"}'])
 def test_a_bad_record_raises_and_changes_nothing(value: bytes) -> None:
     state = fed(record(TRIAGE))
     with pytest.raises(msgspec.ValidationError):
-        state.apply(TRIAGE.key(), value)
+        state.apply(TRIAGE.key(), value, NOW)
     assert binding(state) == f"{TRIAGE.key()} 1"
 
 
@@ -180,3 +180,66 @@ def test_the_compacted_topic_says_the_same(topic: list[Record]) -> None:
     """Compaction keeps the last record of each key, in its place."""
     last = {key: index for index, (key, _) in enumerate(topic)}
     assert known([record for index, record in enumerate(topic) if last[record[0]] == index]) == known(topic)
+
+
+@pytest.mark.parametrize("apart", [-30.0, 0.0, 30.0])
+def test_clocks_that_are_apart_neither_void_a_fresh_command_nor_keep_an_expired_one(apart: float) -> None:
+    """The gateway's clock is `apart` seconds ahead; the record takes half a second to come."""
+    state = GatewayState(tolerance=30)
+    state.apply(*record(TRIAGE, expires=20), NOW + apart + 0.5)
+    assert binding(state, after=apart + 0.5)
+    assert binding(state, after=apart + 19.9)
+    assert binding(state, after=apart + 20.5) is None
+
+
+@pytest.mark.parametrize("apart", [-30.0, 0.0, 30.0])
+def test_a_gateway_that_starts_late_keeps_what_is_old_no_longer_than_its_tolerance(apart: float) -> None:
+    state = GatewayState(tolerance=30)
+    state.apply(*record(TRIAGE, expires=900), NOW + apart + 800)
+    assert binding(state, after=apart + 801)
+    assert binding(state, after=apart + 900 + 60.1) is None
+
+
+def test_the_next_command_tells_a_gateway_that_started_late_what_its_clock_is_worth() -> None:
+    state = GatewayState(tolerance=30)
+    state.apply(*record(TRIAGE, expires=900), NOW + 800)
+    fresh = msgspec.structs.replace(
+        msgspec.json.decode(record(SUPPORT)[1] or b"", type=Command), issued_at=START + timedelta(seconds=810)
+    )
+    state.apply(SUPPORT.key(), msgspec.json.encode(fresh), NOW + 810)
+    state.apply(*record(ACME, expires=900), NOW + 811)
+    assert binding(state, CommandScope("acme"), after=899)
+    assert binding(state, CommandScope("acme"), after=900) is None
+
+
+def test_however_far_clocks_are_apart_no_command_outlives_its_time_from_when_it_was_read() -> None:
+    state = GatewayState(tolerance=30)
+    state.apply(*record(TRIAGE, expires=60), NOW - 86_400)
+    assert binding(state, after=59 - 86_400)
+    assert binding(state, after=60 - 86_400) is None
+
+
+def test_generations_may_begin_again_where_a_tombstone_was_missed() -> None:
+    """A gateway that was away for longer than the broker keeps tombstones."""
+    state = fed(record(TRIAGE, generation=7, expires=60))
+    later = record(TRIAGE, generation=1)
+    command = msgspec.json.decode(later[1] or b"", type=Command)
+    again = msgspec.structs.replace(
+        command, issued_at=START + timedelta(seconds=100), expires_at=START + timedelta(seconds=200)
+    )
+    assert state.apply(later[0], msgspec.json.encode(again), NOW + 100) is not None
+    assert binding(state, after=101)
+
+
+@pytest.mark.parametrize("why", ["another key", "no end", "ends before it begins", "no limit"])
+def test_what_cannot_be_obeyed_is_no_command(why: str) -> None:
+    key, value = record(TRIAGE)
+    command = msgspec.json.decode(value or b"", type=Command)
+    changed = {
+        "another key": command,
+        "no end": msgspec.structs.replace(command, expires_at=START + timedelta(days=2)),
+        "ends before it begins": msgspec.structs.replace(command, expires_at=START),
+        "no limit": msgspec.structs.replace(command, action="limit_rate"),
+    }[why]
+    with pytest.raises(msgspec.ValidationError):
+        GatewayState().apply("tenant=acme" if why == "another key" else key, msgspec.json.encode(changed), NOW)

@@ -1,9 +1,14 @@
 """The commands in force: issued once, renewed while needed, released when not, then forgotten."""
 
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+import pytest
+
 from alerts.alert import Label
-from alerts.throttle.command import Command
+from alerts.incident import moment
+from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
 from alerts.throttle.ledger import Change, Ledger
 from alerts.throttle.policy import Policy
 from tests.alerts.build import NOW, TRIAGE, alert
@@ -163,7 +168,7 @@ def test_past_the_most_live_commands_none_is_issued() -> None:
     found = ledger(most=1)
     issued(found)
     assert found.submit(alert("a2", labels={**TRIAGE, "agent": "writer"}), "incident-1", NOW) == []
-    assert (found.refused, len(found.live())) == (1, 1)
+    assert (found.refused, len(found.live())) == ({"too_many": 1}, 1)
     over(found)
     passed(found, 60)
     assert issued(found, "a2", at=61, agent="writer").generation == 1
@@ -188,17 +193,38 @@ def test_a_replayed_alert_leads_to_nothing_new() -> None:
     assert len(passed(found, 60)) == 1
 
 
+def acked(
+    found: Ledger, command: Command, state: str = "applied", gateway: str = "edge-1", at: float = 1
+) -> str | None:
+    told = Ack(command=command.id, gateway=gateway, state=state, at=moment(NOW + at))  # type: ignore[arg-type]
+    return found.acknowledge(told, NOW + at)
+
+
 def test_the_incident_of_a_command_is_known_until_the_tombstone() -> None:
     found = ledger()
     command = issued(found)
-    assert found.incident_of(command.id) == "incident-1"
-    assert found.incident_of("unknown") is None
+    assert acked(found, command) == "incident-1"
+    assert acked(found, msgspec.structs.replace(command, id="unknown")) is None
     over(found)
     (change,) = passed(found, 60)
     assert change.command is not None
-    assert found.incident_of(change.command.id) == "incident-1"
+    assert acked(found, change.command, "released") == "incident-1"
     passed(found, 360)
-    assert found.incident_of(change.command.id) is None
+    assert acked(found, change.command, "released", "edge-2") is None
+
+
+def test_what_a_gateway_says_again_is_no_news() -> None:
+    """Nor is its word on a renewal."""
+    found = ledger()
+    command = issued(found)
+    assert [acked(found, command), acked(found, command), acked(found, command, gateway="edge-2")] == [
+        "incident-1",
+        "",
+        "incident-1",
+    ]
+    (change,) = passed(found, 895)
+    assert change.command is not None
+    assert acked(found, change.command) == ""
 
 
 def test_changes_are_given_once_and_none_for_the_buried() -> None:
@@ -267,7 +293,7 @@ def test_a_raised_alert_keeps_its_command_where_there_is_no_room_for_the_stronge
     found = ledger(DEGRADE, wide, most=1)
     crossed(found, "soft", 0)
     assert crossed(found, "hard", 1) == []
-    assert found.refused == 1
+    assert found.refused == {"too_many": 1}
     assert passed(found, 100) == []
 
 
@@ -299,3 +325,162 @@ def test_lines_survive_a_restart() -> None:
 
 def _fields(policy: Policy) -> dict[str, Any]:
     return {name: getattr(policy, name) for name in policy.__struct_fields__}
+
+
+# What stops the leak, what it saves, who may forbid it
+
+
+ESCALATING = Policy(
+    kind="loop", scope="session", action="limit_rate", mode="enforce", params={"requests_per_minute": 6}, escalate=60
+)
+LOOP: dict[Label, str] = {**TRIAGE, "kind": "loop", "session": "s1"}
+SESSION, AGENT = "tenant=acme/session=s1", KEY
+
+
+def told(found: Ledger, at: float, rate: str = "18.20", usd: str = "1.50", name: str = "a1") -> list[Change]:
+    """A loop's alert as it stands after a while."""
+    heard = alert(name, "opened" if at == 0 else "updated", after=at, labels=LOOP, usd=usd)
+    return found.submit(msgspec.structs.replace(heard, usd_per_hour=Decimal(rate)), "incident-1", NOW + at)
+
+
+def bound(changes: list[Change]) -> list[tuple[str, str]]:
+    return [(change.key, change.command.action) for change in changes if change.command]
+
+
+def test_what_does_not_stop_the_leak_is_followed_by_a_pause_and_then_by_a_wider_one() -> None:
+    found = ledger(ESCALATING)
+    assert bound(told(found, 0)) == [(SESSION, "limit_rate")]
+    told(found, 40)
+    assert passed(found, 59) == []
+    assert bound(passed(found, 60)) == [(SESSION, "pause")]
+    told(found, 100)
+    assert bound(passed(found, 120)) == [(AGENT, "pause")]
+    told(found, 160)
+    assert bound(passed(found, 180)) == []
+    assert {command.scope.key() for command in found.live()} == {SESSION, AGENT}
+    found.submit(alert("a1", "closed", after=181), "incident-1", NOW + 181)
+    assert sorted(bound(passed(found, 250))) == [(SESSION, "release"), (AGENT, "release")]
+
+
+def test_a_rate_that_has_fallen_or_says_nothing_more_is_left_alone() -> None:
+    fallen, quiet = ledger(ESCALATING), ledger(ESCALATING)
+    told(fallen, 0)
+    told(fallen, 40, rate="9.00")
+    told(quiet, 0)
+    told(quiet, 20)
+    assert passed(fallen, 60) == passed(quiet, 60) == []
+    told(fallen, 70, rate="18.00")
+    assert bound(passed(fallen, 71)) == [(SESSION, "pause")]
+
+
+def test_one_tool_is_blocked_before_all_where_the_alert_names_one() -> None:
+    block = Policy(kind="loop", scope="session", action="block_tool", mode="enforce")
+    found = ledger(block, Policy(kind="loop", scope="session", action="pause", mode="enforce"))
+    (named,) = found.submit(alert(labels={**LOOP, "tool": "search"}), "incident-1", NOW)
+    (unnamed,) = found.submit(alert("a2", labels={**LOOP, "session": "s2"}), "incident-1", NOW)
+    assert named.command and unnamed.command
+    assert (named.command.action, named.command.params) == ("block_tool", {"tool": "search"})
+    assert (unnamed.command.action, unnamed.command.params) == ("pause", {})
+
+
+def test_a_critical_tenant_is_throttled_by_people_only() -> None:
+    found = Ledger([ESCALATING], critical=("ac*",))
+    (change,) = told(found, 0)
+    assert change.command and change.command.mode == "suggest"
+    told(found, 100)
+    assert passed(found, 101) == []
+    (change,) = found.enforce(alert(labels=LOOP), "incident-1", NOW + 102)
+    assert change.command
+    assert (change.command.mode, change.command.action, change.command.generation) == ("enforce", "limit_rate", 2)
+    told(found, 190)
+    assert passed(found, 200) == []
+
+
+def test_what_a_command_saved_is_the_rate_it_stopped_less_what_came_through() -> None:
+    found = ledger(ESCALATING)
+    (change,) = told(found, 0, rate="36", usd="1.00")
+    assert change.command
+    acked(found, change.command, at=10)
+    told(found, 20, rate="36", usd="1.25")
+    found.submit(alert("a1", "closed", after=50, usd="1.50"), "incident-1", NOW + 50)
+    (release,) = passed(found, 110)
+    assert release.saved == Decimal("0.50")  # 100 seconds of a cent each, and half a dollar that came through
+
+
+def test_what_no_gateway_obeyed_has_saved_nothing() -> None:
+    found = ledger(ESCALATING)
+    (change,) = told(found, 0)
+    assert change.command
+    acked(found, change.command, "refused")
+    found.submit(alert("a1", "closed", after=50), "incident-1", NOW + 50)
+    assert [release.saved for release in passed(found, 1000)] == [Decimal(0)]
+
+
+def test_what_a_command_saved_before_a_stronger_one_counts_too() -> None:
+    found = ledger(ESCALATING)
+    (change,) = told(found, 0, rate="36")
+    assert change.command
+    acked(found, change.command, at=0)
+    told(found, 80, rate="36")
+    (pause,) = passed(found, 100)
+    assert pause.command and pause.command.action == "pause"
+    acked(found, pause.command, at=100)
+    found.submit(alert("a1", "closed", after=101), "incident-1", NOW + 101)
+    assert [release.saved for release in passed(found, 200)] == [Decimal("2")]
+
+
+def test_a_scope_that_comes_back_soon_is_held_longer() -> None:
+    found = Ledger([POLICY], hold=60, cool_down=100, tombstone=0)
+    issued(found)
+    over(found, at=1)
+    assert len(passed(found, 60)) == 1
+    issued(found, "a2", at=100)
+    over(found, "a2", at=101)
+    assert [len(passed(found, at)) for at in (160, 219, 220)] == [0, 0, 1]
+    issued(found, "a3", at=330)
+    over(found, "a3", at=331)
+    assert [len(passed(found, at)) for at in (389, 390)] == [0, 1]
+
+
+def test_an_alert_that_a_person_let_go_leads_to_no_command_until_it_is_over() -> None:
+    found = ledger(ESCALATING)
+    told(found, 0)
+    assert bound(found.let_go([SESSION], [], NOW + 1)) == [(SESSION, "release")]
+    assert told(found, 2) == []
+    again = ledger(ESCALATING)
+    again.restore({key: state for key, state in found.changes() if state})
+    assert told(again, 3) == []
+    again.submit(alert("a1", "closed", after=4), "incident-1", NOW + 4)
+    assert bound(told(again, 5, name="a2")) == [(SESSION, "limit_rate")]
+
+
+def test_what_a_person_throttles_by_its_scope_lasts_as_long_as_they_say() -> None:
+    found, scope = ledger(), CommandScope("acme", session="s9")
+    reason = CommandReason("", "person", "throttled by a person", 0, 0, "0")
+    (change,) = found.impose(scope, reason, NOW, NOW + 100)
+    assert change.command
+    assert (change.command.action, change.command.expires_at.timestamp()) == ("pause", NOW + 100)
+    assert passed(found, 99) == []
+    assert bound(passed(found, 100)) == [(scope.key(), "release")]
+    (change,) = found.impose(CommandScope("acme"), reason, NOW + 200, NOW + 9e9)
+    assert change.command and (change.command.expires_at - change.command.issued_at).days == 1
+    (change,) = found.impose(scope, reason, NOW + 200, None, tool="search")
+    assert change.command and change.command.params == {"tool": "search"}
+
+
+def test_a_suggestion_that_a_person_takes_ends_with_what_it_is_about() -> None:
+    found = ledger(Policy(kind="loop", scope="session", action="pause", mode="suggest"))
+    (suggestion,) = told(found, 0)
+    assert suggestion.command
+    (change,) = found.impose(suggestion.command.scope, suggestion.command.reason, NOW + 5, None)
+    assert change.command and (change.command.mode, change.command.generation) == ("enforce", 2)
+    assert found.impose(suggestion.command.scope, suggestion.command.reason, NOW + 6, None) == []
+    found.submit(alert("a1", "closed", after=10), "incident-1", NOW + 10)
+    assert [len(passed(found, at)) for at in (64, 65)] == [0, 1]
+
+
+@pytest.mark.parametrize(("most", "enabled", "why"), [(0, True, "too_many"), (1, False, "off")])
+def test_the_guard_rails_bind_people_too(most: int, enabled: bool, why: str) -> None:
+    found = Ledger([ESCALATING], most=most, enabled=enabled)
+    assert found.enforce(alert(labels=LOOP), "incident-1", NOW) == []
+    assert found.refused == {why: 1}

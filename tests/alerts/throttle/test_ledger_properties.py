@@ -14,9 +14,10 @@ from alerts.throttle.ledger import Change, Ledger
 from alerts.throttle.policy import Policy
 from tests.alerts.build import NOW, alert
 
+SLOW: dict[str, int | str] = {"requests_per_minute": 6}
 EXPIRES, HOLD, TOMBSTONE, MOST = 20.0, 8.0, 12.0, 3
 POLICIES = [
-    Policy(kind="burst", scope="tenant", action="limit_rate", mode="enforce", expires=EXPIRES),
+    Policy(kind="burst", scope="tenant", action="limit_rate", mode="enforce", params=SLOW, expires=EXPIRES),
     Policy(kind="loop", scope="agent", action="pause", mode="enforce", expires=EXPIRES),
 ]
 ALERTS: dict[str, dict[Label, str]] = {
@@ -47,11 +48,11 @@ class Throttling(RuleBasedStateMachine):
     def hear(self, name: str) -> None:
         labels = ALERTS[name]
         full = len(self.ledger.live()) >= MOST
-        before = self.ledger.refused
+        before = self.ledger.refused.total()
         changes = self.ledger.submit(alert(name, labels=labels), "incident", self.now)
         key = "tenant=acme" if labels["kind"] == "burst" else f"tenant=acme/agent={labels['agent']}"
         live = self._in_force(key)
-        assert (self.ledger.refused > before) == (full and not live)
+        assert (self.ledger.refused.total() > before) == (full and not live)
         assert len(changes) == (not live and not full)
         if live or changes:
             self.causes.setdefault(key, set()).add(name)
@@ -77,9 +78,8 @@ class Throttling(RuleBasedStateMachine):
                 self.store.pop(key, None)
             else:
                 self.store[key] = state
-        refused, self.ledger = self.ledger.refused, empty()
+        self.ledger = empty()
         self.ledger.restore(self.store)
-        self.ledger.refused = refused
 
     def _in_force(self, key: str) -> bool:
         latest = self.topic.get(key, [None])[-1]
@@ -94,7 +94,8 @@ class Throttling(RuleBasedStateMachine):
         for change in changes:
             self._check(change.key, self.topic.get(change.key, [None])[-1], change.command)
             self.topic.setdefault(change.key, []).append(change.command)
-            self.gateway.apply(change.key, msgspec.json.encode(change.command) if change.command else None)
+            value = msgspec.json.encode(change.command) if change.command else None
+            self.gateway.apply(change.key, value, self.now)
 
     def _check(self, key: str, before: Command | None, command: Command | None) -> None:
         if command is None:

@@ -120,22 +120,11 @@ class FakeProducer:
         done.set_result(None)
         return next((answer for answer in answers if answer is not None), done)
 
-    async def send(self, topic: str, value: bytes | None, key: bytes) -> asyncio.Future[object]:
-        """The way of the front door."""
-        answer = self._take(topic, key, value, None)
-        if answer is None:
-            answer = asyncio.get_running_loop().create_future()
-            answer.set_result(None)
-        return answer
-
-    def _take(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
-    ) -> asyncio.Future[object] | None:
+    def _take(self, topic: str, key: bytes, value: bytes | None, partition: int) -> asyncio.Future[object] | None:
         answer = self.answer(topic, key)
         self.sent.append((topic, value, key))
         self.journal.append(f"{topic} {key.decode()}")
-        if partition is not None:
-            self.places.append((TP(topic, partition), key))
+        self.places.append((TP(topic, partition), key))
         return answer
 
     def values(self, topic: str) -> list[bytes | None]:

@@ -9,7 +9,8 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from streamer.config import Config, EventsConfig, KafkaConfig
 from streamer.kafka import connection
-from streamer.kafka.connection import aiokafka_settings, faust_credentials, producer_of
+from streamer.kafka.app import faust_credentials
+from streamer.kafka.connection import aiokafka_settings, producer_of
 
 PASSWORD = "pa55word-of-nobody"
 # A self-signed authority, made for this test; its key was thrown away.

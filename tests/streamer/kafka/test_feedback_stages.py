@@ -91,6 +91,49 @@ def test_feedback_on_an_incident_goes_to_each_of_its_anomalies() -> None:
     assert list(stage.apply([other], NOW)) == []
 
 
+@pytest.mark.parametrize("verdict", ["acknowledge", "mute"])
+def test_what_only_the_incident_is_to_hear_is_forwarded_to_no_detector(verdict: str) -> None:
+    metrics = Metrics()
+    stage = alerting(metrics)
+    (out,) = values(stage.apply([told("a1")], NOW), TOPICS.alerts)
+    record = Fake(
+        orjson.dumps({**BY_INCIDENT, "verdict": verdict, "incident": out["id"], "by": "ann"}), TOPICS.feedback
+    )
+    assert [*stage.apply([record], NOW), *stage.apply([record], NOW)] == []
+    (incident,) = values(stage.tick(NOW), TOPICS.alerts)
+    assert incident["acknowledged"]["by"] == "ann"
+    assert len(incident["notes"]) == 1
+    assert sample(metrics, "tidegate_feedback_total", verdict=verdict, outcome="applied") == 1
+    assert sample(metrics, "tidegate_feedback_total", verdict=verdict, outcome="repeated") == 1
+
+
+def test_what_was_said_survives_a_restart_of_the_stage() -> None:
+    """The mute holds on, and the word counts no second time."""
+    stage, again = alerting(), alerting()
+    list(stage.apply([told("a1")], NOW))
+    muted = said(verdict="mute", series="", scope={}, until="2026-11-22T13:00:00Z")
+    list(stage.apply([muted], NOW))
+    again.restore({key: part for key, part in stage.changes() if part is not None})
+    assert [silence.match for silence in again.desk.dispatcher.silences.active(NOW)] == [{"tenant": "acme"}]
+    assert list(again.desk.dispatcher.pending(NOW + 3599)) == []
+    assert len(list(again.desk.dispatcher.pending(NOW + 3600))) == 1
+    list(again.apply([muted], NOW))
+    assert list(again.desk.heard.changes()) == []
+
+
+def test_why_people_were_told_or_not_is_counted() -> None:
+    metrics = Metrics()
+    stage = alerting(metrics)
+    list(stage.apply([told("a1")], NOW))
+    for second in range(8):
+        list(stage.tick(NOW + second / 4))
+    list(stage.tick(NOW + 3))
+    counted = {
+        why: sample(metrics, "tidegate_notification_decisions_total", reason=why) for why in ("group_wait", "new")
+    }
+    assert counted == {"group_wait": 1, "new": 1}
+
+
 def test_feedback_on_an_incident_that_nobody_knows_is_counted_and_no_error() -> None:
     metrics = Metrics()
     record = Fake(orjson.dumps({**BY_INCIDENT, "incident": "gone"}), TOPICS.feedback)

@@ -39,6 +39,9 @@ class Transactional(FakeProducer):
         self.journal.append(f"offsets of {group}")
         self.offsets = offsets
 
+    async def abort_transaction(self) -> None:
+        self.journal.append("abort")
+
     async def commit_transaction(self) -> None:
         if self.fenced:
             raise ProducerFenced
@@ -93,3 +96,12 @@ async def test_what_was_let_go_writes_nothing_more() -> None:
     with pytest.raises(StaleOwner):
         await journal.write(ENTRY)
     assert producer.journal == ["start", "stop"]
+
+
+async def test_what_was_left_without_an_end_is_ended_in_every_place_where_it_may_be() -> None:
+    producer = Transactional()
+    journal = await opened(producer)
+    await journal.discard(["rollups", "anomalies"])
+    places = {TP(topic, number) for topic in ("rollups", "anomalies") for number in range(4)}
+    assert {tp for tp, _ in producer.places} == places | {TP(LOG, 0)}
+    assert (producer.journal[1], producer.journal[-1]) == ("begin", "abort")

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from alerts.dispatcher import Dispatcher, Notification
-from alerts.receiver import DeliveryFailed
+from alerts.receiver import DeliveryFailed, Receiver
 from alerts.routes import Route
+from alerts.storm import StormRule
 from streamer.kafka import notifier as module
+from streamer.kafka.backoff import Backoff
 from streamer.kafka.notifier import Notifier
 from streamer.web.metrics import Metrics
 from tests.alerts.build import NOW, TRIAGE, alert
@@ -52,17 +54,27 @@ class FakeReceiver:
 class Bench:
     """A dispatcher with one incident that is due, and a notifier that is to send it."""
 
-    def __init__(self, receiver: FakeReceiver, clock: Clock, *, configured: bool = True) -> None:
+    def __init__(
+        self,
+        receiver: FakeReceiver,
+        clock: Clock,
+        *,
+        configured: bool = True,
+        others: dict[str, Receiver] | None = None,
+        **options: Any,
+    ) -> None:
         self.clock, self.receiver, self.fallback = clock, receiver, FakeReceiver()
         self.metrics = Metrics()
-        self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=0)])
-        receivers = {"team": receiver} if configured else {}
-        self.notifier = Notifier(receivers, self.fallback, self.metrics)
+        calm = StormRule(tenants=1000, incidents=1000)
+        self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=0)], storm=calm)
+        receivers: dict[str, Receiver] = {"team": receiver, **(others or {})} if configured else {}
+        self.notifier = Notifier(receivers, self.fallback, self.metrics, chance=lambda: 1.0, **options)
         self.dispatcher.submit(alert(), NOW)
 
     async def at(self, seconds: float) -> None:
         """Let the worker send what is due, `seconds` after NOW, and all that is under way come to its end."""
         self.clock.now = NOW + seconds
+        list(self.dispatcher.changes())
         self.notifier.send_due(self.dispatcher, self.clock.now)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -247,3 +259,107 @@ async def test_closing_waits_for_what_is_under_way(bench: Make) -> None:
 
 async def test_closing_with_nothing_under_way_is_immediate(bench: Make) -> None:
     await bench().notifier.close()
+
+
+async def test_a_receiver_that_asks_to_be_left_alone_is_left_alone(bench: Make) -> None:
+    """Retry-After holds for all of the receiver's incidents."""
+    known = bench(DeliveryFailed("status 429", permanent=False, retry_after=30))
+    await known.at(0)
+    known.dispatcher.submit(alert("a2", labels={**TRIAGE, "tenant": "beta"}), NOW + 1)
+    for second in range(1, 30):
+        await known.at(second)
+    assert len(known.receiver.tried) == 1
+    await known.at(30)
+    assert len(known.receiver.tried) == 2
+    await known.at(31)
+    assert known.pending() == []
+
+
+async def test_no_pause_is_shorter_than_half_of_what_it_could_be() -> None:
+    found = Backoff(iter([0.0, 1.0, 0.5]).__next__)
+    pauses = []
+    now = 0.0
+    for _ in range(3):
+        found.failed("team", now)
+        later = next(step / 100 for step in range(100_000) if found.may_go("team", now + step / 100))
+        pauses.append(later)
+        now += later
+    assert pauses == [0.5, 2.0, 3.0]
+
+
+async def test_of_an_incident_nothing_further_is_sent_before_the_last_is_written_down(bench: Make) -> None:
+    """Else a crash would repeat both."""
+    known = bench()
+    await known.at(0)
+    known.dispatcher.submit(alert("a1", "closed", after=1), NOW + 1)
+    known.notifier.send_due(known.dispatcher, NOW + 1)
+    await asyncio.sleep(0)
+    assert len(known.receiver.tried) == 1
+    await known.at(1)
+    assert [sent.because for sent in known.receiver.tried] == ["new", "resolved"]
+
+
+async def test_after_ten_minutes_of_outage_all_know_how_it_stands_and_heard_nothing_twice(
+    bench: Make,
+) -> None:
+    """Incidents begin and end while the receiver is down; the fallback says so, and says when it is back."""
+    elsewhere = FakeReceiver()
+    down = [passing() for _ in range(1000)]
+    known = bench(*down, others={"elsewhere": elsewhere}, fallback="elsewhere", dead_after=300)
+    for number in range(40):
+        known.dispatcher.submit(alert(f"b{number}", labels={**TRIAGE, "tenant": f"t{number}"}), NOW)
+    for second in range(0, 600, 2):
+        if second == 200:
+            for number in range(0, 40, 2):
+                closed = alert(f"b{number}", "closed", after=200, labels={**TRIAGE, "tenant": f"t{number}"})
+                known.dispatcher.submit(closed, NOW + 200)
+        await known.at(second)
+    failed = len(known.receiver.tried)
+    # One probe at a time, a minute apart at the most: nobody hammers a receiver that is down.
+    assert failed < 16 + 30
+    known.receiver.errors.clear()
+    for second in range(600, 700):
+        await known.at(second)
+    assert known.pending() == []
+    taken = known.receiver.tried[failed:]
+    assert len(taken) == 41
+    final = {name: sent.because for sent in taken for name in sent.incident.alerts}
+    assert final == {"a1": "new", **{f"b{n}": "new" if n % 2 else "resolved" for n in range(40)}}
+    assert [sent.because for sent in elsewhere.tried] == ["new", "resolved"]
+    assert "takes no notifications (ratelimited), 41 wait" in elsewhere.tried[0].incident.main.reason
+    assert sample(known.metrics, "tidegate_receiver_failing", receiver="team") == 0
+
+
+async def test_what_one_receiver_refuses_another_gets(bench: Make) -> None:
+    elsewhere = FakeReceiver()
+    known = bench(
+        DeliveryFailed("channel_not_found", permanent=True), others={"elsewhere": elsewhere}, fallback="elsewhere"
+    )
+    await known.at(0)
+    assert [len(one.tried) for one in (known.receiver, elsewhere, known.fallback)] == [1, 1, 0]
+    assert known.pending() == []
+
+
+async def test_where_the_fallback_fails_too_the_last_resort_gets_it(bench: Make) -> None:
+    elsewhere = FakeReceiver(passing())
+    known = bench(
+        DeliveryFailed("channel_not_found", permanent=True), others={"elsewhere": elsewhere}, fallback="elsewhere"
+    )
+    await known.at(0)
+    assert len(known.fallback.tried) == 1
+    assert known.pending() == []
+
+
+async def test_a_stalled_receiver_costs_the_next_tick_nothing(bench: Make) -> None:
+    """What is held is not even put together."""
+    known = bench()
+    known.receiver.gate.clear()
+    for number in range(1000):
+        known.dispatcher.submit(alert(f"b{number}", labels={**TRIAGE, "tenant": f"t{number}"}), NOW)
+    await known.at(0)
+    asked = []
+    known.dispatcher.pending = lambda now, wanted: iter(asked.append(wanted) or ())  # type: ignore[method-assign,func-returns-value]
+    known.notifier.send_due(known.dispatcher, NOW)
+    assert not any(asked[0](incident) for incident in known.dispatcher.open_incidents())
+    known.receiver.gate.set()
+    await known.notifier.close()

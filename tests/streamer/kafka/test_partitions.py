@@ -14,6 +14,7 @@ from streamer.kafka import partitions as module
 from streamer.kafka.checkpoint import Checkpoints, Topic
 from streamer.kafka.journal import Entry, StaleOwner
 from streamer.kafka.partitions import Kind, Partitions
+from streamer.kafka.restore import Kept
 from streamer.kafka.stage import AT_ONCE
 from streamer.kafka.transport import BEGINNING
 from streamer.web.metrics import Metrics
@@ -33,6 +34,9 @@ class FakeJournal:
 
     async def open(self) -> None:
         self.events.append(f"open {self.name}")
+
+    async def discard(self, topics: Iterable[str]) -> None:
+        self.events.append(f"discard in {' '.join(topics)}")
 
     async def ready(self) -> bool:
         return True
@@ -57,12 +61,13 @@ class Bench:
         self.log: dict[bytes, bytes] = {}
         self.topics = {TOPICS.usage: Topic("one", 4), "g-meter-changelog": Topic("log", 4)}
         self.failures: list[Exception] = []
+        self.hanging = 0
         monkeypatch.setattr(module, "read_log", self._read)
         monkeypatch.setattr(module, "identified", self._identified)
         monkeypatch.setattr(module, "_PAUSE", 0.0)
         kinds = [
-            Kind("normaliser", (TOPICS.raw,), self._stage, keeps_state=False),
-            Kind("meter", (TOPICS.usage,), self._stage),
+            Kind("normaliser", (TOPICS.raw,), (TOPICS.usage,), self._stage, keeps_state=False),
+            Kind("meter", (TOPICS.usage,), (TOPICS.rollups, TOPICS.anomalies), self._stage),
         ]
         kafka = KafkaConfig(group="g", checkpoint_seconds=60)
         consumer = cast(Callable[[], Any], lambda: self.consumer)
@@ -90,11 +95,12 @@ class Bench:
         self.journals[name] = FakeJournal(self.events, name)
         return self.journals[name]
 
-    async def _read(self, _: KafkaConfig, log: TP) -> dict[bytes, bytes]:
+    async def _read(self, _: KafkaConfig, log: TP) -> Kept:
         self.events.append(f"read {log.topic}")
         if self.failures:
             raise self.failures.pop()
-        return self.log
+        self.hanging -= 1
+        return Kept(self.log, hanging=self.hanging >= 0)
 
     async def _identified(self, _: KafkaConfig, topics: Iterable[str]) -> dict[str, Topic]:
         return {topic: self.topics[topic] for topic in topics if topic in self.topics}
@@ -119,6 +125,15 @@ async def test_what_cannot_be_read_now_is_fenced_and_read_again(bench: Bench) ->
     await bench.begin(USAGE)
     assert bench.events == ["open g-meter-0", "read g-meter-changelog", "close g-meter-0", *bench.events[:2]]
     assert bench.partitions.ready
+    await bench.partitions.release()
+
+
+async def test_what_the_broker_left_without_an_end_is_discarded_and_the_state_read_again(bench: Bench) -> None:
+    bench.hanging = 1
+    await bench.begin(USAGE)
+    read = "read g-meter-changelog"
+    assert bench.events == ["open g-meter-0", read, f"discard in {TOPICS.rollups} {TOPICS.anomalies}", read]
+    assert sample(bench.metrics, "tidegate_discarded_transactions_total") == 1
     await bench.partitions.release()
 
 

@@ -8,7 +8,8 @@ from genai_prices import Usage, calc_price
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events.usage import Kind, UsageEvent
+from streamer.config import PriceConfig, PricingConfig
+from streamer.events.usage import UsageEvent
 from streamer.pricing.book import PriceBook
 from streamer.pricing.money import dollars, femtodollars
 from tests.streamer.samples import NOON, event
@@ -120,22 +121,14 @@ def test_no_name_of_a_model_or_provider_breaks_the_book(provider: str, model: st
     assert usd(event(provider=provider, model=model, input_tokens=1)) >= 0
 
 
-@pytest.mark.parametrize("kind", ["tool", "vector", "evaluation", "human_review", "saas"])
-def test_kinds_without_tokens_cost_their_unit_price(kind: Kind) -> None:
-    book = PriceBook({kind: Decimal("0.25")})
-    assert book.cost(event(kind=kind, quantity=Decimal("2.5"))) == (femtodollars(Decimal("0.625")), "computed")
-    assert book.cost(event(kind=kind, tool_calls=3)) == (femtodollars(Decimal("0.75")), "computed")
-    assert book.cost(event(kind=kind)) == (femtodollars(Decimal("0.25")), "computed")
-
-
 def test_a_kind_without_a_unit_price_is_unpriced_and_named() -> None:
-    book = PriceBook({"tool": Decimal(1)})
+    book = PriceBook(PricingConfig(prices=(PriceConfig(kind="tool", each=Decimal(1)),)))
     assert book.cost(event(kind="vector")) == (0, "unpriced")
     assert book.news() == ["kind vector"]
 
 
 def test_an_evaluation_by_a_model_costs_its_tokens() -> None:
-    book = PriceBook({"evaluation": Decimal(100)})
+    book = PriceBook(PricingConfig(prices=(PriceConfig(kind="evaluation", each=Decimal(100)),)))
     judged = book.cost(event(kind="evaluation", model="gpt-4o", input_tokens=1000))
     assert judged == book.cost(event(model="gpt-4o", input_tokens=1000))
 

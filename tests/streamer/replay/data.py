@@ -19,7 +19,7 @@ from tests.streamer.samples import event
 
 Row = dict[str, Any]
 CONFIG = Config(
-    pricing=PricingConfig.model_validate({"tool": "0.002"}),
+    pricing=PricingConfig.model_validate({"prices": [{"kind": "tool", "each": "0.002"}]}),
     throttle=ThrottleConfig(
         policies=(PolicyConfig(kind="loop", scope="session", action="pause", mode="enforce"),), hold_seconds=10
     ),

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+from click.testing import CliRunner
 from pyarrow import parquet
 
+from streamer import logs
+from streamer.cli import cli
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
 from streamer.kafka.stages import MeterStage
@@ -269,3 +272,26 @@ def test_what_the_worker_said_of_a_stream_with_feedback_a_replay_says_too(rows: 
     assert [{name: one[name] for name in names} for one in again] == [
         {name: one[name] for name in names} for one in told.values()
     ]
+
+
+def test_a_replay_prices_a_span_anew_and_keeps_or_ignores_what_senders_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A correction: the same events, other prices."""
+    monkeypatch.setattr(logs, "set_up", lambda _: None)  # they would keep this test's standard error
+    rows = [{**row, "cost_usd": "7", "provider": "us", "model": "our-own"} for row in day() if "kind" not in row]
+    source = tmp_path / "day.jsonl"
+    source.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    price = "[[pricing.prices]]\nmodel = 'our-own'\ninput_mtok = '1000000'\noutput_mtok = '0'\n"
+    config = tmp_path / "tidegate.toml"
+    config.write_text(price)
+    tokens = sum(row["input_tokens"] for row in rows)
+    for given, usd in (("keep", 7 * len(rows)), ("ignore", tokens)):
+        arguments = ["replay", str(source), "--config", str(config), "--out", str(tmp_path / given)]
+        assert CliRunner().invoke(cli, [*arguments, "--given-costs", given]).exit_code == 0
+        summary = orjson.loads((tmp_path / given / "summary.json").read_bytes())
+        assert Decimal(summary["usd"]) == usd
+        assert Decimal(summary["usd_given"]) == (usd if given == "keep" else 0)
+        table = parquet.read_table(tmp_path / given / "rollups.parquet").to_pylist()
+        assert sum(row["usd"] for row in table if row["level"] == "tenant") == usd
+        assert sum(row["usd_given"] for row in table if row["level"] == "tenant") == (usd if given == "keep" else 0)

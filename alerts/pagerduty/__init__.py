@@ -1,0 +1,1 @@
+"""PagerDuty: `event` makes an event of an incident (pure), `client` sends it."""

@@ -1,0 +1,1 @@
+"""A webhook of one's own: `sign` proves who sent it, `client` posts it."""

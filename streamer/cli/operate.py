@@ -1,0 +1,63 @@
+"""The operator's commands."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from streamer.cli.base import CONFIG, cli, configured, example
+from streamer.clock import wall
+from streamer.config import Config
+from streamer.errors import KafkaUnreachable
+from streamer.operate.finding import Finding
+
+_T = TypeVar("_T")
+
+
+@cli.command(**example("tidegate status --config tidegate.toml"))
+@CONFIG
+def status(path: Path | None) -> None:
+    """Say who works, what has not been applied yet, how old checkpoints are, and what gateways were told."""
+    config = configured(path)
+    from streamer.operate.status import standing  # noqa: PLC0415 - as above
+
+    click.echo("\n".join(_asked(standing(config, wall()), config)))
+
+
+@cli.command(**example("tidegate doctor --config tidegate.toml"))
+@CONFIG
+def doctor(path: Path | None) -> None:
+    """Look at Kafka, topics, permissions, prices, Slack and the clock; exit 1 if something has to be done."""
+    config = configured(path)
+    from streamer.operate.doctor import examine  # noqa: PLC0415 - as above
+
+    _tell(asyncio.run(examine(config, wall())))
+
+
+@cli.command(**example("tidegate topics --create --config tidegate.toml"))
+@CONFIG
+@click.option("--create", is_flag=True, help="Make those that are missing, with the settings they must have.")
+def topics(path: Path | None, create: bool) -> None:
+    """Hold the topics against what they must be; exit 1 if one is not."""
+    config = configured(path)
+    from streamer.operate.topics import look, make  # noqa: PLC0415 - as above
+
+    _tell(_asked(make(config.kafka) if create else look(config.kafka), config))
+
+
+def _asked(question: Coroutine[Any, Any, _T], config: Config) -> _T:
+    from aiokafka.errors import KafkaError  # noqa: PLC0415 - as above
+
+    try:
+        return asyncio.run(question)
+    except (KafkaError, OSError) as error:
+        raise KafkaUnreachable(f"no Kafka broker answers at {config.kafka.bootstrap}: {error}") from error
+
+
+def _tell(findings: list[Finding]) -> None:
+    for finding in findings:
+        click.echo(finding.line())
+    sys.exit(any(finding.grade == "bad" for finding in findings))

@@ -1,0 +1,80 @@
+"""CloudEvents 1.0: structured and batch JSON, and binary mode with ``ce_*`` (Kafka) or ``ce-*`` (HTTP) headers.
+
+The event's `data` carries canonical field names; attributes fill what the data leave out.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from streamer.events import canonical
+from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
+from streamer.events.formats.values import owners
+
+_PREFIXES = ("ce_", "ce-")
+# What a structured event, or a batch of them, cannot do without.
+MARK = b'"specversion"'
+_ALIASES = {"cached_input_tokens": "cache_read_tokens", "run_id": "session"}
+# Names of attributes are lower-case letters and digits by the specification.
+NAMES = Names(
+    tenant=("tenant", "tenantid"),
+    use_case=("usecase", "use_case"),
+    agent=("agent", "agentname"),
+    session=("session", "sessionid"),
+    user=("user", "userid"),
+)
+
+
+def suspects(record: bytes, headers: Mapping[str, str]) -> bool:
+    """Tell cheaply whether a record may hold CloudEvents, which with a `tenant` could pass for canonical ones."""
+    return MARK in record or any(name.startswith(_PREFIXES) for name in headers)
+
+
+def recognises(item: Item) -> bool:
+    """Tell whether `item` has the attributes that every CloudEvent must have."""
+    return "specversion" in item and "type" in item and "source" in item
+
+
+def fields_of(item: Item, context: Context) -> dict[str, Any]:
+    """Map one structured event onto the fields of a canonical event."""
+    fields = {_ALIASES.get(name, name): value for name, value in _data(item).items()}
+    for name, value in owners([item], context.names).items():
+        fields.setdefault(name, value)
+    fields |= {name: item[name] for name in ("id", "source") if name in item}
+    if "time" in item:
+        fields["time"] = item["time"]
+    fields.setdefault("requests", 1 if fields.get("kind", "llm") == "llm" else 0)
+    return fields
+
+
+def structured(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
+    """Turn a binary-mode message into the structured event it stands for; None if it is not in binary mode.
+
+    Header values are percent-encoded, as the HTTP and Kafka bindings ask. Raises ValueError for data that are not JSON.
+    """
+    attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith(_PREFIXES) and value}
+    if not recognises(attributes):
+        return None
+    return {**attributes, "data": orjson.loads(body)}
+
+
+def _data(item: Item) -> dict[str, Any]:
+    data = item.get("data")
+    if data is None and isinstance(item.get("data_base64"), str):
+        try:
+            data = orjson.loads(base64.b64decode(item["data_base64"], validate=True))
+        except ValueError:
+            data = None
+    if not isinstance(data, dict):
+        raise Unmappable("wrong_type", "the data of the CloudEvent are no JSON object")
+    return data
+
+
+# Attributes, and what the data have in common with canonical events.
+_ATTRIBUTES = ("id", "source", "type", "time", "specversion", "datacontenttype", "subject")
+FORMAT = Format(
+    "cloudevents", NAMES, recognises, each(fields_of), words_of(NAMES, *_ATTRIBUTES, *_ALIASES, *canonical.WORDS)
+)

@@ -1,0 +1,122 @@
+"""LiteLLM's StandardLoggingPayload, as its proxy 1.x posts it and as older versions spelled it.
+
+Only the fields named here are read; prompts, answers and tool arguments are left behind (arguments as a hash).
+Facts: an unpriced model reports a cost of 0.0, so a zero cost is believed of cache hits and failures only.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
+from streamer.events.formats.calls import calls_of, work_of
+from streamer.events.formats.values import count, first, is_given, mapping, moment, owners, text
+
+_STEPLESS = ("embedding", "image_generation", "rerank", "transcription", "speech", "moderation")
+# What the caller said in its request's metadata and tags goes before whom the proxy bills.
+_ASKED = ("metadata.requester_metadata", "metadata.spend_logs_metadata")
+_BILLED = ("team_alias", "team_id", "org_alias", "org_id", "alias", "user_id", "hash")
+NAMES = Names(
+    tenant=(
+        *(f"{place}.tenant" for place in _ASKED),
+        "request_tags.tenant",
+        *(f"metadata.user_api_key_{name}" for name in _BILLED),
+    ),
+    use_case=(
+        *(f"{place}.use_case" for place in _ASKED),
+        "request_tags.use_case",
+        "metadata.user_api_key_project_alias",
+    ),
+    agent=(*(f"{place}.{name}" for name in ("agent", "agent_name") for place in _ASKED), "request_tags.agent"),
+    session=(*(f"{place}.session_id" for place in _ASKED), "session_id", "trace_id"),
+    user=("end_user", "metadata.user_api_key_user_id"),
+    cost=("response_cost", "cost"),
+    tags=("request_tags.*",),
+)
+
+
+def recognises(item: Item) -> bool:
+    """Tell whether `item` has the shape of a StandardLoggingPayload."""
+    return "call_type" in item and ("litellm_call_id" in item or "startTime" in item)
+
+
+def fields_of(item: Item, context: Context) -> dict[str, Any]:
+    """Map one payload onto the fields of a canonical event; what is absent stays absent."""
+    metadata = mapping(item.get("metadata"))
+    failed = item.get("status") != "success"
+    fields = {
+        "id": item.get("id") or item.get("litellm_call_id"),
+        "source": "litellm",
+        "time": moment(item.get("endTime") or item.get("startTime")),
+        "status": "error" if failed else "ok",
+        "api_key": text(metadata.get("user_api_key_alias") or metadata.get("user_api_key_hash")),
+        "cost_usd": _cost(item, context, free=failed or item.get("cache_hit") is True),
+        **owners_of(item, context.names),
+        **_model(item),
+        **_tokens(item, metadata),
+        **_work(item, metadata, context),
+    }
+    return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def owners_of(item: Item, names: Names = NAMES) -> dict[str, Any]:
+    """Say whose call it is; also of a call that is yet to be made, so that both go by the same names."""
+    return owners([{**item, "request_tags": dict(_tags(item.get("request_tags")))}], names)
+
+
+def _tags(tags: Any) -> Iterable[tuple[str, str]]:
+    for tag in tags if isinstance(tags, list) else ():
+        if isinstance(tag, str) and not tag.startswith("User-Agent:"):
+            name, _, value = tag.partition(":")
+            yield name.strip(), value.strip()
+
+
+def _model(item: Item) -> dict[str, Any]:
+    model, provider = text(item.get("model")), text(item.get("custom_llm_provider"))
+    if "/" in model:
+        prefix, _, rest = model.partition("/")
+        provider = provider or prefix
+        model = rest if prefix == provider else model
+    return {"model": model, "provider": provider}
+
+
+def _tokens(item: Item, metadata: Item) -> dict[str, int]:
+    usage = mapping(metadata.get("usage_object"))
+    read = mapping(usage.get("prompt_tokens_details")).get("cached_tokens") or usage.get("cache_read_input_tokens")
+    reasoning = mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")
+    return {
+        "input_tokens": count(item.get("prompt_tokens"), "prompt_tokens"),
+        "output_tokens": count(item.get("completion_tokens"), "completion_tokens"),
+        "cache_read_tokens": count(read, "cached_tokens"),
+        "cache_write_tokens": count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens"),
+        "reasoning_tokens": count(reasoning, "reasoning_tokens"),
+    }
+
+
+def _work(item: Item, metadata: Item, context: Context) -> dict[str, Any]:
+    """Steps, requests and tool calls; a call of an MCP tool is an event of kind `tool`."""
+    mcp = mapping(metadata.get("mcp_tool_call_metadata"))
+    if mcp.get("name"):
+        hashed = context.argument_hash(mcp.get("arguments"))
+        return {"kind": "tool", "tool": text(mcp["name"]), "tool_args_hash": hashed, "tool_calls": 1}
+    stepless = text(item.get("call_type")).endswith(_STEPLESS)
+    return {"requests": 1, "steps": int(not stepless), **work_of(calls_of(item.get("response")), context.argument_hash)}
+
+
+def _cost(item: Item, context: Context, *, free: bool) -> Decimal | None:
+    given = first([item], context.names.cost)
+    if isinstance(given, bool) or not isinstance(given, int | float | str) or not is_given(given):
+        return None
+    try:
+        cost = Decimal(str(given))
+    except ArithmeticError:
+        return None
+    return cost if cost or free else None
+
+
+_WORDS = words_of(
+    NAMES,
+    *("id", "litellm_call_id", "call_type", "status", "startTime", "endTime", "completionStartTime", "request_tags"),
+    *("model", "model_group", "model_id", "custom_llm_provider", "prompt_tokens", "completion_tokens", "total_tokens"),
+)
+FORMAT = Format("litellm", NAMES, recognises, each(fields_of), _WORDS)

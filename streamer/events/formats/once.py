@@ -1,0 +1,150 @@
+"""Which spans of a batch count: each call once, however many spans tell of it.
+
+Spans of one call are told by their place in the trace, and by the id of the response where they are of no common trace:
+
+- A model's span below a model's span is the same call, seen by a wrapper and by what it wraps, or by a client and its
+  gateway. The innermost that reports usage counts; where none does, the innermost. A span of a tool or an agent
+  between the two makes them two calls.
+- A span of an agent or a workflow repeats what lies below it. It counts only where it tells of an agent elsewhere
+  (kind client), reports usage, and nothing below it does: what happens there has no spans of its own here.
+- A tool's span below one of the same tool is the same call; the outermost counts, for it knows the arguments.
+- Calls of tools in a model's answer have spans of their own, where the batch has any of tools in that trace.
+- Of model spans with the same response id, of different services or instrumentations, those of one count.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from streamer.events.formats.spans import Attributes, Span
+from streamer.events.formats.vocabulary import Vocabulary, Words
+
+Role = Literal["model", "tool", "agent", "vector", "other"]
+_CLIENT = 3
+# Traces nest some ten deep; a longer way up, or a circle, is not followed to its end.
+_MOST_ANCESTORS = 64
+_MOST_RESOURCES = 8
+
+
+class Sight(NamedTuple):
+    """A span with what has to be known of it: role, tool, whether it reports usage and cost, the id of its response."""
+
+    span: Span
+    role: Role
+    tool: str
+    has_usage: bool
+    has_cost: bool
+    response: str
+
+
+class Family:
+    """The spans of a batch, each with its ancestors; says which of them count and whose words hold for them."""
+
+    def __init__(self, sights: Sequence[Sight], vocabulary: Vocabulary) -> None:
+        self._sights, self._vocabulary = sights, vocabulary
+        self._words: dict[int, Words] = {}
+        self._resources: dict[int, Words] = {}
+        self._by_key = {sight.span.key: sight for sight in sights if sight.span.id}
+        self._traces_with_tools = {sight.span.trace for sight in sights if sight.role == "tool"}
+        self._repeated: set[int] = set()
+        self._twins: dict[int, list[Sight]] = {}
+        for sight in sights:
+            self._mark_ancestors(sight)
+        for sight in sights:
+            self._mark_itself(sight)
+        self._mark_twins()
+
+    def counts(self, sight: Sight) -> bool:
+        """Tell whether a span's usage, or call of a tool, is to be counted."""
+        if sight.role == "agent":
+            return sight.has_usage and sight.span.kind == _CLIENT and id(sight) not in self._repeated
+        return sight.role != "other" and id(sight) not in self._repeated
+
+    def counts_answered_calls(self, sight: Sight) -> bool:
+        """Tell whether the tools that a model's answer asks for are to be counted with it."""
+        return sight.span.trace not in self._traces_with_tools
+
+    def ancestors(self, sight: Sight) -> Iterator[Sight]:
+        """Give the spans above one, the nearest first, as far as they are in the batch."""
+        for _ in range(_MOST_ANCESTORS):
+            above = self._by_key.get((sight.span.trace, sight.span.parent))
+            if above is None or above is sight:
+                return
+            yield above
+            sight = above
+
+    def words(self, sight: Sight) -> Words:
+        """Give what says whom a span is of: its own words before those above it, its twin's, then those of resources.
+
+        The resource of who called comes before that of who was called: a client's before its gateway's.
+        """
+        above = list(self.ancestors(sight))
+        twins = self._twins.get(id(sight), [])
+        callers = [other for other in reversed(above) if other.role == "model"]
+        resources = {id(one.span.resource): one.span.resource for one in (*twins, *callers, sight, *above)}
+        found: Words = {}
+        for resource in reversed(list(resources.values())[:_MOST_RESOURCES]):
+            found |= self._said_by(resource)
+        for twin in twins:
+            found |= self._handed_down(twin)
+        return found | self._handed_down(sight)
+
+    def _said_by(self, resource: Attributes) -> Words:
+        if id(resource) not in self._resources:
+            self._resources[id(resource)] = self._vocabulary.of(resource)
+        return self._resources[id(resource)]
+
+    def _handed_down(self, sight: Sight) -> Words:
+        """A span's own words and those of the spans above it, the nearest first; each span is looked at once."""
+        way: dict[int, Sight] = {}
+        at: Sight | None = sight
+        while at is not None and id(at) not in self._words and id(at) not in way:
+            way[id(at)] = at
+            at = self._by_key.get((at.span.trace, at.span.parent))
+        words = self._words.get(id(at), {})
+        for number, one in reversed(way.items()):
+            own = self._vocabulary.of(one.span.attributes)
+            words = self._words[number] = {**words, **own} if own else words
+        return words
+
+    def _mark_ancestors(self, sight: Sight) -> None:
+        """Mark what repeats this span's usage."""
+        if sight.role not in ("model", "agent"):
+            return
+        same_call = sight.role == "model"
+        for above in self.ancestors(sight):
+            if (above.role == "agent" and sight.has_usage) or (
+                above.role == "model" and same_call and (sight.has_usage or not above.has_usage)
+            ):
+                self._repeated.add(id(above))
+            same_call = same_call and above.role not in ("agent", "tool")
+
+    def _mark_itself(self, sight: Sight) -> None:
+        """Mark this span where one above it tells of the same call and knows more."""
+        for above in self.ancestors(sight):
+            same_tool = sight.role == above.role == "tool" and sight.tool == above.tool
+            known_above = sight.role == above.role == "model" and above.has_usage and not sight.has_usage
+            if same_tool or (known_above and id(above) not in self._repeated):
+                self._repeated.add(id(sight))
+            if above.role in ("agent", "tool"):
+                return
+
+    def _mark_twins(self) -> None:
+        groups: dict[str, list[Sight]] = {}
+        for sight in self._sights:
+            if sight.role == "model" and sight.response and id(sight) not in self._repeated:
+                groups.setdefault(sight.response, []).append(sight)
+        for group in groups.values():
+            self._mark_group(group)
+
+    def _mark_group(self, group: list[Sight]) -> None:
+        teller = _teller(next((sight for sight in group if sight.has_cost), group[0]))
+        others = [sight for sight in group if _teller(sight) != teller]
+        for sight in group:
+            if others and _teller(sight) == teller:
+                self._twins[id(sight)] = others[:1]
+        self._repeated.update(map(id, others))
+
+
+def _teller(sight: Sight) -> tuple[str, str]:
+    resource: Mapping[str, object] = sight.span.resource
+    return sight.span.scope, str(resource.get("service.name", ""))

@@ -1,0 +1,250 @@
+"""OpenTelemetry's GenAI spans: calls of models and tools, in the conventions' names of today and of yesterday.
+
+Old names are those of the conventions up to 1.36 (`gen_ai.system`), of OpenLLMetry (`llm.*`, `traceloop.*`), of
+OpenInference (`llm.token_count.*`) and of Vercel's AI SDK (`ai.*`). Input tokens include the cached ones.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from streamer.events.formats.base import Context, Format, Item, Names, Outcome, Unmappable, attempt, words_of
+from streamer.events.formats.calls import Call, work_of
+from streamer.events.formats.once import Family, Role, Sight
+from streamer.events.formats.spans import MESSAGE, Attributes, Span, spans_of
+from streamer.events.formats.values import (
+    amount,
+    count,
+    first,
+    inclusive,
+    is_given,
+    listed,
+    mapping,
+    moment,
+    owners,
+    text,
+)
+from streamer.events.formats.vocabulary import vocabulary_of
+from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
+
+NAMES = Names(
+    tenant=(
+        *("tidegate.tenant", "tenant.id", "tenant", "tenant_id", "gen_ai.tenant.id", "customer.id", "organization.id"),
+        *(
+            "traceloop.association.properties.tenant",
+            "metadata.user_api_key_team_alias",
+            "metadata.user_api_key_team_id",
+        ),
+        *("team", "team.name", "service.namespace", "service.name"),
+    ),
+    use_case=(
+        *("tidegate.use_case", "use_case", "traceloop.association.properties.use_case"),
+        *("gen_ai.workflow.name", "traceloop.workflow.name", "service.name"),
+    ),
+    agent=("tidegate.agent", "gen_ai.agent.name", "traceloop.agent.name", "agent.name", "gen_ai.agent.id"),
+    session=(
+        *("gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id"),
+        *("langfuse.session.id", "ai.telemetry.metadata.sessionId", "mcp.session.id"),
+    ),
+    user=(
+        *("user.id", "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
+        *("langfuse.user.id", "ai.telemetry.metadata.userId", "metadata.user_api_key_user_id"),
+    ),
+    cost=("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total"),
+    tags=("service.name", "deployment.environment.name", "deployment.environment", "team"),
+)
+_USAGE = {
+    "input_tokens": (
+        *("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
+        *("llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+    ),
+    "output_tokens": (
+        *("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens"),
+        *("llm.token_count.completion", "ai.usage.outputTokens", "ai.usage.completionTokens"),
+    ),
+    "cache_read_tokens": (
+        *("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
+        *("gen_ai.usage.cached_tokens", "gen_ai.usage.input_tokens.cached", "llm.usage.cache_read_input_tokens"),
+        *("llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens"),
+    ),
+    "cache_write_tokens": (
+        *("gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
+        *("gen_ai.usage.cache_write.input_tokens", "llm.usage.cache_creation_input_tokens"),
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    "reasoning_tokens": (
+        *("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens"),
+        *("gen_ai.usage.reasoning_output_tokens", "llm.token_count.completion_details.reasoning"),
+    ),
+}
+_OPERATION = ("gen_ai.operation.name", "llm.request.type", "traceloop.span.kind", "openinference.span.kind")
+_MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.response.model", "llm.request.model", "llm.model_name")
+_PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.vendor", "ai.model.provider")
+_TOOL = ("gen_ai.tool.name", "ai.toolCall.name", "mcp.tool.name", "tool.name", "traceloop.entity.name")
+_ARGUMENTS = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "traceloop.entity.input", "input.value")
+_API_KEY = ("metadata.user_api_key_alias", "metadata.user_api_key_hash")
+_NONE = (None, 0, "0")
+_AGENTS = ("invoke_agent", "invoke_workflow", "create_agent", "plan", "agent", "workflow", "task", "chain")
+_TOOLS, _VECTORS, _EMBEDS = ("execute_tool", "tool"), ("retrieval", "retriever"), ("embedding", "embeddings")
+
+
+def recognises(item: Item) -> bool:
+    """Tell whether `item` is an export request of OTLP, in JSON or decoded from protobuf."""
+    return MESSAGE in item or "resourceSpans" in item or "resource_spans" in item
+
+
+def outcomes(parts: Sequence[Span | Unmappable], context: Context) -> Iterator[Outcome]:
+    """Give the event of each span that counts."""
+    sights = {number: _sight(part, context) for number, part in enumerate(parts) if isinstance(part, Span)}
+    family = Family(list(sights.values()), vocabulary_of(context.names, _API_KEY))
+    for number, part in enumerate(parts):
+        if isinstance(part, Unmappable):
+            yield Rejected(part.reason, str(part))
+        elif sights[number].role == "other":
+            yield Skipped("no_usage")
+        elif family.counts(sights[number]):
+            yield attempt(lambda sight, context: _fields(sight, family, context), sights[number], context)
+        else:
+            yield Skipped("repeated" if sights[number].has_usage or sights[number].role != "agent" else "no_usage")
+
+
+def kept(part: Span | Unmappable) -> dict[str, Any]:
+    """Spell a span as JSON: ids and times, and its attributes as they are called."""
+    if isinstance(part, Unmappable):
+        return {}
+    return {
+        **{"traceId": part.trace, "spanId": part.id, "parentSpanId": part.parent, "scope": part.scope},
+        **{"startTimeUnixNano": str(part.start), "endTimeUnixNano": str(part.end)},
+        **{"attributes": part.attributes, "resource": part.resource},
+    }
+
+
+def _sight(span: Span, context: Context) -> Sight:
+    role = _role(span.attributes)
+    return Sight(
+        span,
+        role,
+        tool=text(_said(span.attributes, _TOOL)) if role == "tool" else "",
+        has_usage=_has_usage(span.attributes),
+        has_cost=first([span.attributes], context.names.cost) is not None,
+        response=text(span.attributes.get("gen_ai.response.id")),
+    )
+
+
+def _said(attributes: Attributes, names: Iterable[str]) -> Any:
+    """Give the value of the first of `names` that is there; attributes are flat, so no name leads into a value."""
+    for name in names:
+        value = attributes.get(name)
+        if value is not None and (value.__class__ is not str or is_given(value)):
+            return value
+    return None
+
+
+def _role(attributes: Attributes) -> Role:
+    operation = text(_said(attributes, _OPERATION)).lower()
+    if operation in _TOOLS or attributes.get("mcp.method.name") == "tools/call" or "ai.toolCall.name" in attributes:
+        return "tool"
+    if operation in _AGENTS:
+        return "agent"
+    if operation in _VECTORS:
+        return "vector"
+    return "model" if _has_usage(attributes) or _said(attributes, _MODEL) is not None else "other"
+
+
+def _has_usage(attributes: Attributes) -> bool:
+    return any(_said(attributes, _USAGE[name]) not in _NONE for name in ("input_tokens", "output_tokens"))
+
+
+def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
+    span = sight.span
+    if not span.trace or not span.id:
+        raise Unmappable("missing_id", "the span has no trace id or no span id")
+    words = family.words(sight)
+    fields = {
+        "id": f"{span.trace}-{span.id}",
+        "source": "otel",
+        "time": moment(span.end or span.start),
+        "session": span.trace,
+        "api_key": text(first([words], _API_KEY)),
+        "status": "error" if span.failed or "error.type" in span.attributes else "ok",
+        **owners([words], context.names),
+        **_work(sight, context),
+    }
+    if sight.role in ("model", "agent") and family.counts_answered_calls(sight):
+        fields |= work_of(list(_calls(span.attributes)), context.argument_hash)
+    if parent := _parent_agent(sight, family, fields.get("agent")):
+        fields["tags"] = {**fields.get("tags", {}), "parent_agent": parent}
+    return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def _parent_agent(sight: Sight, family: Family, agent: Any) -> str:
+    """Name the agent that called this span's agent, where the batch has it."""
+    above = (text(one.span.attributes.get("gen_ai.agent.name")) for one in family.ancestors(sight))
+    return next((name for name in above if name and name != agent), "")
+
+
+def _work(sight: Sight, context: Context) -> dict[str, Any]:
+    own = sight.span.attributes
+    if sight.role == "tool":
+        arguments = _said(own, _ARGUMENTS)
+        hashed = "" if arguments is None else context.argument_hash(arguments)
+        return {"kind": "tool", "tool": sight.tool, "tool_args_hash": hashed, "tool_calls": 1}
+    if sight.role == "vector":
+        return {"kind": "vector", "requests": 1, "provider": _provider(own)}
+    steps = int(text(_said(own, _OPERATION)).lower().removeprefix("a") not in _EMBEDS)
+    return {
+        **_tokens(own),
+        **_model(own),
+        "cost_usd": _cost(own, context),
+        "requests": 1,
+        "steps": steps,
+    }
+
+
+def _tokens(own: Attributes) -> dict[str, int]:
+    found = {name: count(_said(own, names), name) for name, names in _USAGE.items()}
+    found["input_tokens"] = inclusive(found["input_tokens"], found["cache_read_tokens"], found["cache_write_tokens"])
+    return found
+
+
+def _provider(own: Attributes) -> str:
+    return text(_said(own, _PROVIDER)).lower()
+
+
+def _model(own: Attributes) -> dict[str, str]:
+    provider, model = _provider(own), text(_said(own, _MODEL))
+    return {"provider": provider, "model": model.removeprefix(f"{provider}/") if provider else model}
+
+
+def _cost(own: Attributes, context: Context) -> Any:
+    """A cost is an extension of gateways; a zero is theirs for models without a price, unless a cache answered."""
+    given = amount(first([own], context.names.cost), "the cost")
+    free = text(own.get("litellm.cache_hit")).lower() == "true"
+    return given if given or free else None
+
+
+def _calls(own: Attributes) -> Iterator[Call]:
+    """Find tool calls in the answer, where its content was captured: as messages, or as numbered attributes."""
+    for message in listed(own.get("gen_ai.output.messages")):
+        for part in map(mapping, listed(mapping(message).get("parts"))):
+            if part.get("type") == "tool_call":
+                yield Call(text(part.get("name")), part.get("arguments"))
+    if "gen_ai.output.messages" not in own:
+        yield from _numbered(own)
+
+
+def _numbered(own: Attributes) -> Iterator[Call]:
+    for name, value in own.items():
+        if name.startswith("gen_ai.completion.") and name.endswith(".name") and "call" in name:
+            yield Call(text(value), own.get(f"{name.removesuffix('name')}arguments"))
+
+
+_WORDS = words_of(NAMES) | frozenset(
+    (
+        *(name for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tags) for name in names),
+        *(name for names in (*_USAGE.values(), _OPERATION, _MODEL, _PROVIDER, NAMES.cost) for name in names),
+        *("gen_ai.response.id", "gen_ai.tool.name", "gen_ai.tool.type", "error.type", "mcp.method.name"),
+        *("traceId", "spanId", "parentSpanId", "scope", "startTimeUnixNano", "endTimeUnixNano"),
+    )
+)
+FORMAT = Format("otel", NAMES, recognises, outcomes, _WORDS, spans_of, kept)

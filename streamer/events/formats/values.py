@@ -1,0 +1,180 @@
+"""Readers of single values, as liberal as real senders need: text or number, with zone or without, absent or null."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from streamer.events.formats.base import Context, Names, Unmappable
+
+# What spreadsheets and exports write where there is nothing.
+_NOTHING = ("", "NULL", "null", "None")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# From here on a number of seconds would be thousands of years off, so it is of a smaller unit.
+_LATEST_SECONDS = 1e11
+_LONGEST_NAME, _MOST_TAGS = 256, 64
+
+
+def is_given(value: Any) -> bool:
+    """Tell whether a value is there: neither null nor empty, nor how exports spell null."""
+    return value is not None and not (isinstance(value, str) and value.strip() in _NOTHING)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Give a JSON object, decoded from its text where need be; empty for all else."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        value = decoded(value)
+    return value if isinstance(value, dict) else {}
+
+
+def listed(value: Any) -> Sequence[Any]:
+    """Give a JSON array, decoded from its text where need be; empty for all else."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        value = decoded(value)
+    return value if isinstance(value, list) else ()
+
+
+def decoded(text: str) -> Any:
+    """Decode JSON text; None where it is none."""
+    try:
+        return orjson.loads(text)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return None
+
+
+def find(item: Mapping[str, Any], name: str) -> Any:
+    """Look up a name as it stands, else its longest beginning that is there and the rest in what is nested there.
+
+    >>> find({"a.b": {"c": 1}}, "a.b.c")
+    1
+    """
+    value = item.get(name)
+    if value is not None or "." not in name:
+        return value
+    for head, rest in _splits(name):
+        inner = item.get(head)
+        if inner is not None:
+            return find(inner if inner.__class__ is dict else mapping(inner), rest)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _splits(name: str) -> tuple[tuple[str, str], ...]:
+    """The beginnings of a dotted name, the longest first, each with the rest."""
+    words = name.split(".")
+    return tuple((".".join(words[:n]), ".".join(words[n:])) for n in range(len(words) - 1, 0, -1))
+
+
+def first(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> Any:
+    """Give the value of the first of `names` that one of `items` has; None where none has any."""
+    for name in names:
+        for item in items:
+            value = find(item, name)
+            if value is not None and (value.__class__ is not str or is_given(value)):
+                return value
+    return None
+
+
+def text(value: Any) -> str:
+    """Give a name as text, cut where a canonical name must end; empty for what is no name."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float | Decimal) or not is_given(value):
+        return ""
+    return str(value).strip()[:_LONGEST_NAME]
+
+
+def owners(items: Sequence[Mapping[str, Any]], names: Names) -> dict[str, Any]:
+    """Find tenant, use case, agent, session, user and tags, each by its names; what is not there is left out."""
+    found: dict[str, Any] = {
+        field: text(first(items, getattr(names, field))) for field in ("tenant", "use_case", "agent", "session", "user")
+    }
+    found["tags"] = tags(items, names.tags)
+    return {field: value for field, value in found.items() if value}
+
+
+def tags(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
+    """Collect what becomes a tag; where several of `items` have one, the first of them says its value."""
+    found: dict[str, str] = {}
+    for name in names:
+        for item in items:
+            entries = mapping(find(item, name[:-2])) if name.endswith(".*") else {name: find(item, name)}
+            for key, value in entries.items():
+                if (word := text(value)) and len(found) < _MOST_TAGS:
+                    found.setdefault(str(key)[:_LONGEST_NAME], word)
+    return found
+
+
+def count(value: Any, what: str) -> int:
+    """Read a count, 0 where there is none; raises Unmappable for what is no whole number."""
+    if value.__class__ is int:
+        return int(value)
+    if not is_given(value) or isinstance(value, bool):
+        return 0
+    try:
+        number = Decimal(str(value))
+        whole = int(number) if abs(number.adjusted()) < 30 else None
+    except (ArithmeticError, ValueError, OverflowError):
+        whole = None
+    if whole is None or whole != number:
+        raise Unmappable("wrong_type", f"{what} is no whole number")
+    return whole
+
+
+def amount(value: Any, what: str) -> Decimal | None:
+    """Read a decimal number exactly as it is written, None where there is none; raises Unmappable for what is none."""
+    if not is_given(value) or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except ArithmeticError:
+        raise Unmappable("wrong_type", f"{what} is no number") from None
+    if not number.is_finite() or abs(number.adjusted()) > 40:
+        raise Unmappable("wrong_type", f"{what} is no finite amount within bounds")
+    return number
+
+
+def dollars(given: Decimal | None, currency: Any, at: datetime | None, context: Context) -> Decimal | None:
+    """Convert an amount into dollars by the configured rate of its day; raises Unmappable where there is none."""
+    code = text(currency).upper() or "USD"
+    if code == "USD" or not given:
+        return given
+    if (rate := context.rate(code, (at or context.latest).astimezone(UTC).date())) is None:
+        named = code if len(code) == 3 and code.isalpha() and code.isascii() else "another currency than USD"
+        raise Unmappable("unknown_currency", f"the amount is in {named}, for which no rate is configured")
+    return given * rate
+
+
+def inclusive(tokens: int, read: int, written: int) -> int:
+    """Give all input tokens of a sender that should include cached ones and, as its numbers show, may not."""
+    return tokens + read + written if read + written > tokens else tokens
+
+
+def moment(value: Any) -> datetime | None:
+    """Read a time: seconds (or milli-, micro-, nanoseconds) since 1970, or ISO text, UTC where it lacks its zone."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    if not is_given(value) or isinstance(value, bool):
+        return None
+    try:
+        return _since_1970(value) if isinstance(value, int | float | Decimal) else _of_text(str(value).strip())
+    except (ValueError, OverflowError, ArithmeticError):
+        raise Unmappable("impossible_time", "the time is neither a number of seconds nor ISO 8601") from None
+
+
+def _of_text(value: str) -> datetime:
+    if value.isdecimal():
+        return _since_1970(int(value))
+    return moment(datetime.fromisoformat(value.removesuffix("UTC").rstrip())) or _EPOCH
+
+
+def _since_1970(value: float | Decimal) -> datetime:
+    seconds = Decimal(str(value))
+    while abs(seconds) >= _LATEST_SECONDS and seconds.is_finite() and seconds.adjusted() < 25:
+        seconds /= 1000
+    return _EPOCH + timedelta(microseconds=int(round(seconds, 6) * 1_000_000))

@@ -1,0 +1,86 @@
+"""Rows of CSV and Parquet as items: empty cells are absent, counts are numbers, and what is unpacked is bounded."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from pyarrow import parquet
+
+from streamer.events.formats.base import Unmappable
+from streamer.events.rejected import Rejected
+
+PARQUET = b"PAR1"
+_COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
+_WHOLE = frozenset(_COUNTS.split())
+# Names of which one is in the head of every table that is taken for one by its looks.
+_HEADS = ("ChargePeriodStart", "tenant")
+# Encodings can make millions of rows of a few bytes.
+_MOST_ROWS, _BATCH = 1_000_000, 256
+
+
+def is_csv(record: bytes, headers: Mapping[str, str]) -> bool:
+    """Tell whether a record is CSV, by its content type or by the names in its first line."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() == "text/csv":
+        return True
+    head = record[:65536].partition(b"\n")[0].decode("utf-8", "replace")
+    names = {name.strip('"\r\ufeff ') for name in head.split(",")}
+    return len(names) > 1 and any(name in names for name in _HEADS)
+
+
+def csv_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | Rejected]:
+    """Read rows of CSV; raises csv.Error for what is none."""
+    return (row_of(fields) for fields in csv.DictReader(lines))
+
+
+def csv_rows_of(record: bytes) -> Iterator[dict[str, Any] | Rejected]:
+    """Read the rows of CSV in memory; raises csv.Error and UnicodeDecodeError."""
+    # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
+    return csv_rows(io.StringIO(record.decode("utf-8-sig"), newline=""))
+
+
+def parquet_rows(source: Any) -> Iterator[dict[str, Any] | Rejected]:
+    """Read the rows of a Parquet file; raises OSError and ValueError (of which Arrow's are) for what is none."""
+    with parquet.ParquetFile(source) as file:
+        for batch in file.iter_batches():
+            yield from batch_rows(batch)
+
+
+def batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Rejected]:
+    """Give the rows of a batch; raises ValueError for names that come twice in a map."""
+    return (row_of(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+
+
+def parquet_rows_of(record: bytes, most_bytes: int | None) -> Iterator[dict[str, Any] | Rejected]:
+    """Read the rows of Parquet in memory, which may unpack to `most_bytes`; raises Unmappable beyond that."""
+    unpacked = 0
+    with parquet.ParquetFile(pa.BufferReader(record)) as file:
+        if file.metadata.num_rows > _MOST_ROWS:
+            raise Unmappable("too_large", f"more than {_MOST_ROWS} rows")
+        for batch in file.iter_batches(batch_size=_BATCH):
+            unpacked += batch.nbytes
+            if most_bytes is not None and unpacked > most_bytes:
+                raise Unmappable("too_large", f"unpacked it is over the limit of {most_bytes} bytes")
+            yield from batch_rows(batch)
+
+
+def row_of(fields: Mapping[Any, Any]) -> dict[str, Any] | Rejected:
+    """Spell a row of a table as the JSON of its format."""
+    if None in fields:
+        return Rejected("wrong_type", "the row has more cells than the head has names")
+    given = {name: _cell(name, value) for name, value in fields.items() if value not in (None, "")}
+    spelled: dict[str, Any] = orjson.loads(orjson.dumps(given, str))
+    return spelled
+
+
+def _cell(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if name == "tags" or name in _WHOLE:
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value

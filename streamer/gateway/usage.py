@@ -1,0 +1,157 @@
+"""Usage on its way from a gateway's plug-in to Tidegate: what is sent of LiteLLM's payloads, and how."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import msgspec
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from streamer.config import Config
+from streamer.events.hashing import ArgumentHash
+from streamer.kafka.connection import producer_of
+from streamer.kafka.topics import Topics
+from streamer.web.metrics import Metrics
+
+log = structlog.get_logger()
+_MOST_WAITING, _MOST_AT_ONCE = 10_000, 200
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+_HTTP_SECONDS = 15.0
+# What the decoder reads of a StandardLoggingPayload; everything else stays where it is.
+_FIELDS = (
+    *("id", "litellm_call_id", "trace_id", "session_id", "call_type", "status", "startTime", "endTime", "model"),
+    *("model_group", "custom_llm_provider", "response_cost", "cache_hit", "prompt_tokens", "completion_tokens"),
+    *("total_tokens", "request_tags", "end_user"),
+)
+_ASKED = ("tenant", "use_case", "agent", "agent_name", "session_id")
+_BILLED = ("team_alias", "team_id", "org_alias", "org_id", "alias", "user_id", "hash", "project_alias")
+
+
+def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[str, Any]:
+    """Give of a StandardLoggingPayload what Tidegate reads: no prompts, no answers, of tool arguments a hash."""
+    sent = {name: payload[name] for name in _FIELDS if payload.get(name) is not None}
+    sent["metadata"] = _metadata(_dict(payload.get("metadata")), argument_hash)
+    calls = [
+        {"function": {"name": _dict(call.get("function")).get("name"), "arguments": _hashed(call, argument_hash)}}
+        for choice in _dicts(_dict(payload.get("response")).get("choices"))
+        for call in _dicts(_dict(choice.get("message")).get("tool_calls"))
+    ]
+    if calls:
+        sent["response"] = {"choices": [{"message": {"tool_calls": calls}}]}
+    return sent
+
+
+def _hashed(call: Mapping[str, Any], argument_hash: ArgumentHash) -> str:
+    return argument_hash(_dict(call.get("function")).get("arguments"))
+
+
+def _metadata(metadata: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[str, Any]:
+    sent: dict[str, Any] = {}
+    for name in ("requester_metadata", "spend_logs_metadata"):
+        given = _dict(metadata.get(name))
+        sent[name] = {key: given[key] for key in _ASKED if isinstance(given.get(key), str)}
+    for name in _BILLED:
+        sent[f"user_api_key_{name}"] = metadata.get(f"user_api_key_{name}")
+    sent["usage_object"] = metadata.get("usage_object")
+    mcp = _dict(metadata.get("mcp_tool_call_metadata"))
+    if mcp.get("name"):
+        sent["mcp_tool_call_metadata"] = {"name": mcp["name"], "arguments": argument_hash(mcp.get("arguments"))}
+    return {name: value for name, value in sent.items() if value}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [_dict(item) for item in value] if isinstance(value, list) else []
+
+
+class _Way(Protocol):
+    """How a batch (a JSON array) gets to Tidegate: returns once it is there, raises what may be tried again."""
+
+    async def __call__(self, batch: bytes) -> None: ...
+
+
+class UsageSink:
+    """Sends usage in the background, in order, each batch until it is taken; calls never wait for it.
+
+    Past so many waiting events further ones are dropped, and counted: a gateway's memory is not Tidegate's.
+    """
+
+    def __init__(self, config: Config, metrics: Metrics) -> None:
+        self._config, self._metrics = config, metrics
+        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_MOST_WAITING)
+
+    def add(self, payload: dict[str, Any]) -> None:
+        """Take in one payload, already stripped."""
+        try:
+            self._waiting.put_nowait(payload)
+        except asyncio.QueueFull:
+            self._metrics.usage_sent.labels("dropped").inc()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        if self._config.gateway.usage == "http":
+            timeout = aiohttp.ClientTimeout(_HTTP_SECONDS)
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                await self._send(_Posted(session, self._config.gateway.usage_url))
+        while self._config.gateway.usage == "kafka":
+            try:
+                async with producer_of(self._config.kafka) as producer:
+                    await self._send(_Produced(producer, Topics.named(self._config.kafka.topic_prefix).raw))
+            except (KafkaError, OSError) as error:
+                log.warning("Kafka is not there to take usage", why=type(error).__name__)
+                await asyncio.sleep(_LONGEST_PAUSE / 5)
+
+    async def _send(self, way: _Way) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < _MOST_AT_ONCE and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            taken = await _persist(way, msgspec.json.encode(batch))
+            self._metrics.usage_sent.labels("sent" if taken else "dropped").inc(len(batch))
+
+
+async def _persist(way: _Way, batch: bytes) -> bool:
+    """Try until a batch is taken; False for what nobody will ever take."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            await way(batch)
+        except aiohttp.ClientResponseError as error:
+            if error.status < 500 and error.status != 429:
+                log.error("usage was refused", status=error.status)
+                return False
+        except (KafkaError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("usage is not taken yet", why=type(error).__name__)
+        else:
+            return True
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class _Posted:
+    """To the front door; what it takes in part (422) has its good events taken, and its bad ones named there."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session, self._url = session, url
+
+    async def __call__(self, batch: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post(self._url, data=batch, headers=headers) as answer:
+            if answer.status != 422:
+                answer.raise_for_status()
+
+
+class _Produced:
+    """To the topic of raw records."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer, self._topic = producer, topic
+
+    async def __call__(self, batch: bytes) -> None:
+        await self._producer.send_and_wait(self._topic, batch)

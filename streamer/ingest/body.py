@@ -1,0 +1,131 @@
+"""Bodies of requests: read in time, unpacked within the limit, and no more of them at once than there is room for."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import zstandard
+from aiohttp import StreamReader
+
+from streamer.ingest.refused import Refused, busy
+
+# The formats' own: 16 more than the window asks zlib for gzip, with its checksum.
+_GZIP = 16 + zlib.MAX_WBITS
+# What every decoder must be able to hold (RFC 8878); a sender may ask for far more.
+_WINDOW = 8 << 20
+# Four bytes of zstd can stand for 128 KB, and its decoder gives all of what it is given: a slice for at most 8 MB.
+_SLICE = 256
+# Members or frames of a body, which may be put together of some; looking for the end of each costs.
+_MOST_PARTS = 100
+# Of a body and a limit, what its first part holds, and what comes behind that part.
+Unpack = Callable[[bytes, int], tuple[bytes, bytes]]
+
+
+class Room:
+    """Bytes and requests that may be held at once; further ones are told to come back, before memory fills up."""
+
+    def __init__(self, most_bytes: int, most_requests: int) -> None:
+        self._most_bytes, self._most_requests = most_bytes, most_requests
+        self._bytes = self._requests = 0
+
+    @contextmanager
+    def hold(self) -> Iterator[Callable[[int], None]]:
+        """Admit a request; gives what to call with each number of bytes that it comes to hold. Raises Refused."""
+        if self._requests >= self._most_requests:
+            raise busy(429, "too many requests are waiting for Kafka")
+        held = 0
+
+        def more(count: int) -> None:
+            nonlocal held
+            if self._bytes + count > self._most_bytes:
+                raise busy(429, "the requests that are waiting are as large as they may be (ingest.max_waiting_bytes)")
+            held += count
+            self._bytes += count
+
+        self._requests += 1
+        try:
+            yield more
+        finally:
+            self._requests -= 1
+            self._bytes -= held
+
+
+async def read(content: StreamReader, limit: int, seconds: float, held: Callable[[int], None]) -> bytes:
+    """Read a body of at most `limit` bytes within so many seconds; raises Refused."""
+    if content.is_eof():  # it came with the head, as small ones do: nothing needs to be waited for
+        whole = content.read_nowait()
+        if len(whole) > limit:
+            raise too_large()
+        held(len(whole))
+        return whole
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in content.iter_any():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large()
+                held(len(chunk))
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Refused(408, "the body took too long (ingest.body_seconds)", hang_up=True) from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
+    """Undo a content encoding, and stop at the limit; raises Refused."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    unpack = _ENCODINGS.get(encoding)
+    if unpack is None:
+        raise Refused(415, "the content encoding is none of gzip, zstd", {"Accept-Encoding": "gzip, zstd"})
+    try:
+        return _joined(body, unpack, limit)
+    except (zlib.error, zstandard.ZstdError, EOFError):
+        raise Refused(400, "the body could not be decompressed") from None
+
+
+def _joined(body: bytes, unpack: Unpack, limit: int) -> bytes:
+    parts: list[bytes] = []
+    for _ in range(_MOST_PARTS):
+        part, body = unpack(body, limit)
+        parts.append(part)
+        limit -= len(part)
+        if not body:
+            return b"".join(parts)
+    raise Refused(400, f"the body is compressed in more than {_MOST_PARTS} parts")
+
+
+def too_large() -> Refused:
+    """Make the refusal of a body over the limit."""
+    return Refused(413, "the body is over the limit (ingest.max_body_bytes)", hang_up=True)
+
+
+def _of_gzip(body: bytes, limit: int) -> tuple[bytes, bytes]:
+    member = zlib.decompressobj(_GZIP)
+    # One byte more than may be, to know of it.
+    found = member.decompress(body, limit + 1)
+    if len(found) > limit:
+        raise too_large()
+    if not member.eof:
+        raise EOFError
+    return found, member.unused_data
+
+
+def _of_zstd(body: bytes, limit: int) -> tuple[bytes, bytes]:
+    frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+    parts: list[bytes] = []
+    for start in range(0, len(body), _SLICE):
+        parts.append(frame.decompress(body[start : start + _SLICE]))
+        limit -= len(parts[-1])
+        if limit < 0:
+            raise too_large()
+        if frame.eof:
+            return b"".join(parts), frame.unused_data + body[start + _SLICE :]
+    raise EOFError
+
+
+_ENCODINGS: dict[str, Unpack] = {"gzip": _of_gzip, "zstd": _of_zstd}

@@ -1,0 +1,112 @@
+"""People's answers from Slack to the topic of feedback, whichever way they came."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from alerts.receiver import DeliveryFailed
+from alerts.slack.answers import Answer, Unusable, answer_of
+from alerts.slack.app import SlackApp
+from streamer.config import KafkaConfig
+from streamer.feedback import Feedback
+from streamer.kafka.connection import producer_of
+from streamer.web.metrics import Metrics
+
+log = structlog.get_logger()
+# Whether an incident is open, over (or forgotten), or known to another worker.
+Standing = Literal["open", "over", "elsewhere"]
+# Slack gives three seconds.
+_LONGEST = 2.5
+_MOST_HEARD = 10_000
+_OVER = "This incident is over, or nobody knows it any more. Nothing was changed."
+
+
+class Answers:
+    """Writes each answer once. Use as an async context manager.
+
+    What is heard again (a double click, a repeat of Slack's) is dropped here where it comes to the same process, and by
+    its id where it does not.
+    """
+
+    def __init__(
+        self, kafka: KafkaConfig, topic: str, app: SlackApp, metrics: Metrics, standing: Callable[[str], Standing]
+    ) -> None:
+        self._kafka, self._topic, self._app, self._metrics, self._standing = kafka, topic, app, metrics, standing
+        self._heard: OrderedDict[str, asyncio.Future[bool]] = OrderedDict()
+        self._producer: AIOKafkaProducer
+        self._whispers: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Answers":
+        self._producer = producer_of(self._kafka)
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for whisper in self._whispers:
+            whisper.cancel()
+        await self._producer.stop()
+
+    async def take(self, payload: Mapping[str, Any]) -> bool:
+        """Take in what was pressed, and return when the broker has it; False where it is to be pressed again."""
+        try:
+            answer = answer_of(payload)
+        except Unusable as why:
+            self._count("unusable")
+            log.warning("not an answer", why=str(why))
+            return True
+        if answer.id in self._heard:
+            self._count("repeated")
+            return await asyncio.shield(self._heard[answer.id])
+        if self._standing(answer.incident) == "over":
+            self._count("over")
+            self._whisper(answer, _OVER)
+            return True
+        return await self._first(answer)
+
+    async def _first(self, answer: Answer) -> bool:
+        done = self._heard[answer.id] = asyncio.get_running_loop().create_future()
+        if len(self._heard) > _MOST_HEARD:
+            self._heard.popitem(last=False)
+        try:
+            async with asyncio.timeout(_LONGEST):
+                await self._write(answer)
+        except (KafkaError, TimeoutError) as error:
+            del self._heard[answer.id]
+            self._count("failed")
+            log.error("answer not kept", incident=answer.incident, why=type(error).__name__)
+            done.set_result(False)
+            return False
+        self._count("taken")
+        done.set_result(True)
+        return True
+
+    async def _write(self, answer: Answer) -> None:
+        feedback = Feedback(
+            id=answer.id,
+            time=answer.time,
+            verdict=answer.verdict,
+            incident=answer.incident,
+            until=answer.until,
+            by=answer.by,
+        )
+        await self._producer.send_and_wait(self._topic, msgspec.json.encode(feedback), answer.incident.encode())
+
+    def _whisper(self, answer: Answer, text: str) -> None:
+        task = asyncio.create_task(self._whispered(answer, text))
+        self._whispers.add(task)
+        task.add_done_callback(self._whispers.discard)
+
+    async def _whispered(self, answer: Answer, text: str) -> None:
+        try:
+            await self._app.whisper(answer.channel, answer.user, text)
+        except DeliveryFailed as error:
+            log.warning("not told that it is over", incident=answer.incident, why=str(error))
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.answers.labels(outcome).inc()

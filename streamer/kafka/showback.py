@@ -1,0 +1,150 @@
+"""Sends the showbacks that are due, from what the topics hold at that time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+from aiokafka.structs import TopicPartition
+
+from alerts.receiver import DeliveryFailed
+from alerts.showback import Report, Reporter
+from alerts.text import money
+from streamer.clock import wall
+from streamer.config import Config, ShowbackConfig
+from streamer.kafka.reading import first_offsets, reading, to_the_end
+from streamer.kafka.topics import Topics
+from streamer.pricing.money import ZERO
+from streamer.records import Anomaly
+from streamer.showback.marks import Marks
+from streamer.showback.period import Period, due
+from streamer.showback.spend import Spend, Spent, report_of
+
+log = structlog.get_logger()
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
+_MOST_CAUSES = 3
+
+
+class _Of(msgspec.Struct):
+    labels: dict[str, str]
+
+
+class _Saved(msgspec.Struct):
+    """What showback reads of an incident."""
+
+    updated_at: datetime
+    usd_saved: Decimal = ZERO
+    alerts: dict[str, _Of] = {}
+
+
+class Showbacks:
+    """One showback at a time, in the background; one that fails is tried again after growing pauses.
+
+    The marks of what was sent are the alert stage's: whoever has the incidents sends the showbacks. See decision 20.
+    """
+
+    def __init__(
+        self, config: Config, topics: Topics, partitions: Mapping[str, int], reporters: Mapping[str, Reporter]
+    ) -> None:
+        self._config, self._topics, self._reporters = config, topics, reporters
+        self._partitions = partitions
+        self._sending: asyncio.Task[None] | None = None
+        self._not_before, self._pause = 0.0, _FIRST_PAUSE
+
+    def send_due(self, marks: Marks, now: float) -> None:
+        """Start sending what is due at `now` (epoch seconds), if nothing is under way."""
+        if now < self._not_before or (self._sending is not None and not self._sending.done()):
+            return
+        for one in self._config.alerts.showback:
+            period = due(one.period, one.at, ZoneInfo(one.zone), now)
+            if marks.get(one.name) != period.end.isoformat():
+                self._sending = asyncio.create_task(self._send(one, period, marks))
+                return
+
+    async def close(self) -> None:
+        """Stop: what was not sent is due after the restart."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])
+
+    async def _send(self, one: ShowbackConfig, period: Period, marks: Marks) -> None:
+        try:
+            report = await self.report(one, period)
+            if report.total.usd or report.total.before:
+                await self._reporters[one.receiver].report(report)
+        except Exception as error:  # a showback may wait, the worker may not
+            why = str(error) if isinstance(error, DeliveryFailed) else type(error).__name__
+            log.error("showback failed", showback=one.name, why=why)
+            self._not_before = wall() + self._pause
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        else:
+            self._pause = _FIRST_PAUSE
+            marks.set(one.name, period.end.isoformat())
+
+    async def report(self, one: ShowbackConfig, period: Period) -> Report:
+        """Add up the topics of a period and of the one before; raises KafkaError."""
+        before = period.before()
+        now_spent, then_spent = Spend(period, one.tenants), Spend(before, one.tenants)
+        async for value in self._values(self._topics.rollups, before, keyed=True):
+            spent = msgspec.json.decode(value, type=Spent)
+            now_spent.add(spent)
+            then_spent.add(spent)
+        return report_of(
+            now_spent,
+            then_spent,
+            period,
+            whose=", ".join(one.tenants),
+            budgets=self._config.budgets,
+            causes=await self._causes(one, period),
+            saved=await self._saved(one, period),
+        )
+
+    async def _causes(self, one: ShowbackConfig, period: Period) -> list[str]:
+        """Give what cost most above normal, the dearest first."""
+        found: dict[str, Anomaly] = {}
+        async for value in self._values(self._topics.anomalies, period):
+            anomaly = msgspec.json.decode(value, type=Anomaly)
+            known = found.get(anomaly.id)
+            latest = known is None or anomaly.updated_at >= known.updated_at
+            if latest and period.start <= anomaly.opened_at < period.end:
+                found[anomaly.id] = anomaly
+        mine = [
+            each for each in found.values() if each.usd_excess > 0 and each.tenant in (one.tenants or (each.tenant,))
+        ]
+        return [_cause(each) for each in sorted(mine, key=lambda each: (-each.usd_excess, each.id))[:_MOST_CAUSES]]
+
+    async def _saved(self, one: ShowbackConfig, period: Period) -> Decimal | None:
+        """Add up what incidents say that throttling saved, as far as their topic still holds them."""
+        found: dict[bytes, Decimal] = {}
+        async for key, value in self._records(self._topics.alerts, period):
+            incident = msgspec.json.decode(value, type=_Saved)
+            tenants = {alert.labels.get("tenant", "") for alert in incident.alerts.values()}
+            if period.start <= incident.updated_at < period.end and tenants <= set(one.tenants or tenants):
+                found[key or b""] = incident.usd_saved
+        return sum(found.values(), ZERO) or None
+
+    async def _values(self, topic: str, period: Period, *, keyed: bool = False) -> AsyncIterator[bytes]:
+        async for key, value in self._records(topic, period):
+            # Models and sessions are most of all rollups, and say nothing more.
+            if not keyed or not (b"/model=" in (key or b"") or b"/session=" in (key or b"")):
+                yield value
+
+    async def _records(self, topic: str, period: Period) -> AsyncIterator[tuple[bytes | None, bytes]]:
+        """Give what was written to a topic from a period's start on: what came late counts too."""
+        places = [TopicPartition(topic, each) for each in range(self._partitions[topic])]
+        async with reading(self._config.kafka, places) as consumer:
+            for place, offset in (await first_offsets(consumer, places, period.start.timestamp())).items():
+                consumer.seek(place, offset)
+            async for records in to_the_end(consumer, places, await consumer.end_offsets(places)):
+                for record in records:
+                    if record.value is not None:
+                        yield record.key, record.value
+
+
+def _cause(anomaly: Anomaly) -> str:
+    scope = anomaly.scope
+    whose = " · ".join(part for part in (anomaly.tenant, scope.use_case, scope.agent) if part)
+    return f"{money(anomaly.usd_excess)} {whose}, {anomaly.kind}: {anomaly.reason}"

@@ -1,0 +1,71 @@
+"""Looks at Kafka: whether it answers, what we may do there, and how new its records are."""
+
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from streamer.config import KafkaConfig
+from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.identity import permitted
+from streamer.kafka.topics import Topics, administering
+from streamer.operate.finding import Finding
+
+# So many of the last records of a partition are read; of a transaction the last may be its mark.
+_LAST = 200
+_WAIT_MS = 1500
+
+
+async def brokers(kafka: KafkaConfig) -> Finding:
+    """Say how many brokers there are; raises KafkaError if none answers."""
+    async with administering(aiokafka_settings(kafka)) as admin:
+        found = len((await admin.describe_cluster())["brokers"])
+    what = f"Kafka answers at {kafka.bootstrap}, with {found} broker" + ("s" if found != 1 else "")
+    if found < kafka.replication:
+        return Finding("bad", what, f"kafka.replication is {kafka.replication}: start more brokers, or lower it")
+    if kafka.replication == 1:
+        return Finding("look", what, "everything is on one broker only: set kafka.replication to 3 in production")
+    return Finding("good", what)
+
+
+async def permissions(kafka: KafkaConfig) -> list[Finding]:
+    """Say what this user may not do to the topics that there are."""
+    topics = Topics.named(kafka.topic_prefix)
+    reads = [topics.raw, topics.usage, topics.anomalies, topics.acks, topics.feedback]
+    writes = [topics.usage, topics.rollups, topics.anomalies, topics.alerts, topics.throttle, topics.dead_letters]
+    may = await permitted(kafka, {*reads, *writes})
+    wants = [(name, "read") for name in reads] + [(name, "write") for name in writes]
+    found = [
+        Finding("bad", f"{kafka.sasl_username or 'this user'} may not {verb} {name}", f"grant {verb.upper()} on it")
+        for name, verb in wants
+        if name in may and verb not in may[name]
+    ]
+    if not may:
+        return [Finding("look", "the broker does not tell what this user may do")]
+    return found or [Finding("good", "this user may read and write the topics")]
+
+
+async def newest(kafka: KafkaConfig, topic: str) -> float | None:
+    """Give the time (epoch seconds) of the newest record of a topic; None if there is none."""
+    return max([record.timestamp / 1000 async for record in last_records(kafka, topic)], default=None)
+
+
+async def last_records(kafka: KafkaConfig, topic: str, most: int = _LAST) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give the last few records of each partition of a topic."""
+    consumer = consumer_of(kafka, topic, auto_offset_reset="earliest")
+    async with consumer:
+        tps = sorted(consumer.assignment())
+        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        for tp in tps:
+            consumer.seek(tp, max(begins[tp], ends[tp] - most))
+        while behind := [tp for tp in tps if await _behind(consumer, tp, ends)]:
+            batches = await consumer.getmany(*behind, timeout_ms=_WAIT_MS)
+            if not batches:
+                return
+            for records in batches.values():
+                for record in records:
+                    yield record
+
+
+async def _behind(consumer: AIOKafkaConsumer, tp: TopicPartition, ends: dict[TopicPartition, int]) -> bool:
+    return bool(await consumer.position(tp) < ends[tp])

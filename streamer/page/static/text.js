@@ -1,0 +1,50 @@
+// Numbers and times as people read them.
+
+const cents = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
+const whole = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 0 });
+const fine = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const count = new Intl.NumberFormat("en");
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+export function money(amount) {
+  const value = Number(amount);
+  const size = Math.abs(value);
+  if (size > 0 && size < 0.01) return fine.format(value);
+  return (size >= 10000 ? whole : cents).format(value);
+}
+
+export const coarse = (value) => (value >= 10000 ? `$${short.format(value)}` : value >= 10 || value === 0 ? whole.format(value) : money(value));
+export const numbers = (value) => count.format(value);
+export const compact = (value) => short.format(value);
+export const percent = (share) => `${Math.round(share * 100)}%`;
+export const time = (at) => clock.format(at * 1000);
+export const moment = (at) => (Date.now() / 1000 - at < 43200 ? time(at) : day.format(at * 1000));
+export const plural = (n, one, many = `${one}s`) => `${numbers(n)} ${n === 1 ? one : many}`;
+
+export function span(seconds) {
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} days`;
+}
+
+export const lately = (seconds) => (seconds === 3600 ? "the last hour" : `the last ${span(seconds)}`);
+export const ago = (at) => `${span(Date.now() / 1000 - at)} ago`;
+
+export const KINDS = {
+  llm: "Model tokens",
+  tool: "Tool calls",
+  vector: "Vector queries",
+  evaluation: "Evaluation",
+  human_review: "Human review",
+  saas: "External SaaS",
+};
+
+export const LEVELS = { tenant: "Tenants", use_case: "Use cases", agent: "Agents", model: "Models" };
+export const level = (name) => name.replace("_", " ");
+export const action = (name) => name.replace("_", " ");
+
+// A series' key in words: tenant=acme/agent=triage is acme · triage.
+export const spelled = (key) => key.split("#")[0].split("/").map((part) => decodeURIComponent(part.split("=")[1] ?? part)).join(" · ");

@@ -1,0 +1,140 @@
+"""Each call counts once, however many spans tell of it."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.events.decoder import Decoder
+from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
+from streamer.events.usage import UsageEvent
+from tests.streamer.events.formats.test_otel import request
+from tests.streamer.samples import NOW
+
+INTERNAL, CLIENT = 1, 3
+OPERATIONS = ("chat", "invoke_agent", "execute_tool")
+
+
+def span(parent: int, operation: str, kind: int = INTERNAL, tokens: int = 0, **more: Any) -> dict[str, Any]:
+    """A span below the span of that number (from 1; 0 for none)."""
+    attributes: dict[str, Any] = {"gen_ai.operation.name": operation}
+    attributes |= {name.replace("__", "."): value for name, value in more.items()}
+    if operation not in ("execute_tool", "invoke_agent"):
+        attributes["gen_ai.request.model"] = "m"
+    if tokens:
+        attributes["gen_ai.usage.input_tokens"] = tokens
+    above = {"parentSpanId": f"{parent:016x}"} if parent else {}
+    return {**above, "kind": kind, "endTimeUnixNano": "1795305600000000000", "attributes": attributes}
+
+
+def counted(*spans: dict[str, Any]) -> list[int]:
+    """The numbers of the spans that became events."""
+    items = Decoder(hash_key="k").decode(request(*spans), NOW)
+    assert not any(isinstance(item, Rejected) for item in items)
+    return [number for number, item in enumerate(items, 1) if isinstance(item, UsageEvent)]
+
+
+def test_an_agent_that_repeats_the_usage_of_its_calls_does_not_count() -> None:
+    agent, calls = span(0, "invoke_agent", tokens=30), [span(1, "chat", tokens=10), span(1, "chat", tokens=20)]
+    assert counted(agent, *calls) == [2, 3]
+
+
+def test_an_agent_in_this_process_does_not_count_where_its_calls_are_in_another_batch() -> None:
+    assert counted(span(0, "invoke_agent", INTERNAL, tokens=30)) == []
+
+
+def test_an_agent_elsewhere_counts_where_nothing_below_it_reports_usage() -> None:
+    assert counted(span(0, "invoke_agent", CLIENT, tokens=30)) == [1]
+    assert counted(span(0, "invoke_agent", CLIENT, tokens=30), span(1, "execute_tool", tool__name="t")) == [1, 2]
+    assert counted(span(0, "invoke_agent", CLIENT, tokens=30), span(1, "chat", tokens=30)) == [2]
+    assert counted(span(0, "invoke_agent", CLIENT, tokens=9), span(1, "invoke_agent", CLIENT, tokens=9)) == [2]
+
+
+def test_the_order_of_spans_makes_no_difference() -> None:
+    assert counted(span(2, "chat", tokens=30), span(0, "invoke_agent", CLIENT, tokens=30)) == [1]
+
+
+def test_a_wrapper_and_what_it_wraps_are_one_call() -> None:
+    assert counted(span(0, "chat", tokens=10), span(1, "chat", tokens=10)) == [2]
+    assert counted(span(0, "chat", tokens=10), span(1, "http"), span(2, "chat", tokens=10))[-1:] == [3]
+
+
+def test_where_only_the_outer_one_reports_usage_it_counts() -> None:
+    assert counted(span(0, "chat", tokens=10), span(1, "chat")) == [1]
+
+
+def test_where_none_reports_usage_the_innermost_counts() -> None:
+    assert counted(span(0, "chat"), span(1, "chat"), span(2, "chat")) == [3]
+
+
+def test_the_legs_of_a_fallback_are_calls_of_their_own() -> None:
+    assert counted(span(0, "chat", tokens=10), span(1, "chat"), span(1, "chat", tokens=10)) == [2, 3]
+
+
+@pytest.mark.parametrize("between", ["execute_tool", "invoke_agent"])
+def test_a_call_for_a_tool_or_an_agent_inside_a_call_is_another_call(between: str) -> None:
+    found = counted(span(0, "chat", tokens=10), span(1, between, tool__name="t"), span(2, "chat", tokens=20))
+    assert {1, 3} <= set(found)
+
+
+def test_a_tool_that_is_called_through_a_protocol_is_called_once() -> None:
+    outer = span(0, "execute_tool", gen_ai__tool__name="t", gen_ai__tool__call__arguments='{"a": 1}')
+    client = span(1, "execute_tool", CLIENT, mcp__method__name="tools/call", gen_ai__tool__name="t")
+    assert counted(outer, client, span(2, "execute_tool", gen_ai__tool__name="t")) == [1]
+    assert counted(outer, span(1, "execute_tool", gen_ai__tool__name="another")) == [1, 2]
+
+
+def gateway_and_client(*, cost: bool) -> bytes:
+    """The same response, told of by a client's span and in a trace of its own by its gateway's."""
+    client = orjson.loads(request(span(0, "chat", CLIENT, 10, gen_ai__response__id="r", gen_ai__agent__name="a")))
+    money = {"gen_ai__cost__total_cost": 0.5} if cost else {}
+    gateway = orjson.loads(
+        request(
+            {**span(0, "chat", tokens=10, gen_ai__response__id="r", **money), "traceId": "b" * 32},
+            resource={"service.name": "gateway"},
+        )
+    )
+    return orjson.dumps({"resourceSpans": client["resourceSpans"] + gateway["resourceSpans"]})
+
+
+@pytest.mark.parametrize("cost", [True, False])
+def test_a_client_and_its_gateway_in_traces_of_their_own_are_told_by_the_response(cost: bool) -> None:
+    items = Decoder().decode(gateway_and_client(cost=cost), NOW)
+    (event,) = [item for item in items if isinstance(item, UsageEvent)]
+    assert (event.agent, event.tokens, event.cost_usd is not None) == ("a", 10, cost)
+    assert [item.cause for item in items if isinstance(item, Skipped)] == ["repeated"]
+
+
+def test_equal_ids_of_responses_from_one_teller_are_calls_of_their_own() -> None:
+    """Stand-ins of providers answer with one id for ever."""
+    assert counted(*[span(0, "chat", tokens=10, gen_ai__response__id="r")] * 3) == [1, 2, 3]
+
+
+def test_tools_in_an_answer_count_only_where_no_spans_tell_of_them() -> None:
+    said = '[{"role":"assistant","parts":[{"type":"tool_call","name":"t","arguments":{"a":1}}]}]'
+    chat = span(0, "chat", tokens=5, gen_ai__output__messages=said)
+    alone = Decoder(hash_key="k").decode(request(chat), NOW)
+    beside = Decoder(hash_key="k").decode(request(chat, span(0, "execute_tool", gen_ai__tool__name="t")), NOW)
+    assert [item.tool_calls for item in alone if isinstance(item, UsageEvent)] == [1]
+    assert [item.tool_calls for item in beside if isinstance(item, UsageEvent)] == [0, 1]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(OPERATIONS), st.integers(0, 3))))
+def test_parents_of_any_shape_circles_too_end_and_no_leaf_with_usage_is_lost(
+    shape: list[tuple[int, str, int]],
+) -> None:
+    spans = [span(parent, operation, tokens=tokens, gen_ai__tool__name="t") for parent, operation, tokens in shape]
+    found = counted(*spans)
+    parents = {parent for parent, _, _ in shape}
+    calls = [n for n, (_, operation, tokens) in enumerate(shape, 1) if operation == "chat" and tokens]
+    leaves = [n for n in calls if n not in parents]
+    assert set(leaves) <= set(found)
+
+
+def test_a_chain_longer_than_any_trace_is_soon_decoded() -> None:
+    spans = [span(number, "chat", tokens=1) for number in range(1500)]
+    assert 1500 in counted(*spans)

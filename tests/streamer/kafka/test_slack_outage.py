@@ -1,0 +1,94 @@
+"""Slack is away for ten minutes: nothing is lost, nothing is said twice, and nobody waits for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import StringIO
+from types import SimpleNamespace
+
+import pytest
+from slack_sdk.http_retry import async_handler, builtin_async_handlers
+
+from alerts.console import ConsoleReceiver
+from alerts.dispatcher import Dispatcher
+from alerts.routes import Route
+from alerts.slack.app import SlackApp
+from alerts.slack.client import SlackReceiver
+from alerts.storm import StormRule
+from streamer.kafka import notifier as module
+from streamer.kafka.notifier import Notifier
+from streamer.web.metrics import Metrics
+from tests.alerts.build import NOW, TRIAGE, alert
+from tests.slack.standin import DROP, TOKEN, Failure, SlackStandIn, page, rate_limited, server_error
+from tests.streamer.kafka.fakes import sample
+
+TENANTS = ("acme", "globex", "initech")
+
+
+class Worker:
+    """A dispatcher, a notifier and a clock that is moved by hand, with the real client of Slack."""
+
+    def __init__(self, slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.metrics = NOW, Metrics()
+        monkeypatch.setattr(module, "wall", lambda: self.now)
+        self.dispatcher = Dispatcher(
+            [Route(receiver="team", group_wait=0, group_interval=60)], storm=StormRule(tenants=9)
+        )
+        app = SlackApp(TOKEN, base_url=slack.base_url, timeout=2, spacing=0)
+        receiver = SlackReceiver(app, "#finops")
+        self.fallen_back = StringIO()
+        self.notifier = Notifier({"team": receiver}, ConsoleReceiver(self.fallen_back), self.metrics)
+
+    async def run_until(self, seconds: float) -> None:
+        """Let time pass in steps of the worker's, each with what comes of it."""
+        while self.now < NOW + seconds:
+            self.now += 5
+            list(self.dispatcher.changes())  # a checkpoint
+            self.notifier.send_due(self.dispatcher, self.now)
+            await self.notifier.close()
+
+    def burst(self, tenant: str, *, over: bool = False, after: float = 0.0) -> None:
+        labels = {**TRIAGE, "tenant": tenant}
+        self.dispatcher.submit(alert(tenant, "closed" if over else "opened", labels=labels, after=after), self.now)
+
+
+@pytest.fixture
+async def slack(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackStandIn]:
+    async def nap(_: float) -> None:
+        await asyncio.sleep(0)
+
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for waits in (async_handler, builtin_async_handlers):
+        monkeypatch.setattr(waits, "asyncio", SimpleNamespace(sleep=nap))
+    async with SlackStandIn() as slack:
+        yield slack
+
+
+@pytest.mark.parametrize(
+    "down", [server_error(503), page(502), DROP, rate_limited(30)], ids=["503", "bad gateway", "cut", "limited"]
+)
+async def test_ten_minutes_without_slack_lose_nothing(
+    slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch, down: Failure
+) -> None:
+    """One incident was told before, one begins and one begins and ends while Slack is away."""
+    worker = Worker(slack, monkeypatch)
+    worker.burst("acme")
+    await worker.run_until(10)
+    slack.down = down
+    worker.burst("globex")
+    worker.burst("initech")
+    await worker.run_until(300)
+    worker.burst("acme", over=True, after=300)
+    worker.burst("initech", over=True, after=300)
+    await worker.run_until(610)
+    assert len(slack.messages) == 1
+    assert len(slack.calls) < 400
+    slack.down = None
+    await worker.run_until(700)
+    tops = sorted(message.text.partition(" · ")[0] for message in slack.messages.values() if not message.thread_ts)
+    assert tops == ["🟠 globex", "🟢 acme", "🟢 initech"]
+    said = [message.text for message in slack.messages.values() if message.thread_ts and not message.file]
+    assert [text[:6] for text in said] == ["🟢 acme"]
+    assert list(worker.dispatcher.pending(worker.now)) == []
+    assert worker.fallen_back.getvalue().count("incident ") == 2, "that Slack is dead, and that it is back"
+    assert sample(worker.metrics, "tidegate_notifications_total", receiver="team", result="delivered") == 4
