@@ -105,7 +105,7 @@ def reporters_of(receivers: Mapping[str, Receiver]) -> dict[str, Reporter]:
 
 def _receiver(receiver: ReceiverConfig, config: Config, app: SlackApp, historian: Historian) -> Receiver:
     def slack(channel: str) -> SlackReceiver:
-        return SlackReceiver(app, channel, historian, buttons=config.slack.answers)
+        return SlackReceiver(app, channel, historian, buttons=config.slack.answers, link=config.page.link_to)
 
     timeout = receiver.timeout_seconds
     if receiver.type == "console":

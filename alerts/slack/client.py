@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
@@ -58,10 +58,15 @@ class Shown(msgspec.Struct, frozen=True):
     at: datetime
 
 
+def _nowhere(_: str) -> str:
+    return ""
+
+
 class SlackReceiver:
     """Sends to one channel. The message goes out at once, its picture follows; one that fails stops nothing.
 
-    Pictures that messages show are remembered while the process lives, and drawn anew after that.
+    `link` gives the address of an incident's page by the incident's id, "" where there is none. Pictures that messages
+    show are remembered while the process lives, and drawn anew after that.
     """
 
     def __init__(
@@ -71,10 +76,11 @@ class SlackReceiver:
         historian: Historian | None = None,
         *,
         buttons: bool = True,
+        link: Callable[[str], str] = _nowhere,
         pauses: Sequence[float] = _PAUSES,
     ) -> None:
         self._app, self._channel, self._historian = app, channel, historian
-        self._buttons, self._pauses = buttons, pauses
+        self._buttons, self._pauses, self._link = buttons, pauses, link
         self._shown: OrderedDict[str, Shown] = OrderedDict()
         self._drawing = asyncio.Lock()
 
@@ -172,7 +178,7 @@ class SlackReceiver:
 
     def _message(self, notification: Notification, shown: Shown | None = None) -> tuple[str, Blocks]:
         past, file = (shown.past, shown.file) if shown else (None, "")
-        return message(notification, past, file, buttons=self._buttons)
+        return message(notification, past, file, buttons=self._buttons, link=self._link(notification.incident.id))
 
     def _remember(self, ts: str, shown: Shown) -> None:
         self._shown[ts] = shown

@@ -44,11 +44,12 @@ _SPANS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "1 week")
 
 
 def message(
-    notification: Notification, past: History | None = None, file: str = "", *, buttons: bool = True
+    notification: Notification, past: History | None = None, file: str = "", *, buttons: bool = True, link: str = ""
 ) -> tuple[str, Blocks]:
     """Give the fallback text and the blocks.
 
-    `past` tells of the kinds of cost, `file` is the uploaded picture; without `buttons` nobody can answer.
+    `past` tells of the kinds of cost, `file` is the uploaded picture; without `buttons` nobody can answer. `link` leads
+    to the incident's page.
     """
     incident = notification.incident
     blocks = [header(_title(incident)), section(_facts(incident)), section(_why(incident))]
@@ -60,7 +61,8 @@ def message(
         blocks.append(section("\n".join(f"↳ {_line(readable(note))}" for note in done)))
     if buttons and incident.state == "open":
         blocks.append(_buttons(incident))
-    blocks.append(context(f"{incident.severity} · incident {escape(incident.id)}"))
+    name = f"incident {escape(incident.id)}"
+    blocks.append(context(f"{incident.severity} · {f'<{link}|{name}>' if link else name}"))
     return clip(escape(f"{_title(incident)} ({cost(incident)})"), TEXT), blocks
 
 

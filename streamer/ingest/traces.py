@@ -48,17 +48,18 @@ def _message(status: int, told: Mapping[str, Any]) -> tuple[int, Message]:
     if "accepted" not in told:
         return status, Status(code=_CODES.get(status, _UNKNOWN), message=str(told.get("error", "")))
     if not told["accepted"] and rejected and all(item["reason"] in _UNREADABLE for item in rejected):
-        return 400, Status(code=_CODES[400], message=_reasons(rejected))
+        return 400, Status(code=_CODES[400], message=_reasons(rejected, told["rejected_in_all"]))
     response = ExportTraceServiceResponse()
     if rejected:
-        partial = ExportTracePartialSuccess(rejected_spans=len(rejected), error_message=_reasons(rejected))
+        many: int = told["rejected_in_all"]
+        partial = ExportTracePartialSuccess(rejected_spans=many, error_message=_reasons(rejected, many))
         response.partial_success.CopyFrom(partial)
     return 200, response
 
 
-def _reasons(rejected: Sequence[Mapping[str, Any]]) -> str:
+def _reasons(rejected: Sequence[Mapping[str, Any]], many: int) -> str:
     told = [f"span {item.get('item', 0)}: {item['reason']}: {item['detail']}" for item in rejected[:_MOST_REASONS]]
-    return "; ".join(told + [f"and {len(rejected) - len(told)} more"] * (len(rejected) > len(told)))
+    return "; ".join(told + [f"and {many - len(told)} more"] * (many > len(told)))
 
 
 def _spoken(status: int, message: Message, content_type: str) -> web.Response:

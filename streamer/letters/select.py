@@ -72,7 +72,7 @@ def from_letter(letter: DeadLetter) -> bytes | str:
     if _MARK in kept:
         return "prompts, answers or arguments were removed from the letter"
     if not _is_json(kept) and len(kept) != letter.size:
-        return "the letter has only what stood before somebody's words"
+        return "it is no JSON, and of that the letter has no text"
     return kept
 
 

@@ -30,5 +30,6 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_the_site_is_built(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    built = {page.relative_to(tmp_path / "site").with_suffix(".md") for page in (tmp_path / "site").glob("**/*.html")}
-    assert {page.relative_to(DOCS) for page in PAGES} <= built
+    built = {str(page.relative_to(tmp_path / "site")) for page in (tmp_path / "site").glob("**/*.html")}
+    pages = {str(page.relative_to(DOCS).with_suffix(".html")) for page in PAGES}
+    assert {page.replace("README", "index") for page in pages} <= built

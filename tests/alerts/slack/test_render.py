@@ -123,6 +123,13 @@ def test_the_end_has_its_span_and_no_buttons() -> None:
     assert "actions" not in [block["type"] for block in blocks]
 
 
+def test_where_there_is_a_page_of_the_incident_the_message_leads_there() -> None:
+    _, blocks = message(notification(incident()), link="https://tide.example/incidents/4e8f1c")
+    assert blocks[-1]["elements"][0]["text"].endswith("<https://tide.example/incidents/4e8f1c|incident 4e8f1c>")
+    _, blocks = message(notification(incident()))
+    assert blocks[-1]["elements"][0]["text"].endswith("· incident 4e8f1c")
+
+
 def test_without_a_way_back_there_are_no_buttons() -> None:
     _, blocks = message(notification(incident()), buttons=False)
     assert "actions" not in [block["type"] for block in blocks]

@@ -89,5 +89,5 @@ def test_of_a_broken_line_names_and_numbers_are_kept() -> None:
 
 def test_every_item_of_a_large_batch_is_soon_kept() -> None:
     """The record is read once, not once for each of its items."""
-    batch = orjson.dumps([{"id": str(number), "tenant": "a"} for number in range(20_000)])
+    batch = orjson.dumps([{"id": str(number), "tenant": "a", "session": "s"} for number in range(20_000)])
     assert len(letters(batch)) == 20_000

@@ -14,6 +14,7 @@ from aiohttp import web
 from streamer.config import Config, IngestConfig
 from streamer.ingest.outbox import Outbox
 from streamer.ingest.server import FrontDoor
+from streamer.ingest.traces import Traces
 from streamer.kafka.batches import Batches
 from streamer.kafka.stage import Out
 from streamer.web.metrics import Metrics
@@ -73,7 +74,7 @@ async def opened(**settings: Any) -> AsyncIterator[Door]:
     """Serve a door with these settings of `[ingest]`."""
     door = Door(**settings)
     rounds = asyncio.create_task(door.outbox.run())
-    routes = [web.post("/v1/events", door.door.events)]
+    routes = [web.post("/v1/events", door.door.events), web.post("/v1/traces", Traces(door.door.events).post)]
     async with (
         serving(routes, "127.0.0.1", 0, auto_decompress=False) as door.port,
         aiohttp.ClientSession(f"http://127.0.0.1:{door.port}") as door.client,

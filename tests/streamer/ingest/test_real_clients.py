@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
@@ -24,10 +24,7 @@ from opentelemetry.trace import SpanKind
 from streamer.clock import wall
 from streamer.events.decoder import Decoder
 from streamer.events.usage import UsageEvent
-from streamer.ingest.server import FrontDoor
-from streamer.ingest.traces import Traces
-from streamer.web.metrics import Metrics
-from tests.streamer.kafka.fakes import FakeProducer
+from tests.streamer.ingest.door import TOPIC, Door, opened
 
 PROMPT = "xyzzy-private-words"
 CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": f'{{"q": "{PROMPT}"}}'}}
@@ -60,23 +57,20 @@ VECTORS = {
 
 
 class Loopback:
-    """The front door and a stand-in for OpenAI, on one server."""
+    """The front door, and a stand-in for OpenAI."""
 
-    def __init__(self) -> None:
-        self.producer = FakeProducer()
-        door = FrontDoor(Decoder(hash_key="k"), cast(Any, self.producer), "usage", Metrics())
+    def __init__(self, door: Door) -> None:
+        self.door = door
         app = web.Application()
-        app.router.add_post("/v1/events", door.events)
-        app.router.add_post("/v1/traces", Traces(door.events).post)
         app.router.add_post("/openai/chat/completions", self._chat)
         app.router.add_post("/openai/embeddings", self._embeddings)
-        self.server = TestServer(app)
+        self.openai = TestServer(app)
 
     def url(self, path: str) -> str:
-        return str(self.server.make_url(path))
+        return str(self.openai.make_url(path)) if path == "/openai" else f"http://127.0.0.1:{self.door.port}{path}"
 
     def events(self) -> list[UsageEvent]:
-        found = [Decoder().decode(value or b"", wall())[0] for value in self.producer.values("usage")]
+        found = [Decoder().decode(value or b"", wall())[0] for value in self.door.producer.values(TOPIC)]
         assert all(isinstance(item, UsageEvent) for item in found)
         return [item for item in found if isinstance(item, UsageEvent)]
 
@@ -91,9 +85,10 @@ class Loopback:
 
 @pytest.fixture
 async def loopback() -> AsyncIterator[Loopback]:
-    made = Loopback()
-    async with made.server:
-        yield made
+    async with opened() as door:
+        made = Loopback(door)
+        async with made.openai:
+            yield made
 
 
 @pytest.fixture(params=["no_content", "span_only"])

@@ -159,7 +159,14 @@ def test_a_raised_budget_ends_what_was_said_of_the_smaller_one() -> None:
 
 def test_the_soft_line_degrades_and_the_hard_line_pauses_until_the_month_is_over() -> None:
     budget = BudgetConfig(tenant="acme", limit=Decimal(10), burn=())
-    slow = PolicyConfig(kind="budget", line="soft", scope="tenant", action="limit_rate", mode="enforce")
+    slow = PolicyConfig(
+        kind="budget",
+        line="soft",
+        scope="tenant",
+        action="limit_rate",
+        mode="enforce",
+        params={"requests_per_minute": 30},
+    )
     pause = PolicyConfig(kind="budget", line="hard", scope="tenant", action="pause", mode="enforce")
     config = Config(budgets=(budget,), throttle=ThrottleConfig(policies=(pause, slow), hold_seconds=0))
     spender, desk = Spender(Pipeline(config)), desk_of(config)
