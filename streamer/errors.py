@@ -3,6 +3,7 @@
 TidegateError
 ├── ConfigInvalid     the configuration has mistakes; all of them are listed
 ├── SourceUnreadable  a replay source cannot be read
+├── ArchiveUnusable   an archive's folder is damaged, in use, or of another topic
 ├── BrokerFailed      the embedded broker did not start
 └── KafkaUnreachable  no broker answers, or a topic is not as it must be
 """
@@ -22,6 +23,10 @@ class ConfigInvalid(TidegateError):
 
 class SourceUnreadable(TidegateError):
     """A replay source is missing, of an unknown kind, or damaged."""
+
+
+class ArchiveUnusable(TidegateError):
+    """An archive cannot be added to: damaged, open elsewhere, or of another topic."""
 
 
 class BrokerFailed(TidegateError):

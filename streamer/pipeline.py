@@ -9,7 +9,8 @@ from streamer.config import Config
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.judges.answers import Outcome
-from streamer.pricing.book import PriceBook
+from streamer.judges.horizons import Band
+from streamer.pricing.book import Charge, PriceBook
 from streamer.records import Anomaly, Rollup
 from streamer.tenant import Tally, TenantMeter, place_of
 
@@ -38,8 +39,9 @@ class Pipeline:
     (5, 1)
     """
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, charge: Charge | None = None) -> None:
+        """Meter by `config`; `charge`, if given, is told of each event that is counted."""
+        self._config, self._charge = config, charge
         self._prices = PriceBook(config.pricing)
         self._tally = Tally()
         self._meters: dict[str, TenantMeter] = {}
@@ -117,6 +119,11 @@ class Pipeline:
         """Count feedback by verdict and by what became of it, as `counts` does events."""
         return Counter(self._tally.heard)
 
+    def band(self, tenant: str, series: str) -> Band | None:
+        """Give the expected value and the ceiling behind an open case, None where it was not judged by them."""
+        meter = self._meters.get(tenant)
+        return meter.band(series) if meter else None
+
     def unpriced(self) -> list[str]:
         """Name the models and kinds that were found to have no price since the last call, each once."""
         return self._prices.news()
@@ -153,7 +160,7 @@ class Pipeline:
             meter.tick(self._ticked)
 
     def _admit(self, tenant: str) -> TenantMeter:
-        meter = self._meters[tenant] = TenantMeter(tenant, self._config, self._prices, self._tally)
+        meter = self._meters[tenant] = TenantMeter(tenant, self._config, self._prices, self._tally, self._charge)
         return meter
 
     def _of_all(self, tenants: Iterable[str], step: Callable[[TenantMeter], Iterable[Rollup]]) -> Output:

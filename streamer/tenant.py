@@ -14,11 +14,12 @@ from streamer.judges.answers import Outcome, heed
 from streamer.judges.budgets import BudgetJudge
 from streamer.judges.busywork import BusyworkJudge
 from streamer.judges.cases import Cases, WrittenCases
+from streamer.judges.horizons import Band
 from streamer.judges.loops import LoopJudge
 from streamer.judges.policies import Policies, WrittenPolicies
 from streamer.judges.watch import Watch, WrittenWatch
 from streamer.news import News
-from streamer.pricing.book import PriceBook
+from streamer.pricing.book import Charge, PriceBook
 from streamer.records import Rollup
 from streamer.windows.entity import Entity
 from streamer.windows.open import OpenWindow, WrittenWindow
@@ -70,8 +71,10 @@ class TenantMeter:
     Events older than the last closed window are late: they count, in rollups marked so, but are not judged.
     """
 
-    def __init__(self, tenant: str, config: Config, prices: PriceBook, tally: Tally) -> None:
-        self._tenant, self._prices, self._tally = tenant, prices, tally
+    def __init__(
+        self, tenant: str, config: Config, prices: PriceBook, tally: Tally, charge: Charge | None = None
+    ) -> None:
+        self._tenant, self._prices, self._tally, self._charge = tenant, prices, tally, charge
         self._window = TumblingWindow(config.windows.size_seconds)
         self._most_cells = config.windows.max_entities
         self._watermark = Watermark(config.windows.lateness_seconds, config.windows.grace_seconds)
@@ -101,6 +104,8 @@ class TenantMeter:
         cost = self._prices.cost(event)
         if cost[1] == "unpriced":
             tally.unpriced += 1
+        if self._charge:
+            self._charge(event, cost)
         start = self._window.start(at)
         window = self._windows.get(start) or self._open(start)
         passed = window.add(event, cost)
@@ -133,6 +138,10 @@ class TenantMeter:
     def flush(self) -> Iterable[Rollup]:
         """Close all windows: the source has ended."""
         return list(self._close_up_to(float("inf")))
+
+    def band(self, series: str) -> Band | None:
+        """Give the expected value and the ceiling behind an open case, None where it was not judged by them."""
+        return self._watch.band(series)
 
     @property
     def awake(self) -> bool:

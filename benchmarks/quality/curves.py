@@ -5,14 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from benchmarks.quality.drive import PipelineReplay, Recorder, WindowTotals
+from benchmarks.quality.drive import Recorder, WindowTotals, run_through
 from benchmarks.quality.judge import Judgement, judged
 from benchmarks.quality.scenarios import Scenario
 from streamer.config import Config
 from streamer.judges.horizons import NOTHING, Values
 from streamer.pipeline import Output
 from streamer.records import Anomaly, Rollup, Scope
-from streamer.replay.sources import Item
 from streamer.windows.entity import Entity
 from streamer.windows.totals import METRICS
 
@@ -116,9 +115,7 @@ def seen(scenario: Scenario) -> Seen:
     config = Config().model_copy(update={"budgets": scenario.budgets})
     sessions = [planting.session for planting in scenario.plantings if planting.session]
     tracer = Tracer(config, scenario.tenant, sessions)
-    items = (Item(event, scenario.tenant, row) for row, event in enumerate(scenario.events(), 1))
-    for _ in PipelineReplay(tracer, config).run(items):
-        pass
+    run_through(tracer, config, scenario.events())
     judgement = judged(tracer.run, scenario.plantings, scenario.label, scenario.begin)
     return Seen(scenario, judgement, tracer.run.opened, tracer.run.windows, tracer)
 

@@ -13,8 +13,7 @@ from streamer.config import Config, DetectConfig
 from streamer.events.usage import UsageEvent
 from streamer.pipeline import Output, Pipeline
 from streamer.records import Anomaly, Rollup, Scope
-from streamer.replay.run import Replay, Step
-from streamer.replay.sources import Item
+from streamer.replay.run import Shard
 
 
 class WindowTotals(NamedTuple):
@@ -110,27 +109,20 @@ class Recorder(Pipeline):
         return True
 
 
-class PipelineReplay(Replay):
-    """A replay without the alert side, which changes nothing of what the Pipeline says, but takes time."""
-
-    def __init__(self, pipeline: Recorder, config: Config) -> None:
-        super().__init__(config)
-        self._pipeline = pipeline
-
-    def _follow(self, output: Output) -> Step:
-        return Step(output.rollups)
-
-
 def replayed(scenario: Scenario, config: Config, events: Sequence[UsageEvent] | None = None) -> Run:
     """Replay a scenario with its budgets; `events` are the scenario's own, where the caller has them."""
     config = config.model_copy(update={"budgets": scenario.budgets})
     recorder = Recorder(config, (planting.session for planting in scenario.plantings if planting.session))
     events = scenario.events() if events is None else events
-    for _ in PipelineReplay(recorder, config).run(
-        Item(event, scenario.tenant, row) for row, event in enumerate(events, 1)
-    ):
-        pass
+    run_through(recorder, config, events)
     return recorder.run
+
+
+def run_through(recorder: Recorder, config: Config, events: Iterable[UsageEvent]) -> None:
+    """Replay events without the alert side, which changes nothing of what the Pipeline says, but takes time."""
+    for _ in Shard(config, pipeline=recorder).outputs(events):
+        pass
+    recorder.flush()
 
 
 def blind() -> Config:

@@ -5,6 +5,8 @@ import sys
 import click
 
 from streamer.cli import (  # noqa: F401 - they add their commands
+    analysts,
+    archive,
     feedback,
     finance,
     gateway,

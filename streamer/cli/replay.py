@@ -1,14 +1,17 @@
 """The commands of analysts."""
 
-from datetime import datetime
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from streamer.cli.base import CONFIG, Moment, cli, configured, example
+from streamer.cli.watched import STRICT, watched
+from streamer.clock import wall
 
 
-@cli.command(**example("tidegate replay october.jsonl.zst --out october --config tidegate.toml"))
+@cli.command(**example("tidegate replay october/*.jsonl.zst --out october --config tidegate.toml"))
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @CONFIG
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("replay"), show_default=True)
@@ -19,21 +22,29 @@ from streamer.cli.base import CONFIG, Moment, cli, configured, example
     type=click.Choice(["keep", "ignore"]),
     help="Keep the costs that senders gave, or price all usage anew; without it pricing.given_costs holds.",
 )
+@STRICT
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that share the tenants; same bytes.")
 def replay(
-    sources: tuple[str, ...],
-    path: Path | None,
-    out: Path,
-    given_costs: str | None,
-    **span: datetime | None,
+    sources: tuple[str, ...], path: Path | None, out: Path, workers: int, given_costs: str | None, **asked: Any
 ) -> None:
-    """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst) or kafka://host:port/topic."""
+    """Run the Pipeline over files (.jsonl, .csv, .parquet; .gz, .zst), folders and patterns of them, or topics.
+
+    A topic is written kafka://host:port/topic, a stretch of it kafka://host:port/topic?from=T&to=T, where T is an
+    offset or a time. Several sources are merged in the order of time. Nothing is ever written to a topic.
+    """
     config = configured(path)
     if given_costs:
         config = config.model_copy(update={"pricing": config.pricing.model_copy(update={"given_costs": given_costs})})
+    from streamer.garbage import collect_seldom  # noqa: PLC0415 - as above
     from streamer.replay.command import run  # noqa: PLC0415 - as above
 
-    for line in run(sources, config, out, **span):
+    collect_seldom()
+    with watched() as control:
+        lines = list(run(sources, config, out, **asked, now=wall(), workers=workers, control=control))
+    for line in lines:
         click.echo(line)
+    if not control.goes_on():
+        sys.exit(1)
 
 
 @cli.command(**example("tidegate score series.csv --out scores.csv"))

@@ -37,6 +37,7 @@ from streamer.config.slack import SlackConfig
 from streamer.config.throttle import PolicyConfig, ThrottleConfig
 from streamer.config.trust import TrustConfig
 from streamer.config.usage import EventsConfig, WindowsConfig
+from streamer.config.use_cases import UseCaseConfig
 
 __all__ = [
     "AlertLabel",
@@ -81,6 +82,7 @@ __all__ = [
     "ThrottleConfig",
     "TokenConfig",
     "TrustConfig",
+    "UseCaseConfig",
     "WebConfig",
     "WindowsConfig",
 ]
@@ -95,6 +97,7 @@ class Config(Section):
     pricing: PricingConfig = PricingConfig()
     detect: DetectConfig = DetectConfig()
     budgets: tuple[BudgetConfig, ...] = ()
+    use_cases: tuple[UseCaseConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
     slack: SlackConfig = SlackConfig()
     throttle: ThrottleConfig = ThrottleConfig()
@@ -112,6 +115,14 @@ class Config(Section):
         if len(about) != len(set(about)):
             raise ValueError("two budgets are for the same tenant, use_case, metric and period")
         return budgets
+
+    @field_validator("use_cases")
+    @classmethod
+    def _use_cases_are_unique(cls, use_cases: tuple[UseCaseConfig, ...]) -> tuple[UseCaseConfig, ...]:
+        names = [(use_case.tenant, use_case.name) for use_case in use_cases]
+        if len(names) != len(set(names)):
+            raise ValueError("two entries are about the same use case of the same tenant")
+        return use_cases
 
     @field_validator("slack")
     @classmethod

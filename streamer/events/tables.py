@@ -45,7 +45,12 @@ def parquet_rows(source: Any) -> Iterator[dict[str, Any] | Rejected]:
     """Read the rows of a Parquet file; raises OSError and ValueError (of which Arrow's are) for what is none."""
     with parquet.ParquetFile(source) as file:
         for batch in file.iter_batches():
-            yield from (row_of(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+            yield from batch_rows(batch)
+
+
+def batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Rejected]:
+    """Give the rows of a batch; raises ValueError for names that come twice in a map."""
+    return (row_of(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
 
 
 def parquet_rows_of(record: bytes, most_bytes: int | None) -> Iterator[dict[str, Any] | Rejected]:
@@ -58,7 +63,7 @@ def parquet_rows_of(record: bytes, most_bytes: int | None) -> Iterator[dict[str,
             unpacked += batch.nbytes
             if most_bytes is not None and unpacked > most_bytes:
                 raise Unmappable("too_large", f"unpacked it is over the limit of {most_bytes} bytes")
-            yield from (row_of(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+            yield from batch_rows(batch)
 
 
 def row_of(fields: Mapping[Any, Any]) -> dict[str, Any] | Rejected:

@@ -35,6 +35,14 @@ class Excess(NamedTuple):
     usd: float
 
 
+class Band(NamedTuple):
+    """What is still usual of a rate over so many windows: the expected value, and the ceiling above it."""
+
+    windows: int
+    expected: float
+    ceiling: float
+
+
 class Slot(msgspec.Struct, array_like=True):
     """What the last aligned slot of a horizon held in all, and what this one holds so far.
 
@@ -90,6 +98,14 @@ class Horizons:
         """Give what is usual of a metric in a single window, or in the horizon at `place`; 0 where nothing is."""
         baseline = self.baselines[place].get(metric)
         return baseline.expected if baseline else 0.0
+
+    def band(self, name: str, windows: int) -> Band | None:
+        """Give what is usual of a metric over so many windows; None for what is no metric, or not judged over them."""
+        for horizon, baselines in zip(self.horizons, self.baselines, strict=True):
+            for metric, baseline in baselines.items():
+                if metric == name and horizon.windows == windows:
+                    return Band(windows, baseline.expected, baseline.ceiling)
+        return None
 
     def rate(self) -> float:
         """Give how many requests, steps or tool calls, whichever are most, a window should hold; 0 if unknown."""

@@ -11,6 +11,7 @@ from streamer.judges.book import Book, Standing
 from streamer.judges.bursts import BurstJudge, values_of
 from streamer.judges.cases import Cases
 from streamer.judges.drifts import DriftJudge
+from streamer.judges.horizons import Band
 from streamer.judges.models import Models, Registry
 from streamer.judges.params import model_params
 from streamer.judges.shapes import ShapeJudge
@@ -96,6 +97,12 @@ class Watch:
         """Take what an open case is about for usual from now on; False where it is judged by its strength alone."""
         standing = self._book.standing.get(series)
         return standing is not None and self._registry.forgive(standing.scope, standing.name)
+
+    def band(self, series: str) -> Band | None:
+        """Give what is usual of the rate that an open case is about; None where it is about none."""
+        standing = self._book.standing.get(series)
+        models = self._registry.get(standing.entity) if standing else None
+        return models.horizons.band(standing.name, standing.windows) if standing and models else None
 
     @property
     def waits(self) -> bool:

@@ -24,6 +24,8 @@ TIER = "service_tier"
 Origin = Literal["given", "computed", "unpriced", "free"]
 # Femtodollars of one event, and where the figure is from. Unpriced counts as 0 and is reported as unpriced.
 Cost = tuple[int, Origin]
+# Is told of each event that was counted, and what it cost.
+Charge = Callable[[UsageEvent, Cost], None]
 _TOKEN_KINDS = frozenset(("llm", "evaluation"))
 _FREE: Cost = (0, "free")
 _UNPRICED: Cost = (0, "unpriced")

@@ -1,51 +1,74 @@
-"""Writes what a replay found: the files that CONTRACTS.md names."""
+"""Writes what a replay found: the files that CONTRACTS.md names, and the tables of docs/analysts.md."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 import pyarrow as pa
 from pyarrow import parquet
 
+from alerts.throttle.command import Command
 from streamer.clock import utc
-from streamer.pricing.money import COST_KINDS, ZERO, plain
-from streamer.records import Anomaly, Rollup
-from streamer.replay.run import Replay, Step, Told
-from streamer.windows.totals import COUNTS
+from streamer.pricing.money import COST_KINDS, dollars, plain
+from streamer.records import Anomaly
+from streamer.replay.charges import Charge
+from streamer.replay.facts import Facts
+from streamer.replay.office import Told
+from streamer.replay.run import Chunk, Totals
+from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS, anomalies_table, charges_table, told_row
 
-_MONEY = pa.decimal128(38, 15)
 _ROWS = 50_000
 # What an incident needs for itself, and tells nobody anything.
 _INNER = ("noted_at", "sent", "rest", "absorbed", "told_at", "joined_at", "unheard", "track", "answered", "word")
 _NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
-_SCOPE = ("use_case", "agent", "model", "session")
-_SCHEMA = pa.schema(
-    [("series", pa.string()), ("level", pa.string()), ("tenant", pa.string())]
-    + [(name, pa.string()) for name in _SCOPE]
-    + [
-        ("start", pa.timestamp("us", "UTC")),
-        ("end", pa.timestamp("us", "UTC")),
-        ("late", pa.bool_()),
-        ("part", pa.int64()),
-    ]
-    + [(name, pa.int64()) for name in COUNTS]
-    + [("usd", _MONEY), *((f"usd_{kind}", _MONEY) for kind in COST_KINDS), ("usd_given", _MONEY)]
-)
+# What a file is called until it is whole.
+_UNFINISHED = ".part"
+
+
+class Table:
+    """A Parquet file that is written in row groups of a size that the rows alone decide."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = parquet.ParquetWriter(path, schema, compression="zstd")
+        self._schema, self._waiting, self._rows = schema, list[pa.Table](), 0
+
+    def write(self, rows: pa.Table) -> None:
+        """Append rows."""
+        if len(rows):
+            self._waiting.append(rows.select(self._schema.names))
+            self._rows += len(rows)
+        if self._rows >= _ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """End the file."""
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=1 << 30)
+            self._waiting, self._rows = [], 0
 
 
 class Outputs:
-    """The files of one replay, written as it goes on; use as a context manager, so that they end whole."""
+    """The files of one replay, written as it goes on; use as a context manager.
+
+    They get their names when all of them are whole: what an earlier replay wrote stays until then, and where this one
+    fails it stays for good.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._incidents = (folder / "incidents.jsonl").open("wb")
-        self._commands = (folder / "commands.jsonl").open("wb")
-        self._rollups = parquet.ParquetWriter(folder / "rollups.parquet", _SCHEMA, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
+        self._folder, self._names = folder, list[str]()
+        self._incidents, self._commands = self._lines("incidents.jsonl"), self._lines("commands.jsonl")
+        self._rollups = self._table("rollups.parquet", ROLLUPS)
+        self._charges = self._table("charges.parquet", CHARGES)
+        self._messages = self._table("incidents.parquet", INCIDENTS)
 
     def __enter__(self) -> Self:
         return self
@@ -53,32 +76,65 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._write_rows()
-        self._rollups.close()
-        self._incidents.close()
-        self._commands.close()
+        for file in (self._rollups, self._charges, self._messages, self._incidents, self._commands):
+            file.close()
+        for name in self._names:
+            unfinished = self._path(name)
+            if error is None:
+                unfinished.replace(self._folder / name)
+            else:
+                unfinished.unlink(missing_ok=True)
 
-    def write(self, step: Step) -> None:
-        """Write what one step led to."""
-        self._incidents.writelines(_line(_told(told)) for told in step.told)
-        self._commands.writelines(_line(change.command) for change in step.commands if change.command)
-        self._rows += [_row(rollup) for rollup in step.rollups]
-        if len(self._rows) >= _ROWS:
-            self._write_rows()
+    def write(self, chunk: Chunk) -> None:
+        """Write the rollups and charges of a chunk."""
+        if chunk.rollups is not None:
+            self._rollups.write(chunk.rollups)
+        self._charge(chunk.charges)
 
-    def finish(self, replay: Replay, seconds: float) -> dict[str, Any]:
+    def tell(self, told: Told | Command) -> None:
+        """Write what people or gateways would have been told."""
+        if isinstance(told, Command):
+            self._commands.write(_line(told))
+            return
+        self._incidents.write(_line(_told(told)))
+        self._messages.write(pa.Table.from_pylist([told_row(told.notification, told.at)], INCIDENTS))
+
+    def finish(self, facts: Facts, totals: Totals, seconds: float, *, stopped: bool = False) -> dict[str, Any]:
         """Write anomalies and summary; gives the summary."""
-        anomalies = sorted(replay.anomalies.values(), key=lambda anomaly: (anomaly.opened_at, anomaly.id))
-        with (self._folder / "anomalies.jsonl").open("wb") as lines:
-            lines.writelines(_line(_public(anomaly)) for anomaly in anomalies)
-        summary = _summary(replay, anomalies, seconds)
-        (self._folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
+        found = facts.in_order()
+        with self._lines("anomalies.jsonl") as lines:
+            lines.writelines(_line(_public(one.last)) for one in found)
+        table = self._table("anomalies.parquet", ANOMALIES)
+        table.write(anomalies_table((one.last for one in found), {one.last.id: one.when_known for one in found}))
+        table.close()
+        summary = _summary(facts, totals, seconds, stopped=stopped)
+        self.add("summary.json", msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
         return summary
 
-    def _write_rows(self) -> None:
-        if self._rows:
-            self._rollups.write_table(pa.Table.from_pylist(self._rows, _SCHEMA))
-            self._rows.clear()
+    def add(self, name: str, content: bytes) -> None:
+        """Write a file that is whole already."""
+        self._named(name).write_bytes(content)
+
+    def rollups(self) -> Path:
+        """Give the file of rollups, for a reader after `finish`; nothing can be written to it any more."""
+        self._rollups.close()
+        return self._path("rollups.parquet")
+
+    def _charge(self, charges: Iterable[Charge]) -> None:
+        self._charges.write(charges_table(charges))
+
+    def _lines(self, name: str) -> IO[bytes]:
+        return self._named(name).open("wb")
+
+    def _table(self, name: str, schema: pa.Schema) -> Table:
+        return Table(self._named(name), schema)
+
+    def _named(self, name: str) -> Path:
+        self._names.append(name)
+        return self._path(name)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f".{name}{_UNFINISHED}"
 
 
 def _line(record: Any) -> bytes:
@@ -98,33 +154,35 @@ def _told(told: Told) -> dict[str, Any]:
     return {"at": utc(told.at), "receiver": notification.receiver, "because": notification.because, **incident}
 
 
-def _row(rollup: Rollup) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(rollup)
-    scope, split = fields.pop("scope"), fields.pop("usd_by_kind")
-    kinds = {f"usd_{kind}": split.get(kind, ZERO) for kind in COST_KINDS}
-    return {**fields, **{name: getattr(scope, name) or None for name in _SCOPE}, **kinds}
-
-
-def _summary(replay: Replay, anomalies: Iterable[Anomaly], seconds: float) -> dict[str, Any]:
-    counts = replay.counts()
-    counted = counts.get("counted", 0)
-    kinds: dict[str, int] = {}
-    for anomaly in anomalies:
-        kinds[anomaly.kind] = kinds.get(anomaly.kind, 0) + 1
-    by_kind = {
-        kind: plain(sum((split.get(kind, ZERO) for split in replay.spend.values()), ZERO)) for kind in COST_KINDS
-    }
+def _summary(facts: Facts, totals: Totals, seconds: float, *, stopped: bool) -> dict[str, Any]:
+    counted, spend = totals.events["counted"], facts.spend
+    by_kind = {kind: plain(dollars(sum(split.get(kind, 0) for split in spend.values()))) for kind in COST_KINDS}
     return {
-        "events": dict(counts),
-        "rejected": dict(sorted(replay.rejected.items())),
-        "feedback": replay.heard(),
-        "anomalies": kinds,
+        "from": utc(facts.begin) if facts.read else None,
+        "to": utc(facts.end) if facts.read else None,
+        "stopped": stopped,
+        "events": {str(name): count for name, count in sorted(totals.events.items())},
+        "rejected": dict(sorted(totals.faults.rejected.items())),
+        "damaged": totals.faults.damaged,
+        "remarks": [*totals.faults.remarks, *filter(None, [totals.faults.overlaps])],
+        "feedback": _heard(totals.heard),
+        "anomalies": dict(sorted(Counter(found.last.kind for found in facts.anomalies.values()).items())),
+        "incidents": len(facts.incidents),
+        "messages": facts.messages,
+        "commands": len(facts.commands),
         "usd": plain(sum(by_kind.values(), Decimal(0))),
-        "usd_given": plain(replay.given),
+        "usd_given": plain(dollars(facts.given)),
         "usd_by_kind": by_kind,
         "usd_by_tenant": {
-            tenant: {kind: plain(amount) for kind, amount in sorted(split.items())}
-            for tenant, split in sorted(replay.spend.items())
+            tenant: {kind: plain(dollars(amount)) for kind, amount in sorted(split.items())}
+            for tenant, split in sorted(spend.items())
         },
         "speed": {"seconds": round(seconds, 3), "events_per_second": round(counted / seconds) if seconds else 0},
     }
+
+
+def _heard(heard: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (verdict, outcome), count in sorted(heard.items()):
+        found.setdefault(verdict, {})[outcome] = count
+    return found

@@ -1,143 +1,168 @@
-"""Drives the Pipeline and the alert side over sources, by the data's own clock."""
+"""Drives the Pipeline over sources by the data's own clock, whole or the share of it that one process takes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
+import pyarrow as pa
+from pyarrow import compute
 
-from alerts.dispatcher import Notification
-from alerts.throttle.ledger import Change
 from streamer.config import Config
-from streamer.events.rejected import Rejected
-from streamer.events.skipped import Skipped
+from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
+from streamer.judges.horizons import Band
 from streamer.pipeline import Output, Pipeline
-from streamer.pricing.money import ZERO, CostKind
 from streamer.records import Anomaly, Rollup
-from streamer.replay.sources import Item
-from streamer.wiring import alert_of, desk_of
+from streamer.replay.charges import Charge, Charges, day_of
+from streamer.replay.faults import Faults
+from streamer.replay.tables import RollupRows
 
 # Through a gap time passes in seconds at first, then in minutes, then at once: what is open has long ended by then.
 _STEPS = ((1.0, 120), (60.0, 60))
-
-
-class Told(msgspec.Struct, frozen=True):
-    """A notification that would have been sent: when (event time, epoch seconds), and what."""
-
-    at: float
-    notification: Notification
+# So many events are taken at a time.
+CHUNK = 4096
+_END_OF_DAYS = 1 << 40
+EachRollup = Callable[[int, Rollup], object]
+# One event or feedback; a shard passes over those that are not its own, but for their time.
+Word = UsageEvent | Feedback
 
 
 class Step(msgspec.Struct):
-    """What one event, or passing time, led to."""
+    """What one event, or passing time, brought out at `at` (epoch seconds); `number` counts events and moments."""
 
-    rollups: list[Rollup] = []
-    told: list[Told] = []
-    commands: list[Change] = []
+    number: int
+    at: float
+    anomalies: list[Anomaly] = []
+    bands: dict[str, Band] = {}
 
 
-class Replay:
-    """One run. `anomalies` holds the last state of each; `spend` is by tenant and by kind of cost, exact.
+class Chunk(msgspec.Struct):
+    """What some events in a row brought out: the steps, rollups as a table with their steps' numbers, and charges.
 
-    `given` is how much of it senders gave.
+    `at` is the clock by then, `since` that of the first event, and `read` how many bytes of the sources were read.
     """
 
-    def __init__(self, config: Config, begin: datetime | None = None, end: datetime | None = None) -> None:
-        self._pipeline, self._desk = Pipeline(config), desk_of(config)
-        self._begin, self._end = begin, end
-        self._longest_wait = self._desk.dispatcher.tree.longest_wait
-        self._clock = float("-inf")
-        self._ticked = float("-inf")
-        self.anomalies: dict[str, Anomaly] = {}
-        self.rejected: Counter[str] = Counter()
-        self.mistakes: list[str] = []
-        self.spend: dict[str, dict[CostKind, Decimal]] = {}
-        self.given = ZERO
+    steps: list[Step]
+    charges: list[Charge]
+    events: int
+    at: float
+    last: bool = False
+    read: int = 0
+    since: float = float("inf")
+    rollups: pa.Table | None = None
 
-    def run(self, items: Iterable[Item]) -> Iterator[Step]:
-        """Take in all items, then close what is open at the end of the data."""
-        for item in items:
-            yield from self._take(item)
-        yield self._follow(self._pipeline.flush())
-        yield from self._tell_the_rest()
 
-    def counts(self) -> Mapping[str, int]:
-        """Count events by what became of them."""
-        return {str(name): count for name, count in sorted(self._pipeline.counts().items())}
+class Totals(msgspec.Struct):
+    """What became of all events and feedback, at the end: events by outcome, feedback by verdict and outcome."""
 
-    def heard(self) -> Mapping[str, Mapping[str, int]]:
-        """Count feedback by verdict, and by what became of it."""
-        found: dict[str, dict[str, int]] = {}
-        for (verdict, outcome), count in sorted(self._pipeline.heard().items()):
-            found.setdefault(verdict, {})[outcome] = count
-        return found
+    events: Counter[str] = msgspec.field(default_factory=Counter)
+    heard: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    faults: Faults = msgspec.field(default_factory=Faults)
 
-    def _take(self, item: Item) -> Iterator[Step]:
-        event = item.decoded
-        if isinstance(event, Rejected):
-            self.rejected[event.reason] += 1
-            place = f"row {item.row}" + (f", item {event.item + 1}" if event.item else "")
-            self.mistakes.append(f"{item.source}, {place}: {event.reason}: {event.detail}")
-            return
-        if isinstance(event, Skipped):
-            return
-        if (self._begin and event.time < self._begin) or (self._end and event.time >= self._end):
-            return
-        at = event.time.timestamp()
-        yield from self._pass_time(at)
-        self._clock = max(self._clock, at)
-        if isinstance(event, Feedback):
-            yield self._follow(self._pipeline.feedback(event))
-        else:
-            yield self._follow(self._pipeline.submit([event], self._clock))
+    def add(self, other: "Totals") -> None:
+        """Take in what became of other tenants' events."""
+        self.events += other.events
+        self.heard += other.heard
 
-    def _pass_time(self, until: float) -> Iterator[Step]:
-        self._ticked = until if self._ticked == float("-inf") else self._ticked
-        for moment in _moments(self._ticked, until):
+
+class Shard:
+    """One Pipeline over the tenants that are `mine`, by the clock of all.
+
+    Time passes as it does in the whole of the data, so that it does not matter among how many shards they are split.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        faults: Faults | None = None,
+        mine: Callable[[str], bool] | None = None,
+        pipeline: Pipeline | None = None,
+    ) -> None:
+        self._charges, self._faults, self._mine = Charges(), faults or Faults(), mine
+        self.pipeline = pipeline or Pipeline(config, self._charges.add)
+        self._number = 0
+        self._clock = self._ticked = float("-inf")
+        self._since = float("inf")
+        self._day = -_END_OF_DAYS
+
+    def outputs(self, words: Iterable[Word]) -> Iterator[tuple[int, float, Output]]:
+        """Take in events in their order; gives what came of each and of the time between, numbered, with its time."""
+        submit, hear, mine = self.pipeline.submit, self.pipeline.feedback, self._mine
+        for word in words:
+            at = word.time.timestamp()
+            if at - self._ticked >= 1.0:
+                yield from self._pass_time(at)
+            self._clock = max(self._clock, at)
+            self._number += 1
+            if mine and not mine(word.tenant):
+                continue
+            output = submit((word,), self._clock) if isinstance(word, UsageEvent) else hear(word)
+            if output.rollups or output.anomalies or output.failed:
+                yield self._number, self._clock, output
+
+    def chunks(self, words: Iterable[Word], goes_on: Callable[[], bool] = lambda: True) -> Iterator[Chunk]:
+        """Take in all events, `CHUNK` at a time as long as it `goes_on`, then close what is open."""
+        words = iter(words)
+        while goes_on() and (part := list(islice(words, CHUNK))):
+            rows = RollupRows()
+            chunk = self.take(part, rows.add)
+            yield msgspec.structs.replace(chunk, rollups=rows.table())
+        rows = RollupRows()
+        chunk = self.end(rows.add)
+        yield msgspec.structs.replace(chunk, rollups=rows.table())
+
+    def take(self, part: Sequence[Word], each: EachRollup) -> Chunk:
+        """Take in some events; rollups go to `each`, with the number of their step."""
+        return self._chunk(self.outputs(part), len(part), each, last=False)
+
+    def end(self, each: EachRollup) -> Chunk:
+        """Close what is open: the source has ended."""
+        self._number += 1
+        outputs = [(self._number, self._clock, self.pipeline.flush())] if self._clock > float("-inf") else []
+        return self._chunk(outputs, 0, each, last=True)
+
+    def totals(self) -> Totals:
+        """Say what became of everything."""
+        heard = Counter({(str(verdict), str(outcome)): n for (verdict, outcome), n in self.pipeline.heard().items()})
+        return Totals(self.pipeline.counts(), heard, self._faults)
+
+    def _chunk(
+        self, outputs: Iterable[tuple[int, float, Output]], events: int, each: EachRollup, *, last: bool
+    ) -> Chunk:
+        steps = []
+        for number, at, output in outputs:
+            for rollup in output.rollups:
+                each(number, rollup)
+            for event, error in output.failed:
+                self._faults.fail(event, error)
+            steps.append(Step(number, at, output.anomalies, self._bands(output.anomalies)))
+        charges = list(self._billed(last=last))
+        return Chunk(steps, charges, events, self._clock, last, since=self._since)
+
+    def _bands(self, anomalies: list[Anomaly]) -> dict[str, Band]:
+        found = ((case.id, self.pipeline.band(case.tenant, case.series)) for case in anomalies if case.kind == "burst")
+        return {name: band for name, band in found if band}
+
+    def _billed(self, *, last: bool) -> Iterator[Charge]:
+        """Hand over the charges of days that are over; of the day before, too, what was late by less than a day."""
+        if last:
+            yield from self._charges.before(_END_OF_DAYS)
+        elif (day := day_of(self._clock)) > self._day:
+            self._day = day
+            yield from self._charges.before(day - 1)
+
+    def _pass_time(self, until: float) -> Iterator[tuple[int, float, Output]]:
+        if self._ticked == float("-inf"):
+            self._ticked = self._since = until
+        for moment in moments(self._ticked, until):
             self._ticked = moment
             self._clock = max(self._clock, moment)
-            yield self._follow(self._pipeline.tick(self._clock))
-
-    def _tell_the_rest(self) -> Iterator[Step]:
-        """Let the incidents that wait for company be told after all."""
-        if self._desk.dispatcher.open_incidents():
-            until = self._clock + self._longest_wait
-            for moment in (*_moments(self._clock, until), until):
-                self._clock = moment
-                yield self._follow(Output())
-
-    def _follow(self, output: Output) -> Step:
-        """Let the alert side do with the anomalies what it would have done live."""
-        step = Step(output.rollups)
-        for anomaly in output.anomalies:
-            self._keep(anomaly)
-            step.commands += self._desk.submit(alert_of(anomaly), self._clock)
-        step.commands += self._desk.tick(self._clock)
-        dispatcher = self._desk.dispatcher
-        for notification in list(dispatcher.pending(self._clock)):
-            dispatcher.delivered(notification, "replay", self._clock)
-            step.told.append(Told(self._clock, notification))
-        self._count(output.rollups)
-        return step
-
-    def _keep(self, anomaly: Anomaly) -> None:
-        """Remember an anomaly's last state, with the worst rate that it had."""
-        known = self.anomalies.get(anomaly.id)
-        worst = max(known.usd_per_hour, anomaly.usd_per_hour) if known else anomaly.usd_per_hour
-        self.anomalies[anomaly.id] = msgspec.structs.replace(anomaly, usd_per_hour=worst)
-
-    def _count(self, rollups: list[Rollup]) -> None:
-        for rollup in rollups:
-            if rollup.level == "tenant":
-                self.given += rollup.usd_given
-                spend = self.spend.setdefault(rollup.tenant, {})
-                for kind, amount in rollup.usd_by_kind.items():
-                    spend[kind] = spend.get(kind, ZERO) + amount
+            self._number += 1
+            yield self._number, self._clock, self.pipeline.tick(self._clock)
 
 
-def _moments(since: float, until: float) -> Iterator[float]:
+def moments(since: float, until: float) -> Iterator[float]:
     """Give the moments after `since` at which time is let pass, the last less than a step before `until`."""
     for step, most in _STEPS:
         for _ in range(most):
@@ -147,3 +172,24 @@ def _moments(since: float, until: float) -> Iterator[float]:
             yield since
     if until - since >= _STEPS[-1][0]:
         yield until
+
+
+def joined(parts: list[Chunk]) -> Chunk:
+    """Put together what shards made of the same events: as one shard of all tenants would have given it."""
+    if len(parts) == 1:
+        return parts[0]
+    steps: dict[int, Step] = {}
+    for step in (step for part in parts for step in part.steps):
+        known = steps.setdefault(step.number, step)
+        if known is not step:
+            known.anomalies, known.bands = known.anomalies + step.anomalies, known.bands | step.bands
+    for step in steps.values():
+        step.anomalies.sort(key=lambda case: case.tenant)
+    rollups = pa.concat_tables(part.rollups for part in parts)
+    order = [("step", "ascending"), ("tenant", "ascending")]
+    return msgspec.structs.replace(
+        parts[0],
+        steps=[steps[number] for number in sorted(steps)],
+        charges=sorted(charge for part in parts for charge in part.charges),
+        rollups=rollups.take(compute.sort_indices(rollups, order)),
+    )

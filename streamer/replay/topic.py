@@ -1,34 +1,50 @@
-"""Reads a Kafka topic from its beginning to where it ends now, its partitions merged by the records' times."""
+"""Reads a Kafka topic, or a stretch of it, to where it ends now; its partitions are merged by the records' times."""
 
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import headers_of
-from streamer.kafka.connection import aiokafka_settings
+from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.topics import partition_counts
+from streamer.replay.extent import Extent
+
+_FORM = "a topic is written kafka://host:port/topic?from=OFFSET-or-TIME&to=OFFSET-or-TIME, without bounds for all of it"
 
 
-def topic_records(source: str, kafka: KafkaConfig) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
+Offsets = dict[TopicPartition, int]
+
+
+class Bounds(NamedTuple):
+    """From where and to before where a topic is read: an offset in every partition, or a time of the records."""
+
+    begin: int | datetime | None = None
+    end: int | datetime | None = None
+
+
+def topic_records(
+    source: str, kafka: KafkaConfig, extent: Extent | None = None
+) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
     """Give place, value and headers of each record of `kafka://host:port/topic`; raises SourceUnreadable."""
-    address = urlsplit(source)
-    topic = address.path.strip("/")
-    if not address.netloc or not topic:
-        raise SourceUnreadable(f"{source}: a topic is written kafka://host:port/topic")
-    settings = {**aiokafka_settings(kafka), "bootstrap_servers": address.netloc}
+    bootstrap, topic, bounds = address_of(source)
+    kafka = kafka.model_copy(update={"bootstrap": bootstrap})
     with asyncio.Runner() as runner:
-        reader = runner.run(_Reader.of(settings, topic))
+        reader = runner.run(_Reader.of(kafka, topic))
         try:
-            runner.run(reader.start())
+            size = runner.run(reader.start(bounds)) * Extent.RECORD
+            if extent:
+                extent.expect(size)
             while (record := runner.run(reader.next())) is not None:
+                if extent:
+                    extent.advance(Extent.RECORD)
                 yield f"{topic}[{record.partition}]@{record.offset}", record.value or b"", headers_of(record.headers)
         except KafkaError as error:
             raise SourceUnreadable(f"{source}: {error!r}") from error
@@ -36,32 +52,57 @@ def topic_records(source: str, kafka: KafkaConfig) -> Iterator[tuple[str, bytes,
             runner.run(reader.stop())
 
 
-class _Reader:
-    """A consumer of all partitions, each up to the end that it had at the start."""
+def address_of(source: str) -> tuple[str, str, Bounds]:
+    """Take a topic's address apart: brokers, name and bounds; raises SourceUnreadable where it is none."""
+    address = urlsplit(source)
+    topic, asked = address.path.strip("/"), dict(parse_qsl(address.query, keep_blank_values=True))
+    if not address.netloc or not topic or not set(asked) <= {"from", "to"}:
+        raise SourceUnreadable(f"{source}: {_FORM}")
+    try:
+        return address.netloc, topic, Bounds(_bound(asked.get("from")), _bound(asked.get("to")))
+    except ValueError as error:
+        raise SourceUnreadable(f"{source}: {error}; {_FORM}") from error
 
-    def __init__(self, settings: Mapping[str, Any], topic: str) -> None:
-        self._settings, self._topic = settings, topic
-        self._consumer = AIOKafkaConsumer(**settings, isolation_level="read_committed", enable_auto_commit=False)
+
+def _bound(text: str | None) -> int | datetime | None:
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    # A plus sign in a query stands for a space.
+    moment = datetime.fromisoformat(text.replace(" ", "+"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class _Reader:
+    """A consumer of all partitions, each up to the end that it had at the start, or to its bound."""
+
+    def __init__(self, kafka: KafkaConfig, topic: str) -> None:
+        self._kafka, self._topic = kafka, topic
+        self._consumer = consumer_of(kafka)
         self._ends: dict[TopicPartition, int] = {}
         self._read: dict[TopicPartition, deque[Any]] = {}
 
     @classmethod
-    async def of(cls, settings: Mapping[str, Any], topic: str) -> "_Reader":
+    async def of(cls, kafka: KafkaConfig, topic: str) -> "_Reader":
         """Make a reader inside the loop that aiokafka's consumer needs."""
-        return cls(settings, topic)
+        return cls(kafka, topic)
 
-    async def start(self) -> None:
+    async def start(self, bounds: Bounds) -> int:
+        """Begin to read; gives how many records there are."""
         consumer = self._consumer
         await consumer.start()
         # A consumer that is assigned nothing yet knows of no topic.
-        count = (await partition_counts(self._settings)).get(self._topic, 0)
+        count = (await partition_counts(aiokafka_settings(self._kafka))).get(self._topic, 0)
         partitions = [TopicPartition(self._topic, number) for number in range(count)]
         if not partitions:
             raise UnknownTopicOrPartitionError
         consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        self._ends = await consumer.end_offsets(partitions)
+        first, last = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        begins = await self._offsets(bounds.begin, first, first, last)
+        self._ends = await self._offsets(bounds.end, last, first, last)
+        for partition, offset in begins.items():
+            consumer.seek(partition, offset)
         self._read = {partition: deque() for partition in partitions}
+        return sum(max(0, self._ends[partition] - begins[partition]) for partition in partitions)
 
     async def next(self) -> Any:
         """Give the oldest record not yet given, None at the end."""
@@ -72,6 +113,18 @@ class _Reader:
 
     async def stop(self) -> None:
         await self._consumer.stop()
+
+    async def _offsets(
+        self, bound: int | datetime | None, otherwise: Offsets, first: Offsets, last: Offsets
+    ) -> Offsets:
+        """Give the offset of each partition that a bound stands for, within what there is."""
+        if bound is None:
+            return otherwise
+        if isinstance(bound, int):
+            return {tp: min(max(bound, first[tp]), last[tp]) for tp in first}
+        at = round(bound.timestamp() * 1000)
+        found = await self._consumer.offsets_for_times(dict.fromkeys(first, at))
+        return {tp: found[tp].offset if found.get(tp) else last[tp] for tp in first}
 
     async def _fetch(self, waiting: list[TopicPartition]) -> None:
         for tp, records in (await self._consumer.getmany(*waiting, timeout_ms=500)).items():

@@ -40,6 +40,10 @@ COMMANDS = {
     "doctor",
     "topics",
     "gateway",
+    "compare",
+    "backtest",
+    "tune",
+    "archive",
 }
 
 
@@ -163,8 +167,8 @@ def test_a_replay_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtu
     source = write(tmp_path, "day.jsonl", day())
     assert status("replay", source, "--out", tmp_path / "out") == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0].startswith("320 events, $")
-    assert shown[0].endswith(", 1 anomalies")
+    assert shown[-2].startswith("320 events, $")
+    assert shown[-2].endswith(", 1 anomalies")
     assert shown[-1].endswith(f"written to {tmp_path / 'out'}")
 
 

@@ -141,7 +141,7 @@ def lines(path: Path) -> list[Row]:
 
 
 def summary(out: Path) -> Row:
-    """The summary of a replay, but for its speed."""
+    """The summary of a replay, but for its speed and the names of its sources."""
     found: Row = orjson.loads((out / "summary.json").read_bytes())
-    del found["speed"]
+    del found["speed"], found["remarks"]
     return found

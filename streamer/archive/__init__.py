@@ -1,0 +1,1 @@
+"""The archive: topics kept as Parquet by day and tenant, exactly once."""

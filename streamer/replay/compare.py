@@ -1,0 +1,169 @@
+"""`tidegate compare`: what would be otherwise with another configuration."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from alerts.text import money, plain
+from streamer.pricing.money import ZERO
+from streamer.records import Anomaly
+from streamer.replay.extent import Control
+from streamer.replay.facts import Facts, Found
+from streamer.replay.feed import Job
+from streamer.replay.report import figures
+from streamer.replay.report.page import render
+from streamer.replay.trial import Trial, run_trials
+
+# Cases of the same thing that begin within an hour of each other are the same case, found sooner or later.
+_SAME = 3600.0
+_MOST_LINES = 20
+
+
+class Pair(NamedTuple):
+    """The same case with two configurations; `seconds` is how much later the second one knows of it."""
+
+    before: Found
+    after: Found
+    seconds: float
+
+
+class Sums(NamedTuple):
+    """What a configuration comes to. `caught` are dollars above normal that came after it was known: what could have
+    been saved at once; `missed` those before that."""
+
+    anomalies: int
+    incidents: int
+    messages: int
+    commands: int
+    above: Decimal
+    caught: Decimal
+    missed: Decimal
+
+
+class Difference(NamedTuple):
+    """What the second configuration makes of the data that the first one does not, and the other way round."""
+
+    before: Sums
+    after: Sums
+    gained: list[Found]
+    lost: list[Found]
+    earlier: list[Pair]
+    later: list[Pair]
+    same: int
+
+
+def run(job: Job, configs: Sequence[tuple[str, Any]], out: Path, control: Control) -> Iterator[str]:
+    """Try the configurations (name and Config), each against the first; writes `compare.json` and `compare.html`."""
+    trials = [Trial(config) for _, config in configs]
+    faults = run_trials(job, trials, control)
+    names = [name for name, _ in configs]
+    found = [(name, difference(trials[0].facts, trial.facts)) for name, trial in zip(names, trials, strict=True)][1:]
+    out.mkdir(parents=True, exist_ok=True)
+    records = [{"before": names[0], "after": name, **_record(difference)} for name, difference in found]
+    (out / "compare.json").write_bytes(msgspec.json.format(msgspec.json.encode(records)) + b"\n")
+    page = render("compare.html.j2", {"base": names[0], "found": found, "facts": trials[0].facts})
+    (out / "compare.html").write_bytes(page)
+    yield from faults.lines()
+    for name, difference_ in found:
+        yield from _said(names[0], name, difference_)
+    yield f"written to {out}"
+
+
+def difference(before: Facts, after: Facts) -> Difference:
+    """Hold the anomalies of two configurations against each other."""
+    pairs, lost, gained = _paired(before.in_order(), after.in_order())
+    return Difference(
+        sums(before),
+        sums(after),
+        gained,
+        lost,
+        [pair for pair in pairs if pair.seconds < 0],
+        [pair for pair in pairs if pair.seconds > 0],
+        sum(pair.seconds == 0 for pair in pairs),
+    )
+
+
+def sums(facts: Facts) -> Sums:
+    """Sum up what a configuration comes to."""
+    savings = figures.savings(facts)
+    above, caught = sum((s.above for s in savings), ZERO), sum((s.after for s in savings), ZERO)
+    counts = len(facts.anomalies), len(facts.incidents), facts.messages, len(facts.commands)
+    return Sums(*counts, above, caught, above - caught)
+
+
+def _paired(before: list[Found], after: list[Found]) -> tuple[list[Pair], list[Found], list[Found]]:
+    """Find for each case the one of the other configuration that is the same: of the same series, else of its kind."""
+    left: dict[tuple[str, str], list[Found]] = defaultdict(list)
+    for found in after:
+        left[found.last.tenant, found.last.kind].append(found)
+    pairs, lost = [], []
+    for found in before:
+        others = left[found.last.tenant, found.last.kind]
+        same = min(
+            (other for other in others if _is_same(found, other)), key=lambda o: _distance(found, o), default=None
+        )
+        if same is None:
+            lost.append(found)
+            continue
+        others.remove(same)
+        pairs.append(Pair(found, same, (same.last.opened_at - found.last.opened_at).total_seconds()))
+    gained = sorted((found for rest in left.values() for found in rest), key=lambda f: (f.last.opened_at, f.last.id))
+    return pairs, lost, gained
+
+
+def _distance(one: Found, other: Found) -> tuple[bool, float]:
+    apart = abs((one.last.opened_at - other.last.opened_at).total_seconds())
+    return one.last.series != other.last.series, apart
+
+
+def _is_same(one: Found, other: Found) -> bool:
+    a, b = one.last, other.last
+    if a.series != b.series and a.kind == "loop":
+        return False
+    return _overlap(a, b) or abs((a.opened_at - b.opened_at).total_seconds()) <= _SAME
+
+
+def _overlap(a: Anomaly, b: Anomaly) -> bool:
+    def until(case: Anomaly) -> datetime:
+        return case.closed_at or case.updated_at
+
+    return a.opened_at <= until(b) and b.opened_at <= until(a)
+
+
+def _record(found: Difference) -> dict[str, Any]:
+    return {
+        "sums": {"before": found.before._asdict(), "after": found.after._asdict()},
+        "gained": [_case(one) for one in found.gained],
+        "lost": [_case(one) for one in found.lost],
+        "earlier": [{**_case(pair.after), "seconds": -pair.seconds} for pair in found.earlier],
+        "later": [{**_case(pair.after), "seconds": pair.seconds} for pair in found.later],
+        "same": found.same,
+    }
+
+
+def _case(found: Found) -> dict[str, Any]:
+    names = ("id", "kind", "tenant", "series", "opened_at", "closed_at", "severity", "usd_excess", "reason")
+    return {name: getattr(found.last, name) for name in names}
+
+
+def _said(base: str, name: str, found: Difference) -> Iterator[str]:
+    before, after = found.before, found.after
+    yield f"{name} against {base}:"
+    yield f"  anomalies   {before.anomalies} -> {after.anomalies}"
+    yield f"  incidents   {before.incidents} -> {after.incidents}"
+    yield f"  messages    {before.messages} -> {after.messages}"
+    yield f"  commands    {before.commands} -> {after.commands}"
+    yield f"  caught      {money(before.caught)} -> {money(after.caught)} (above normal, after it was known)"
+    yield f"  gained {len(found.gained)}, lost {len(found.lost)}"
+    yield f"  earlier {len(found.earlier)}, later {len(found.later)}, the same {found.same}"
+    lines = [*(("gained", one) for one in found.gained), *(("lost", one) for one in found.lost)]
+    for word, one in lines[:_MOST_LINES]:
+        at, series = f"{one.last.opened_at:%Y-%m-%d %H:%M:%S}", plain(one.last.series)
+        yield f"  {word} {at} {one.last.kind} {series}: {plain(one.first.reason)}"
+    if len(lines) > _MOST_LINES:
+        yield f"  and {len(lines) - _MOST_LINES} more"

@@ -1,0 +1,80 @@
+"""What was wrong with the sources: said with file and row, counted, and never in the way of the rest."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from streamer.errors import SourceUnreadable
+from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
+from streamer.events.usage import UsageEvent
+from streamer.feedback import Feedback
+from streamer.replay.sources import Damage, Item
+
+# So many rows are named; of more only their number is told.
+_MOST_NAMED = 10
+
+
+class Faults(msgspec.Struct):
+    """Rows that were rejected, sources that broke off, and what is remarkable about the sources besides.
+
+    `rejected` counts by reason; `named` holds the first of them in words. With `strict` the first one is raised as
+    SourceUnreadable.
+    """
+
+    strict: bool = False
+    rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    named: list[str] = []
+    damaged: list[str] = []
+    remarks: list[str] = []
+    overlaps: str = ""
+
+    def events(self, items: Iterable[Item]) -> Iterator[UsageEvent | Feedback]:
+        """Give the good ones among items."""
+        for item in items:
+            decoded = item.decoded
+            if isinstance(decoded, Rejected):
+                self._reject(item, decoded)
+            elif isinstance(decoded, Damage):
+                self._break_off(item, decoded)
+            elif not isinstance(decoded, Skipped):
+                yield decoded
+
+    def fail(self, event: UsageEvent, error: Exception) -> None:
+        """Note an event that an error of ours kept from being counted."""
+        self.rejected["failed"] += 1
+        self._name(f"event {event.id!r} of {event.time.isoformat()}: failed: {type(error).__name__}")
+
+    def remark(self, text: str) -> None:
+        """Note what is odd about the sources though every row could be read."""
+        if self.strict:
+            raise SourceUnreadable(text)
+        self.remarks.append(text)
+
+    def lines(self) -> Iterator[str]:
+        """Say all of it, in lines."""
+        yield from self.damaged
+        yield from self.named
+        if (more := self.rejected.total() - len(self.named)) > 0:
+            yield f"and {more:,} more rows rejected"
+        yield from self.remarks
+        if self.overlaps:
+            yield self.overlaps
+
+    def _reject(self, item: Item, rejected: Rejected) -> None:
+        self.rejected[rejected.reason] += 1
+        if self.strict or len(self.named) < _MOST_NAMED:
+            self._name(f"{item.place}: {rejected.reason}: {rejected.detail}")
+
+    def _break_off(self, item: Item, damage: Damage) -> None:
+        said = f"{item.place}: cannot be read from here on: {damage.detail}"
+        if self.strict:
+            raise SourceUnreadable(said)
+        self.damaged.append(said)
+
+    def _name(self, said: str) -> None:
+        if self.strict:
+            raise SourceUnreadable(said)
+        if len(self.named) < _MOST_NAMED:
+            self.named.append(said)

@@ -1,0 +1,179 @@
+"""From the sources to chunks of what they bring out: in this process, or in several that share the tenants."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from xxhash import xxh3_64_intdigest
+
+from streamer.config import Config
+from streamer.errors import SourceUnreadable
+from streamer.garbage import collect_seldom
+from streamer.replay.extent import Extent
+from streamer.replay.faults import Faults
+from streamer.replay.merge import Merge
+from streamer.replay.places import TOPIC
+from streamer.replay.run import Chunk, Shard, Totals, Word, joined
+from streamer.replay.sources import NO_PRESENT, read
+from streamer.wiring import decoder_of
+
+GoesOn = Callable[[], bool]
+# Chunks that a process may be ahead of the one that puts them together.
+_AHEAD = 4
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What is to be replayed: sources in words that were expanded, by which configuration, and which part of it.
+
+    `now` (epoch seconds) is the present: an event that claims to be of a later time is rejected.
+    """
+
+    sources: tuple[str, ...]
+    config: Config
+    begin: datetime | None = None
+    end: datetime | None = None
+    now: float = NO_PRESENT
+    strict: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes the files among the sources have."""
+        return sum(Path(source).stat().st_size for source in self.sources if not source.startswith(TOPIC))
+
+    def words(self, faults: Faults, extent: Extent) -> Iterator[Word]:
+        """Read the events of all sources in the order of time; what is wrong with them is noted."""
+        decoder, config = decoder_of(self.config, feedback=True), self.config
+
+        def opened(source: str, extent: Extent | None = extent) -> Any:
+            return read(source, decoder, config, self.now, extent)
+
+        merge = Merge(self.sources, opened, partial(opened, extent=None))
+        begin, end = self.begin, self.end
+        for word in faults.events(merge):
+            if (begin is None or word.time >= begin) and (end is None or word.time < end):
+                yield word
+        for remark in merge.disorder():
+            faults.remark(remark)
+        if overlaps := merge.overlaps():
+            more = f", and {len(overlaps) - 1} more" if len(overlaps) > 1 else ""
+            faults.overlaps = f"sources overlap in time, and were merged: {overlaps[0]}{more}"
+
+
+class Feed:
+    """The chunks of a job, by as many processes as are asked for; the same chunks by however many.
+
+    Each process reads all sources, and meters its own tenants only: reading is cheap beside metering, and all share
+    one clock that way. When the chunks are through, `totals` says what became of everything.
+    """
+
+    def __init__(self, job: Job, workers: int = 1) -> None:
+        if workers > 1 and any(source.startswith(TOPIC) for source in job.sources):
+            raise SourceUnreadable(
+                "several processes read files only: a topic goes on while they begin; archive it first"
+            )
+        self._job, self._workers = job, workers
+        self.extent, self.totals = Extent(), Totals()
+        self.extent.expect(job.size)
+
+    def chunks(self, goes_on: GoesOn) -> Iterator[Chunk]:
+        """Give the chunks as long as it `goes_on`, and then what was open."""
+        yield from self._alone(goes_on) if self._workers == 1 else self._together(goes_on)
+
+    def _alone(self, goes_on: GoesOn) -> Iterator[Chunk]:
+        faults = Faults(self._job.strict)
+        shard = Shard(self._job.config, faults)
+        for chunk in shard.chunks(self._job.words(faults, self.extent), goes_on):
+            yield msgspec.structs.replace(chunk, read=self.extent.done)
+        self.totals = shard.totals()
+
+    def _together(self, goes_on: GoesOn) -> Iterator[Chunk]:
+        with ExitStack() as stack:
+            lines = [stack.enter_context(_started(self._job, n, self._workers)) for n in range(self._workers)]
+            for _ in range(_AHEAD):
+                _say(lines, go_on=True)
+            while True:
+                chunk = joined([_heard(line) for line in lines])
+                yield chunk
+                if chunk.last:
+                    break
+                _say(lines, go_on=goes_on())
+            parts = [_heard(line) for line in lines]
+        for part in parts:
+            self.totals.add(part)
+        # All have read everything: one of them is enough to say what was wrong with it.
+        self.totals.faults = parts[0].faults
+        for part in parts[1:]:
+            if failed := part.faults.rejected["failed"]:
+                self.totals.faults.rejected["failed"] += failed
+
+
+def mine(tenant: str, number: int, of: int) -> bool:
+    """Tell whether a tenant belongs to the process `number` of so many."""
+    return bool(xxh3_64_intdigest(tenant.encode()) % of == number)
+
+
+class _Line:
+    """A process, and the line to it."""
+
+    def __init__(self, job: Job, number: int, of: int) -> None:
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, job, number, of), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> "_Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self._process.join(timeout=5)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join()
+
+
+def _started(job: Job, number: int, of: int) -> _Line:
+    return _Line(job, number, of)
+
+
+def _say(lines: list[_Line], *, go_on: bool) -> None:
+    for line in lines:
+        try:
+            line.connection.send(go_on)
+        except BrokenPipeError:  # it has come to its end, and says so in what is to be heard of it
+            continue
+
+
+def _heard(line: _Line) -> Any:
+    try:
+        said = line.connection.recv()
+    except EOFError:
+        raise SourceUnreadable("a process that read the sources has died") from None
+    if isinstance(said, Exception):
+        raise said
+    return said
+
+
+def _work(connection: Connection, job: Job, number: int, of: int) -> None:
+    # Ctrl-C goes to all processes of a terminal; the first one tells the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
+    try:
+        faults, extent = Faults(job.strict), Extent()
+        extent.expect(job.size)
+        shard = Shard(job.config, faults, partial(mine, number=number, of=of))
+        for chunk in shard.chunks(job.words(faults, extent), connection.recv):
+            connection.send(msgspec.structs.replace(chunk, read=extent.done))
+        connection.send(shard.totals())
+    except EOFError:  # nobody listens any more
+        return
+    except Exception as error:
+        connection.send(error)

@@ -1,0 +1,50 @@
+"""The alert side of a replay: what people and gateways would have been told, and when, by the data's own clock."""
+
+from collections.abc import Iterable, Iterator
+from math import inf
+
+import msgspec
+
+from alerts.dispatcher import Notification
+from alerts.throttle.command import Command
+from streamer.config import Config
+from streamer.records import Anomaly
+from streamer.replay.run import Step, moments
+from streamer.wiring import alert_of, desk_of
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A notification that would have been sent: when (event time, epoch seconds), and what."""
+
+    at: float
+    notification: Notification
+
+
+class Office:
+    """Hands anomalies to the desk as the worker would, and takes every notification for delivered."""
+
+    def __init__(self, config: Config) -> None:
+        self._desk = desk_of(config)
+        self._longest_wait = self._desk.dispatcher.tree.longest_wait
+        self._clock = -inf
+
+    def take(self, steps: Iterable[Step]) -> Iterator[Told | Command]:
+        """Follow the steps; gives what is told to people, and commands."""
+        for step in steps:
+            yield from self._moment(step.at, step.anomalies)
+
+    def close(self) -> Iterator[Told | Command]:
+        """Let the incidents that wait for company be told after all."""
+        if self._desk.dispatcher.open_incidents():
+            until = self._clock + self._longest_wait
+            for moment in (*moments(self._clock, until), until):
+                yield from self._moment(moment, ())
+
+    def _moment(self, at: float, anomalies: Iterable[Anomaly]) -> Iterator[Told | Command]:
+        desk, self._clock = self._desk, at
+        changes = [change for anomaly in anomalies for change in desk.submit(alert_of(anomaly), at)]
+        changes += desk.tick(at)
+        yield from (change.command for change in changes if change.command)
+        for notification in list(desk.dispatcher.pending(at)):
+            desk.dispatcher.delivered(notification, "replay", at)
+            yield Told(at, notification)

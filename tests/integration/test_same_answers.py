@@ -1,0 +1,114 @@
+"""What the worker said of a stream, a replay of its topic says to the byte; and so does one of its archive."""
+
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from examples.trace_events import events_of
+from streamer.config import Config, KafkaConfig, WindowsConfig
+from streamer.replay.extent import Extent
+from streamer.replay.faults import Faults
+from streamer.replay.feed import Job
+from streamer.replay.run import Shard
+from streamer.replay.topic import topic_records
+from tests.brokers import Broker
+from tests.brokers.apache import ApacheKafka
+from tests.integration.deployment import Deployment
+from tests.streamer.replay.data import lines, replayed, summary
+
+pytestmark = pytest.mark.integration
+# As many requests of the trace as fit into a test, and a session that goes round in circles among them.
+REQUESTS, CALLS = 3000, 12
+CONFIG = Config(windows=WindowsConfig(size_seconds=10, lateness_seconds=5, grace_seconds=2))
+
+
+def trace(shared_data: Path) -> list[dict[str, Any]]:
+    events = list(events_of(shared_data / "traces" / "azure_llm_2023_code.csv"))[:REQUESTS]
+    calls = [_call(events[REQUESTS // 2], n) for n in range(CALLS)]
+    return sorted([*events, *calls], key=lambda event: datetime.fromisoformat(event["time"]))
+
+
+def _call(event: dict[str, Any], number: int) -> dict[str, Any]:
+    at = datetime.fromisoformat(event["time"]) + timedelta(seconds=number * 1.5)
+    call = {"kind": "tool", "tool": "search", "tool_args_hash": "aa", "tool_calls": 1, "session": "runaway"}
+    return {"id": f"call-{number}", "source": "test", "time": at.isoformat(), "tenant": event["tenant"], **call}
+
+
+def said_live(deployment: Deployment, topic: str) -> list[bytes]:
+    return [value for _, value, _ in topic_records(f"kafka://{deployment.bootstrap}/{topic}", KafkaConfig())]
+
+
+def said_again(source: str) -> tuple[list[bytes], list[bytes]]:
+    """The rollups and anomalies of a replay, as the worker would write them."""
+    shard, rollups, anomalies = Shard(CONFIG), [], []
+    for _, _, output in shard.outputs(Job((source,), CONFIG).words(Faults(strict=False), Extent())):
+        rollups += map(msgspec.json.encode, output.rollups)
+        anomalies += map(msgspec.json.encode, output.anomalies)
+    return rollups + [msgspec.json.encode(rollup) for rollup in shard.pipeline.flush().rollups], anomalies
+
+
+@pytest.fixture(scope="module")
+def live(
+    apache_broker: ApacheKafka, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Deployment, list[dict[str, Any]]]:
+    """A deployment that has metered the trace."""
+    windows = {"WINDOWS__SIZE_SECONDS": "10", "WINDOWS__LATENESS_SECONDS": "5", "WINDOWS__GRACE_SECONDS": "2"}
+    deployment = Deployment(
+        Broker("apache", apache_broker.bootstrap), tmp_path_factory.mktemp("live"), **windows, KAFKA__PARTITIONS="2"
+    )
+    events, rollups = trace(shared_data), deployment.topics.rollups
+    with deployment.running() as worker:
+        deployment.produce(deployment.topics.usage, ((event["tenant"], orjson.dumps(event)) for event in events))
+        deployment.consume_until(
+            lambda found: sum(r["events"] for r in found[rollups] if r["level"] == "tenant") == len(events), rollups
+        )
+        assert worker.terminate() == 0
+    return deployment, events
+
+
+def test_a_replay_of_the_topic_says_what_the_worker_said(live: tuple[Deployment, list[dict[str, Any]]]) -> None:
+    deployment, _ = live
+    rollups, anomalies = said_again(f"kafka://{deployment.bootstrap}/{deployment.topics.usage}")
+    assert sorted(rollups) == sorted(said_live(deployment, deployment.topics.rollups))
+    told = said_live(deployment, deployment.topics.anomalies)
+    assert any(b'"kind":"loop"' in anomaly for anomaly in anomalies)
+    # Live, time goes on behind the last event; what came until then is the same.
+    assert told[: len(anomalies)] == anomalies
+
+
+def test_a_stretch_of_a_topic_is_read_by_offset_and_by_time(live: tuple[Deployment, list[dict[str, Any]]]) -> None:
+    deployment, events = live
+    source = f"kafka://{deployment.bootstrap}/{deployment.topics.usage}"
+
+    def count(query: str) -> int:
+        return sum(1 for _ in topic_records(f"{source}?{query}", KafkaConfig()))
+
+    # One tenant, so one of the partitions has it all.
+    assert count("") == len(events)
+    assert count("from=100&to=250") == 150
+    assert count("from=2020-01-01T00:00Z") == len(events)
+    assert count(f"from={datetime.fromtimestamp(time.time() + 60).astimezone().isoformat()}") == 0
+    assert count("to=2020-01-01T00:00Z") == 0
+
+
+def test_the_archive_takes_each_record_once_and_replays_alike(
+    live: tuple[Deployment, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    deployment, events = live
+    for _ in range(2):
+        done = deployment.command("archive", "--out", str(tmp_path / "archive"), "--once")
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("0 records")
+    late = [{**events[-1], "id": f"more-{n}"} for n in range(5)]
+    deployment.produce(deployment.topics.usage, ((event["tenant"], orjson.dumps(event)) for event in late))
+    assert deployment.command("archive", "--out", str(tmp_path / "archive"), "--once").stdout.startswith("5 records")
+    replayed(tmp_path / "a", tmp_path / "archive", config=CONFIG)
+    (tmp_path / "trace.jsonl").write_bytes(b"\n".join(map(orjson.dumps, [*events, *late])))
+    replayed(tmp_path / "b", tmp_path / "trace.jsonl", config=CONFIG)
+    assert summary(tmp_path / "a") == summary(tmp_path / "b")
+    assert lines(tmp_path / "a" / "anomalies.jsonl") == lines(tmp_path / "b" / "anomalies.jsonl")

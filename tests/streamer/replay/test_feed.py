@@ -1,0 +1,103 @@
+"""However many processes share a replay, and wherever it is stopped, its files are whole, and the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from streamer.errors import SourceUnreadable
+from streamer.replay.command import run
+from streamer.replay.extent import Control, Progress
+from streamer.replay.feed import mine
+from streamer.replay.run import CHUNK
+from tests.streamer.replay.data import CONFIG, Row, as_jsonl, day, lines, replayed, summary, write
+from tests.streamer.replay.test_replay import FILES, said
+
+
+def many_tenants() -> list[Row]:
+    """The day of six tenants, one after the other in a row, with a person's word."""
+    rows = said(day(), 190)
+    return [{**row, "tenant": f"{row['tenant']}-{n}", "id": f"{row['id']}-{n}"} for row in rows for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("feed"), "day.jsonl", many_tenants())
+
+
+@pytest.fixture(scope="module")
+def alone(source: Path) -> Path:
+    replayed(source.parent / "alone", source)
+    return source.parent / "alone"
+
+
+def test_three_processes_give_the_bytes_of_one(source: Path, alone: Path, tmp_path: Path) -> None:
+    replayed(tmp_path / "out", source, workers=3)
+    for name in FILES:
+        if name != "summary.json":
+            assert (tmp_path / "out" / name).read_bytes() == (alone / name).read_bytes(), name
+    assert summary(tmp_path / "out") == summary(alone)
+    assert len(lines(alone / "anomalies.jsonl")) == 3
+
+
+def test_a_tenant_belongs_to_one_process() -> None:
+    for of in (1, 2, 5):
+        assert all(sum(mine(f"tenant {n}", k, of) for k in range(of)) == 1 for n in range(50))
+    assert len({next(k for k in range(4) if mine(f"t{n}", k, 4)) for n in range(50)}) == 4
+
+
+def test_a_fault_in_a_process_is_that_of_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"nonsense\n")
+    with pytest.raises(SourceUnreadable, match=r"bad.jsonl, row 1: undecodable"):
+        replayed(tmp_path / "out", path, workers=2, strict=True)
+    said = replayed(tmp_path / "out", path, workers=2)
+    assert said[0].startswith(f"{path}, row 1: undecodable")
+    assert summary(tmp_path / "out")["rejected"] == {"undecodable": 1}
+
+
+def test_topics_are_read_by_one_process(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="archive it first"):
+        list(run(["kafka://b:9092/t"], CONFIG, tmp_path / "out", workers=2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_replay_that_is_stopped_leaves_whole_files(workers: int, tmp_path: Path) -> None:
+    rows = [{**row, "id": f"{row['id']}/{n}"} for n in range(80) for row in day()]
+    path = tmp_path / "long.jsonl"
+    path.write_bytes(as_jsonl(rows))
+    asked: list[bool] = []
+    seen: list[Progress] = []
+    control = Control(lambda: asked.append(True) or len(asked) < 2, seen.append)  # type: ignore[func-returns-value]
+    said = replayed(tmp_path / "out", path, workers=workers, control=control)
+    assert any("stopped by hand" in line for line in said)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == FILES
+    found = summary(tmp_path / "out")
+    assert found["stopped"]
+    assert 0 < found["events"]["counted"] < len(rows)
+    rollups = parquet.read_table(tmp_path / "out" / "rollups.parquet").to_pylist()
+    assert sum(row["events"] for row in rollups if row["level"] == "tenant") == found["events"]["counted"]
+    assert seen[0].events == CHUNK
+    assert 0 < seen[0].read <= seen[0].size == path.stat().st_size
+
+
+def test_ctrl_c_ends_the_command_with_whole_files(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    os.mkfifo(path)
+    command = [sys.executable, "-m", "streamer.cli", "replay", str(path), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with path.open("wb", buffering=0) as pipe:
+            pipe.write(as_jsonl([{**row, "id": f"{row['id']}/{n}"} for n in range(30) for row in day()]))
+            while not list(tmp_path.glob("out/.*.part")):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    assert process.returncode == 1, error
+    assert b"stopped by hand" in out
+    assert b"Traceback" not in error
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == FILES

@@ -1,0 +1,221 @@
+"""Configurations tried on the same data: compared, held against labels, tuned."""
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.config import Config
+from streamer.errors import SourceUnreadable
+from streamer.records import Anomaly, AnomalyKind, Scope
+from streamer.replay import backtest, compare, tune
+from streamer.replay.backtest import Judgement, Margins, Outcome, Truth, figures_of
+from streamer.replay.extent import Control
+from streamer.replay.feed import Job
+from streamer.replay.labels import Label, read_labels
+from streamer.replay.tune import FACTORS, Aim, best, settings_of, with_settings
+from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
+from tests.streamer.samples import NOON
+
+PATIENT = CONFIG.model_copy(
+    update={"detect": CONFIG.detect.model_copy(update={"loop": CONFIG.detect.loop.model_copy(update={"repeats": 9})})}
+)
+DEAF = CONFIG.model_copy(
+    update={
+        "detect": CONFIG.detect.model_copy(update={"loop": CONFIG.detect.loop.model_copy(update={"enabled": False})})
+    }
+)
+BEGUN, ENDED = NOON + timedelta(seconds=180), NOON + timedelta(seconds=180 + 19 * 1.5)
+LABEL = Label(tenant="acme", start=BEGUN, end=ENDED, kind="loop", session="runaway")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("trials"), "day.jsonl", day())
+
+
+def compared(source: Path, out: Path, *configs: Config) -> tuple[list[str], list[Row]]:
+    named = [(f"{place}.toml", config) for place, config in enumerate(configs)]
+    said = list(compare.run(Job((str(source),), configs[0]), named, out, Control()))
+    return said, orjson.loads((out / "compare.json").read_bytes())
+
+
+def test_a_configuration_beside_itself_changes_nothing(source: Path, tmp_path: Path) -> None:
+    _, (found,) = compared(source, tmp_path, CONFIG, CONFIG)
+    assert found["sums"]["before"] == found["sums"]["after"]
+    assert (found["gained"], found["lost"], found["earlier"], found["later"], found["same"]) == ([], [], [], [], 1)
+
+
+def test_a_calmer_threshold_knows_later_and_a_sharper_one_earlier(source: Path, tmp_path: Path) -> None:
+    _, (calmer,) = compared(source, tmp_path, CONFIG, PATIENT)
+    (later,) = calmer["later"]
+    assert (later["kind"], later["seconds"]) == ("loop", 3 * 1.5)
+    _, (sharper,) = compared(source, tmp_path, PATIENT, CONFIG)
+    assert sharper["earlier"][0]["seconds"] == 3 * 1.5
+    assert calmer["sums"]["after"] == sharper["sums"]["before"]
+
+
+def test_what_is_no_longer_found_is_lost_with_its_messages_and_dollars(source: Path, tmp_path: Path) -> None:
+    said, (found,) = compared(source, tmp_path, CONFIG, DEAF)
+    assert [case["series"] for case in found["lost"]] == ["tenant=acme/session=runaway#loop"]
+    before, after = found["sums"]["before"], found["sums"]["after"]
+    assert (before["messages"], after["messages"]) == (2, 0)
+    assert float(before["caught"]) > float(after["caught"]) == 0
+    assert any("lost 2026-11-22 12:03:07 loop" in line for line in said)
+    assert "tenant=acme/session=runaway#loop" in (tmp_path / "compare.html").read_text(encoding="utf-8")
+
+
+def test_one_reading_of_several_configurations_is_a_replay_of_each(source: Path, tmp_path: Path) -> None:
+    _, found = compared(source, tmp_path / "c", CONFIG, PATIENT, DEAF)
+    for config, place in ((PATIENT, 0), (DEAF, 1)):
+        replayed(tmp_path / "out", source, config=config)
+        summary = orjson.loads((tmp_path / "out" / "summary.json").read_bytes())
+        assert found[place]["sums"]["after"]["messages"] == summary["messages"]
+        assert found[place]["sums"]["after"]["commands"] == summary["commands"]
+
+
+def held_against(source: Path, out: Path, *labels: Label, config: Config = CONFIG) -> tuple[list[str], Row]:
+    said = list(backtest.run(Job((str(source),), config), Truth(labels), out, Control()))
+    return said, orjson.loads((out / "backtest.json").read_bytes())
+
+
+def test_a_label_that_is_found_in_time_counts(source: Path, tmp_path: Path) -> None:
+    said, found = held_against(source, tmp_path, LABEL)
+    whole = found["all"]
+    assert (whole["recall"], whole["precision"], whole["named"], whole["false_alarms"]) == (1.0, 1.0, 1, 0)
+    assert whole["delay_median"] == 5 * 1.5
+    assert whole["tenant_days"] == pytest.approx(2 * 600 / 86_400, rel=0.05)
+    assert said[-2].startswith("  loop")
+
+
+def test_a_label_that_nothing_finds_is_missed_and_its_dollars_are_lost(source: Path, tmp_path: Path) -> None:
+    _, found = held_against(source, tmp_path, LABEL, config=DEAF)
+    assert (found["all"]["recall"], found["all"]["precision"]) == (0.0, None)
+    (missed,) = found["missed"]
+    assert (missed["session"], missed["kind"]) == ("runaway", "loop")
+    # All 20 calls of the session, at 0.002 dollars each; its last window begins before the label's end.
+    assert float(found["all"]["usd_lost"]) == pytest.approx(0.04)
+
+
+def test_an_alarm_that_no_label_explains_is_false(source: Path, tmp_path: Path) -> None:
+    other = Label(tenant="beta", start=NOON, end=NOON + timedelta(seconds=60))
+    _, found = held_against(source, tmp_path, other)
+    assert (found["all"]["false_alarms"], found["all"]["found"]) == (1, 0)
+    assert found["all"]["false_alarms_a_tenant_day"] > 50
+
+
+def test_an_alarm_soon_after_a_label_is_neither_right_nor_false(source: Path, tmp_path: Path) -> None:
+    before = Label(tenant="acme", start=NOON, end=NOON + timedelta(seconds=30))
+    truth = Truth([before], Margins(grace=10.0, recovery=600.0))
+    list(backtest.run(Job((str(source),), CONFIG), truth, tmp_path, Control()))
+    found = orjson.loads((tmp_path / "backtest.json").read_bytes())["all"]
+    assert (found["found"], found["false_alarms"], found["alarms"]) == (0, 0, 0)
+
+
+def test_labels_of_other_tenants_and_times_are_left_out_and_said(source: Path, tmp_path: Path) -> None:
+    elsewhere = Label(tenant="nobody", start=NOON, end=ENDED)
+    past = Label(tenant="acme", start=NOON - timedelta(days=2), end=NOON - timedelta(days=1))
+    said, found = held_against(source, tmp_path, LABEL, elsewhere, past)
+    assert said[1].startswith("2 labels are of tenants or times that the data do not have")
+    assert found["all"]["labels"] == 1
+
+
+def test_labels_are_read_from_csv_and_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        f"tenant,kind,start,end,session\nacme,loop,{BEGUN.isoformat()},{ENDED.isoformat()},runaway\n"
+    )
+    (tmp_path / "a.jsonl").write_text(
+        f'{{"tenant":"acme","start":"{BEGUN.isoformat()}","end":"{ENDED.isoformat()}"}}\n\n'
+    )
+    assert read_labels(tmp_path / "a.csv") == [LABEL]
+    assert read_labels(tmp_path / "a.jsonl") == [Label(tenant="acme", start=BEGUN, end=ENDED)]
+
+
+@pytest.mark.parametrize(
+    "line", [",,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z", "a,storm,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z",
+             "a,,yesterday,2026-01-02T00:00:00Z", "a,,2026-01-02T00:00:00Z,2026-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_a_bad_label_is_named_by_file_and_row(line: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"tenant,kind,start,end\n{line}\n")
+    with pytest.raises(SourceUnreadable, match=r"a\.csv, row 2: "):
+        read_labels(tmp_path / "a.csv")
+
+
+def case(kind: AnomalyKind, tenant: str = "acme", **fields: Any) -> Anomaly:
+    known = {"series": "s", "detector": "d", "severity": "info", "observed": 1.0, "expected": 1.0, "score": 1.0}
+    at = {"opened_at": BEGUN, "updated_at": BEGUN}
+    return Anomaly(id="1", kind=kind, tenant=tenant, scope=Scope(), reason="", **{**known, **at, **fields})
+
+
+def judgement(found: int, false: int, of: int = 4, kind: AnomalyKind = "burst") -> Judgement:
+    outcomes = [Outcome(LABEL, [case(kind)] if place < found else [], backtest.ZERO) for place in range(of)]
+    return Judgement(outcomes, [case(kind)] * false)
+
+
+def test_figures_are_what_their_names_say() -> None:
+    figures = figures_of(judgement(3, 2), 10.0)
+    assert (figures.precision, figures.recall, figures.false_a_day) == (3 / 5, 3 / 4, 0.2)
+    assert figures_of(Judgement([], []), 0.0).precision is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=6, max_size=6), st.floats(0, 6))
+def test_the_best_choice_finds_the_most_that_the_budget_allows(rows: list[tuple[int, int]], most: float) -> None:
+    judged = {factor: judgement(*row) for factor, row in zip(FACTORS, rows, strict=True)}
+    chosen = best(judged, 1.0, most)
+    if not any(found or false for found, false in rows):
+        assert chosen == {}
+        return
+    found, false = dict(zip(FACTORS, rows, strict=True))[chosen["burst"]]
+    allowed = [row for row in rows if row[1] <= most]
+    if allowed:
+        assert false <= most
+        assert found == max(row[0] for row in allowed)
+    else:
+        assert false == min(row[1] for row in rows)
+
+
+def test_settings_are_what_a_choice_of_factors_makes_of_the_present_ones() -> None:
+    settings = settings_of(Config(), {"burst": 2.0, "loop": 0.25})
+    assert settings["loop.repeats"] == 3
+    assert 1 < Config().detect.burst.counts.ratio < settings["burst.counts.ratio"]
+    changed = with_settings(Config(), settings)
+    assert changed.detect.loop.repeats == 3
+    assert changed.detect.drift == Config().detect.drift
+    assert settings_of(Config(), {}) == {}
+
+
+def test_tuning_under_a_budget_writes_a_configuration_with_its_figures(tmp_path: Path) -> None:
+    """A harmless polling session of each tenant is a false alarm at 6 calls; the loop that is meant has 20."""
+    rows, labels = [], []
+    for n in range(6):
+        rows += [{**row, "tenant": f"{row['tenant']}{n}", "id": f"{row['id']}/{n}"} for row in day()]
+        rows += [
+            {**rows[-1], "id": f"poll-{n}-{k}", "session": "poller", "kind": "tool", "tool": "poll", "agent": "triage",
+             "tool_args_hash": "bb", "tenant": f"acme{n}", "time": (NOON + timedelta(seconds=20 + k)).isoformat()}
+            for k in range(7)
+        ]  # fmt: skip
+        labels.append(Label(tenant=f"acme{n}", start=BEGUN, end=ENDED, kind="loop", session="runaway"))
+    rows.sort(key=lambda row: row["time"].replace("+00:00", "Z"))
+    source = write(tmp_path, "day.jsonl", rows)
+    truth = Truth(labels, Margins(10.0, 10.0))
+    out = tmp_path / "tuned.toml"
+    said = list(tune.run(Job((str(source),), CONFIG), truth, Aim(0.0, 0.4), out, Control()))
+    assert "recall 100% -> 100%" in said[0]
+    assert said[0].endswith("-> 0.00")
+    text = out.read_text()
+    assert tomllib.loads(text)["detect"]["loop"]["repeats"] > CONFIG.detect.loop.repeats
+    assert "# Expected, held out:" in text
+    assert "figures prove little" in text
+    assert with_settings(CONFIG, {"loop.repeats": tomllib.loads(text)["detect"]["loop"]["repeats"]})
+
+
+def test_settings_that_do_not_carry_over_are_said_to_overfit() -> None:
+    good, bad = figures_of(judgement(9, 0, 10), 10.0), figures_of(judgement(5, 9, 10), 10.0)
+    tuned = tune.Tuned({}, {}, good, bad, good, good)
+    assert [line.partition(":")[0] for line in tuned.warnings(0.5)] == ["would overfit", "would overfit"]
+    assert list(tuned._replace(held_out=good).warnings(0.5)) == []
