@@ -123,7 +123,9 @@ class _Line:
     """A process, and the line to it."""
 
     def __init__(self, job: Job, number: int, of: int) -> None:
-        context = get_context("spawn")
+        context = get_context("forkserver")
+        # What every process needs is imported once.
+        context.set_forkserver_preload([__name__])
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, job, number, of), daemon=True)
         self._process.start()

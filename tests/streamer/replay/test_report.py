@@ -145,3 +145,14 @@ def test_a_replay_of_nothing_has_a_report_too(browser: Browser, tmp_path: Path) 
     assert said == []
     assert "No events were found" in text(page)
     assert "none.jsonl, row 1: undecodable" in text(page)
+
+
+def test_the_report_escapes_names(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>{}"
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [{**row, "tenant": evil, "tool": "<em>"} for row in day()]))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<em>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;{}" in page
+    assert "http://" not in page
+    assert "https://" not in page
