@@ -105,7 +105,7 @@ class AlertDesk:
         )
         incidents = {change.command.reason.incident for change in changes if change.command} or {word.incident}
         for incident in sorted(incidents - {""}):
-            self.dispatcher.note(incident, line)
+            self.dispatcher.answer(incident, line)
 
     def _followed(self, changes: list[Change]) -> list[Change]:
         for change in changes:

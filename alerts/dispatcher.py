@@ -85,6 +85,12 @@ class Dispatcher:
             found.note(text)
             self._touch(found)
 
+    def answer(self, incident: str, text: str) -> None:
+        """Write down what a person said of an incident and its like; they see at once that it was heard."""
+        for found in self._related(incident):
+            found.answer(text)
+            self._touch(found)
+
     def acknowledge(self, incident: str, by: str, at: datetime, text: str) -> bool:
         """Note that somebody has seen an incident, and what tells others of the same; True if it is known.
 

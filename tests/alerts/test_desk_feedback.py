@@ -54,6 +54,15 @@ def opened(desk: AlertDesk, severity: str = "warning") -> Incident:
     return next(one for one in desk.dispatcher.open_incidents() if one.receiver == "team")
 
 
+@pytest.mark.parametrize(("verdict", "said"), [("throttle", "ann throttles it"), ("release", "ann lets it go")])
+def test_who_throttles_or_lets_go_sees_at_once_that_it_was_heard(verdict: str, said: str) -> None:
+    desk = made()
+    found = opened(desk)
+    assert desk.heed(word(verdict, incident=found.id), NOW + 10)[0] == "applied"
+    assert told(desk, 10) == [("team", "answered")]
+    assert found.word == said
+
+
 def test_what_nobody_acknowledges_goes_to_the_next_and_the_one_after() -> None:
     desk = made()
     opened(desk)
