@@ -46,9 +46,9 @@ def document() -> dict[str, Any]:
             "version": version("tidegate").partition("+")[0],
             "description": "Takes usage events. What it answers with 202 is on Kafka, acknowledged by all replicas.",
         },
-        "paths": {"/v1/events": {"post": _post()}},
+        "paths": {"/v1/events": {"post": _events()}, "/v1/traces": {"post": _traces()}},
         "components": {
-            "schemas": {**schemas, "CloudEvent": _CLOUD_EVENT, "LiteLLM": _LITELLM},
+            "schemas": {**schemas, "CloudEvent": _CLOUD_EVENT, "LiteLLM": _LITELLM, **_OTLP},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -64,7 +64,7 @@ def handler() -> Callable[[web.Request], Awaitable[web.Response]]:
     return served
 
 
-def _post() -> dict[str, Any]:
+def _events() -> dict[str, Any]:
     return {
         "operationId": "postEvents",
         "summary": "Send usage events: one, a JSON array, or NDJSON; plain, gzip or zstd",
@@ -85,6 +85,36 @@ def _post() -> dict[str, Any]:
     }
 
 
+def _traces() -> dict[str, Any]:
+    spans = {"schema": {"$ref": _REF.format(name="ExportTraceServiceRequest")}}
+    return {
+        "operationId": "exportTraces",
+        "summary": "Send spans, as OTLP/HTTP has it: protobuf or JSON; plain, gzip or zstd",
+        "security": [{"token": []}, {}],
+        "requestBody": {"required": True, "content": {_JSON: spans, **_PROTOBUF}},
+        "responses": {
+            "200": _told(
+                "All that is usage is on Kafka, but for what a partial success names.", "ExportTraceServiceResponse"
+            ),
+            "400": _told("The body is no export request, or could not be unpacked.", "Status"),
+            "401": _told("There is no token, or none of this front door.", "Status"),
+            "408": _told("The body took too long.", "Status"),
+            "413": _told("The body is too large, packed or unpacked.", "Status"),
+            "415": _told("The content encoding is none of gzip, zstd.", "Status"),
+            "429": {**_told("Too much is waiting; come again.", "Status"), "headers": _RETRY},
+            "503": {**_told("Kafka does not acknowledge; come again.", "Status"), "headers": _RETRY},
+        },
+    }
+
+
+def _told(description: str, schema: str) -> dict[str, Any]:
+    """Answer in the encoding of the request."""
+    return {
+        "description": description,
+        "content": {_JSON: {"schema": {"$ref": _REF.format(name=schema)}}, **_PROTOBUF},
+    }
+
+
 def _body() -> dict[str, Any]:
     one = [{"$ref": _REF.format(name=name)} for name in ("UsageEvent", "CloudEvent", "LiteLLM")]
     return {"anyOf": [*one, {"type": "array", "minItems": 1, "items": {"anyOf": one}}]}
@@ -94,6 +124,30 @@ def _answer(description: str, schema: str) -> dict[str, Any]:
     return {"description": description, "content": {_JSON: {"schema": {"$ref": _REF.format(name=schema)}}}}
 
 
+_PROTOBUF = {"application/x-protobuf": {"schema": {"type": "string", "format": "binary"}}}
+_OTLP = {
+    "ExportTraceServiceRequest": {
+        "description": "OpenTelemetry's spans in OTLP JSON.",
+        "type": "object",
+        "required": ["resourceSpans"],
+        "properties": {"resourceSpans": {"type": "array", "items": {"type": "object"}}},
+    },
+    "ExportTraceServiceResponse": {
+        "description": "Empty, or with the number of spans that were refused, and why.",
+        "type": "object",
+        "properties": {
+            "partialSuccess": {
+                "type": "object",
+                "properties": {"rejectedSpans": {"type": "string"}, "errorMessage": {"type": "string"}},
+            }
+        },
+    },
+    "Status": {
+        "description": "What is wrong, with a code of google.rpc.Code.",
+        "type": "object",
+        "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+    },
+}
 _CLOUD_EVENT = {
     "description": "A structured CloudEvent 1.0 whose data have the fields of a UsageEvent; also in binary mode.",
     "type": "object",
