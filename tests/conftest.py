@@ -1,6 +1,7 @@
 """What tests need from outside, as fixtures: brokers and real data. CI fails without any of it, others skip."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,6 +49,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         go_without("real traces and payloads", f"nothing is in {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is."""
+    found = shutil.which("chromium")
+    if found is None:
+        go_without("Chromium", "apt-get install chromium")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -123,4 +123,5 @@ def new_token() -> str:
 
 def hashed(token: str) -> str:
     """Give what of a token the configuration holds: tokens are random, so that a plain hash keeps them secret."""
-    return sha256(token.encode()).hexdigest()
+    # Header bytes that are no UTF-8 come as lone surrogates.
+    return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,7 +1,6 @@
 """The live page in a real browser, on a real broker: what is wrong shows at once, and people's hands reach gateways."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -26,15 +25,6 @@ from tests.streamer.page.build import command
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 TOKEN = "tgp_of-bob"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """Where Chromium is."""
-    found = shutil.which("chromium")
-    if not found:
-        go_without("Chromium", "apt-get install chromium")
-    return str(found)
 
 
 @pytest.fixture(scope="module")

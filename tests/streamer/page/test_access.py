@@ -110,3 +110,8 @@ def test_it_answers_to_no_other(host: str) -> None:
 def test_two_people_cannot_share_a_token() -> None:
     with pytest.raises(ValidationError, match="same token_sha256"):
         PageConfig(people=(ANN, {**ANN, "name": "bob"}))
+
+
+def test_what_is_no_text_is_no_token_and_no_error() -> None:
+    assert len(hashed("tgp_\udcff")) == 64
+    assert hashed("tgp_\udcff") != hashed("tgp_")

@@ -1,6 +1,5 @@
 """The report in a real browser: it opens offline, by day and by night, in print and on a phone."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from streamer.config import BudgetConfig, Config, UseCaseConfig
 from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
 
-CHROMIUM = shutil.which("chromium")
 EVIL = '<img src=x onerror=alert(1)> $x^2$ & "acme" \'n\u202e'
 AGREED: Config = CONFIG.model_copy(
     update={
@@ -48,11 +46,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
 
