@@ -65,10 +65,10 @@ def changed(row: Row) -> str:
     >>> changed(Row("a", Decimal(50), Decimal(100))), changed(Row("a", Decimal(700), Decimal(100)))
     ('50% less', '7.0 times as much')
     """
-    if row.before <= 0:
+    times = _times(row)
+    if times is None:
         return "new" if row.usd > 0 else "the same"
-    times = row.usd / row.before
-    if abs(times - 1) < _LEAST:
+    if times == 1:
         return "the same"
     if times >= 3:
         return f"{times:,.1f} times as much"
@@ -102,14 +102,22 @@ def arrow(row: Row) -> str:
     >>> arrow(Row("a", Decimal(1), Decimal(0)))
     'new'
     """
-    if row.before <= 0:
+    times = _times(row)
+    if times is None:
         return "new" if row.usd > 0 else "="
-    times = row.usd / row.before
-    if abs(times - 1) < _LEAST:
+    if times == 1:
         return "="
     if times >= 3:
         return f"▲ x{times:,.1f}"
     return f"{'▲' if times > 1 else '▼'} {abs(times - 1):.0%}"
+
+
+def _times(row: Row) -> Decimal | None:
+    """Give how many times that of the period before a row is, 1 where they are next to the same, None without one."""
+    if row.before <= 0:
+        return None
+    times = row.usd / row.before
+    return times if abs(times - 1) >= _LEAST else Decimal(1)
 
 
 def _table(title: str, rows: Sequence[Row]) -> list[str]:

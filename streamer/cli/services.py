@@ -70,7 +70,8 @@ def page(path: Path | None) -> None:
 @click.argument("name")
 def page_token(name: str) -> None:
     """Make a token with which NAME signs in to the live page, and the lines of the configuration that know it."""
-    from streamer.page.access import hashed, new_token  # noqa: PLC0415 - as above
+    from streamer.page.access import new_token  # noqa: PLC0415 - as above
+    from streamer.web.tokens import hashed  # noqa: PLC0415 - as above
 
     token = new_token()
     click.echo(f"# give this to {name}, it is nowhere else: {token}")

@@ -6,11 +6,11 @@ is needed: those are for passwords, which can be guessed. The id finds the hash 
 
 import secrets
 from collections.abc import Iterable
-from hashlib import sha256
 from hmac import compare_digest
 from typing import NamedTuple
 
 from streamer.config import TokenConfig
+from streamer.web.tokens import hashed
 
 ALL = "*"
 _PREFIX = "tidegate"
@@ -49,7 +49,7 @@ class Tokens:
         token = token.strip()
         # An unknown id is compared as well: how long it takes is to say nothing.
         wanted, grant = self._known.get(_id(token), ("", None))
-        matches = compare_digest(_hash(token), wanted)
+        matches = compare_digest(hashed(token), wanted)
         return grant if matches and scheme.lower() == "bearer" else None
 
 
@@ -57,7 +57,7 @@ def new(tenants: Iterable[str]) -> tuple[str, TokenConfig]:
     """Make a token; gives it, and what the configuration keeps of it."""
     number = secrets.token_hex(4)
     token = f"{_PREFIX}_{number}_{secrets.token_urlsafe(_SECRET_BYTES)}"
-    return token, TokenConfig(id=number, sha256=_hash(token), tenants=tuple(tenants))
+    return token, TokenConfig(id=number, sha256=hashed(token), tenants=tuple(tenants))
 
 
 def _grant(tenants: tuple[str, ...]) -> Grant:
@@ -69,8 +69,3 @@ def _grant(tenants: tuple[str, ...]) -> Grant:
 def _id(token: str) -> str:
     prefix, _, rest = token.partition("_")
     return rest.partition("_")[0] if prefix == _PREFIX else ""
-
-
-def _hash(token: str) -> str:
-    # Header bytes that are no UTF-8 come as lone surrogates.
-    return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

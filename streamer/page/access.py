@@ -12,6 +12,7 @@ import msgspec
 
 from streamer.config import PageConfig, PersonConfig
 from streamer.page.sight import Sight
+from streamer.web.tokens import hashed
 
 COOKIE = "tidegate_session"
 _MOST_SESSIONS = 10_000
@@ -119,9 +120,3 @@ def proves(who: Who, csrf: str) -> bool:
 def new_token() -> str:
     """Make a token that nobody can guess."""
     return f"tgp_{secrets.token_urlsafe(32)}"
-
-
-def hashed(token: str) -> str:
-    """Give what of a token the configuration holds: tokens are random, so that a plain hash keeps them secret."""
-    # Header bytes that are no UTF-8 come as lone surrogates.
-    return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

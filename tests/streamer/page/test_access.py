@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from streamer.config import PageConfig
-from streamer.page.access import Access, Request, hashed, new_token, proves
+from streamer.page.access import Access, Request, new_token, proves
+from streamer.web.tokens import hashed
 
 TOKEN = new_token()
 ANN = {"name": "ann", "token_sha256": hashed(TOKEN), "tenants": ("acme",), "operator": True}

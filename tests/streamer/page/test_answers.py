@@ -154,21 +154,23 @@ def test_a_budget_tells_its_line_and_its_projection() -> None:
     assert "24 November" in found[0]["reason"]
 
 
+LETTER = DeadLetter(
+    reason="missing_id",
+    detail="",
+    topic="raw",
+    partition=0,
+    offset=0,
+    item=0,
+    size=1,
+    truncated=False,
+    record="",
+    at=NOON,
+)
+
+
 def test_the_quality_of_the_data_is_told() -> None:
     page = full()
-    letter = DeadLetter(
-        reason="missing_id",
-        detail="",
-        topic="raw",
-        partition=0,
-        offset=0,
-        item=0,
-        size=1,
-        truncated=False,
-        record="",
-        at=NOON,
-    )
-    give(page, TOPICS.dead_letters, letter, key="x")
+    give(page, TOPICS.dead_letters, LETTER, key="x")
     give(page, TOPICS.rollups, rollup("acme", part=1))
     assert page.take(TOPICS.rollups, b"", b"no json") is None
     found = Answers(page).overview({}, ALL, SOON)["quality"]
@@ -179,19 +181,7 @@ def test_the_quality_of_the_data_is_told() -> None:
 
 def test_dead_letters_of_long_ago_are_not_counted() -> None:
     page = state()
-    old = DeadLetter(
-        reason="missing_id",
-        detail="",
-        topic="raw",
-        partition=0,
-        offset=0,
-        item=0,
-        size=1,
-        truncated=False,
-        record="",
-        at=NOON,
-    )
-    give(page, TOPICS.dead_letters, old, key="x")
+    give(page, TOPICS.dead_letters, LETTER, key="x")
     assert page.rejections.by_reason(NOW + 599) == {"missing_id": 1}
     assert page.rejections.by_reason(NOW + 601) == {}
 

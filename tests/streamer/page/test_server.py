@@ -14,11 +14,12 @@ from aiokafka.errors import KafkaError
 
 from streamer.config import PageConfig
 from streamer.feedback import Feedback
-from streamer.page.access import Access, hashed
+from streamer.page.access import Access
 from streamer.page.live import Live
 from streamer.page.server import Page
 from streamer.page.state import Change
 from streamer.web.metrics import Metrics
+from streamer.web.tokens import hashed
 from tests.streamer.page.build import TOPICS, give, incident, rollup, state
 
 TOKEN = "tgp_ann"
