@@ -24,7 +24,7 @@ from streamer.records import Rollup
 from streamer.windows.entity import Entity
 from streamer.windows.open import OpenWindow, WrittenWindow
 from streamer.windows.rollup import Rollups
-from streamer.windows.window import TumblingWindow, Watermark
+from streamer.windows.window import TumblingWindow, Watermark, stagger
 
 _NEVER = float("-inf")
 # What stands for the source of feedback where ids are remembered.
@@ -77,7 +77,8 @@ class TenantMeter:
         self._tenant, self._prices, self._tally, self._charge = tenant, prices, tally, charge
         self._window = TumblingWindow(config.windows.size_seconds)
         self._most_cells = config.windows.max_entities
-        self._watermark = Watermark(config.windows.lateness_seconds, config.windows.grace_seconds)
+        self._lateness = config.windows.lateness_seconds + stagger(tenant, config.windows.stagger_seconds)
+        self._watermark = Watermark(self._lateness, config.windows.grace_seconds)
         self._seen = SeenIds(config.events.duplicate_span_seconds, config.events.max_ids)
         # Up to where windows are closed, and the watermark at which the next one is due.
         self._closed = self._due = _NEVER
@@ -169,7 +170,7 @@ class TenantMeter:
         core = msgspec.msgpack.decode(parts[CORE][""], type=_Core)
         self._watermark, self._late_parts = core.watermark, core.late_parts
         self._closed_until(core.closed)
-        self._watermark.lateness = self._config.windows.lateness_seconds
+        self._watermark.lateness = self._lateness
         self._watermark.grace = self._config.windows.grace_seconds
         self._judges(self._config)
         self.policies.restore(core.policies)

@@ -26,4 +26,5 @@ class WindowsConfig(Section):
     size_seconds: Positive = 10.0
     lateness_seconds: NotNegative = 5.0
     grace_seconds: NotNegative = 5.0
+    stagger_seconds: NotNegative = 4.0
     max_entities: Annotated[int, Field(ge=10)] = 10_000

@@ -87,7 +87,9 @@ NERVOUS = Config(
         BudgetConfig(tenant="beta", use_case="u", metric="tokens", limit=Decimal(3000)),
     ),
 )
-STEADY = Config(detect=DetectConfig(burst=BurstConfig(clear_windows=3)))
+STEADY = Config(
+    windows=WindowsConfig(stagger_seconds=0), detect=DetectConfig(burst=BurstConfig(clear_windows=3))
+)
 SEEDS = st.integers(0, 2**32)
 # A worker's life: events, passing time, checkpoints.
 Step = tuple[Literal["submit", "tick", "checkpoint"], UsageEvent, float]
@@ -462,6 +464,19 @@ def test_an_idle_tenants_windows_close_by_the_clock() -> None:
     rollups = pipeline.tick(NOW + 30).rollups
     assert [(r.start.timestamp() - NOW, r.input_tokens, r.late) for r in rollups] == [(0, 5, False), (10, 7, False)]
     assert pipeline.tick(NOW + 1000).rollups == []
+
+
+def test_tenants_close_the_same_window_at_moments_of_their_own_so_that_the_work_is_spread() -> None:
+    tenants = [f"tenant-{number}" for number in range(50)]
+    pipeline = Pipeline(Config(windows=WindowsConfig(lateness_seconds=5, stagger_seconds=4)))
+    closed: Counter[int] = Counter()
+    for second in range(25):
+        events = [event(f"{tenant}-{second}", second, tenant=tenant) for tenant in tenants]
+        of_first = [r for r in pipeline.submit(events, NOW + second).rollups if r.start.timestamp() == NOW]
+        closed[second] += sum(r.level == "tenant" for r in of_first)
+    assert set(+closed) == {16, 17, 18, 19}
+    assert sum(closed.values()) == 50
+    assert max(closed.values()) < 25
 
 
 def test_what_comes_after_its_window_was_closed_is_rolled_up_as_late_when_the_next_window_closes() -> None:
