@@ -26,7 +26,7 @@ from streamer.gateway.client import GatewayClient
 _SAMPLES = 100
 _GAP = (0.2, 0.4)
 _REPEATS = 6
-# The load needs a few seconds to make its events, and the worker some to get into step with it.
+# The worker needs some seconds to get into step with the load.
 _WARM_UP = 12.0
 _PATIENCE = 10.0
 _ASK_EVERY = 0.005
@@ -117,6 +117,9 @@ async def _run(bootstrap: str, prefix: str, rate: float) -> dict[str, Any]:
     with processes.worker(bootstrap, prefix, **settings) as worker:
         await settled([worker])
         with processes.module("benchmarks.load", bootstrap, usage, str(rate)):
+            before = await _appended(bootstrap, usage)
+            while await _appended(bootstrap, usage) == before:  # it makes its events first
+                await asyncio.sleep(0.5)
             await asyncio.sleep(_WARM_UP)
             began, before = time.monotonic(), await _appended(bootstrap, usage)
             await _probes(bootstrap, prefix, seen)
