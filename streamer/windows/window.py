@@ -49,7 +49,7 @@ class Watermark(msgspec.Struct):
 def stagger(tenant: str, most: float) -> float:
     """Give how many seconds, from 0 to below `most`, a tenant's windows close after others': always the same.
 
-    All tenants' windows end at the same moments; if they closed then too, all that happens at a close would happen at once.
+    All windows end at the same moments; if they closed then too, all that happens at a close would happen at once.
 
     >>> stagger("acme", 4.0) == stagger("acme", 4.0) != stagger("globex", 4.0)
     True

@@ -87,9 +87,7 @@ NERVOUS = Config(
         BudgetConfig(tenant="beta", use_case="u", metric="tokens", limit=Decimal(3000)),
     ),
 )
-STEADY = Config(
-    windows=WindowsConfig(stagger_seconds=0), detect=DetectConfig(burst=BurstConfig(clear_windows=3))
-)
+STEADY = Config(windows=WindowsConfig(stagger_seconds=0), detect=DetectConfig(burst=BurstConfig(clear_windows=3)))
 SEEDS = st.integers(0, 2**32)
 # A worker's life: events, passing time, checkpoints.
 Step = tuple[Literal["submit", "tick", "checkpoint"], UsageEvent, float]
