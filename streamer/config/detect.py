@@ -25,6 +25,16 @@ class GatesConfig(Section):
     margin: Annotated[float, Field(ge=1)]
 
 
+class SessionsConfig(Section):
+    """Bursts of sessions that begin, and of requests that name none, by the evidence of all windows together."""
+
+    half_life_seconds: Positive = 3600.0
+    warm_up_seconds: Positive = 300.0
+    evidence: Positive = 7.0
+    ratio: Annotated[float, Field(gt=1)] = 2.5
+    floor: NotNegative = 6.0
+
+
 class BurstConfig(Section):
     """The burst detector."""
 
@@ -34,6 +44,7 @@ class BurstConfig(Section):
     counts: GatesConfig = GatesConfig(deviations=3.7, ratio=3.0, margin=1.2)
     amounts: GatesConfig = GatesConfig(deviations=5.0, ratio=5.0, margin=1.5)
     floors: FloorsConfig = FloorsConfig()
+    sessions: SessionsConfig = SessionsConfig()
     least_events: Annotated[int, Field(ge=1)] = 20
     large_usd: Positive = 10.0
     clear_windows: Annotated[int, Field(ge=1)] = 12
@@ -131,6 +142,7 @@ class DetectConfig(Section):
     levels: tuple[Level, ...] = ("tenant", "use_case", "agent")
     max_series: Annotated[int, Field(ge=10)] = 5_000
     least_usd_per_hour: NotNegative = 0.25
+    small_usd_per_hour: NotNegative = 0.05
     burst: BurstConfig = BurstConfig()
     ratio: RatioConfig = RatioConfig()
     drift: DriftConfig = DriftConfig()

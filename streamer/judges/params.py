@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from detectors import DriftParams, RateParams, RatioParams, SilenceParams
-from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SilenceConfig
+from detectors import DispersionParams, DriftParams, RateParams, RatioParams, SilenceParams, SurgeParams
+from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
 from streamer.judges.horizons import Horizon
 from streamer.judges.models import ModelParams
 from streamer.judges.ratios import RATIOS, RatiosConfig
@@ -15,6 +15,8 @@ _LONGER = ((60.0, 2.0, 2.0, 0.92, 1.35), (300.0, 4.0, 4.0, 0.9, 1.5), (1800.0, 8
 _PEAK_HALF_LIFE = 86_400.0
 # What small numbers are blurred by: about three ordinary events.
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
+# Over how many seconds the swings of arrivals are learned, how fast that is forgotten, and what the prior weighs.
+_SPANS, _DISPERSION_HALF_LIFE, _DISPERSION_PRIOR = (60.0, 300.0, 1800.0), 10_800.0, 600.0
 _DAY, _HOUR = 86_400.0, 3600.0
 
 
@@ -25,7 +27,11 @@ def model_params(config: DetectConfig, size: float) -> ModelParams:
         if (windows := round(seconds / size)) > 1:
             horizons.append(_horizon(config.burst, size, windows, times))
     return ModelParams(
-        tuple(horizons), _silence(config.silence, size), _drift(config.drift), _ratios(config.ratio, config.drift)
+        tuple(horizons),
+        _silence(config.silence, size),
+        _surge(config.burst.sessions, size),
+        _drift(config.drift),
+        _ratios(config.ratio, config.drift),
     )
 
 
@@ -47,6 +53,21 @@ def _rate(config: BurstConfig, metric: Metric, length: float, times: Sequence[fl
         peak_half_life=_PEAK_HALF_LIFE / length,
         offset=_OFFSETS.get(metric, 3.0),
         excess=getattr(config.floors, metric) * floor,
+    )
+
+
+def _surge(config: SessionsConfig, size: float) -> SurgeParams:
+    spans = sorted({max(1, round(seconds / size)) for seconds in _SPANS})
+    dispersion = DispersionParams(
+        tuple(spans), half_life=_DISPERSION_HALF_LIFE / size, prior_weight=_DISPERSION_PRIOR / size
+    )
+    return SurgeParams(
+        half_life=config.half_life_seconds / size,
+        warm_up=max(1, round(config.warm_up_seconds / size)),
+        evidence=config.evidence,
+        ratio=config.ratio,
+        excess=config.floor,
+        dispersion=dispersion,
     )
 
 

@@ -9,6 +9,7 @@ from streamer.config import RatioConfig
 from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
+from streamer.judges.floor import Floor
 from streamer.judges.models import Models, Registry
 from streamer.judges.ratios import DIMENSIONS, RATIOS, RatioName, Slice
 from streamer.judges.relation import scope_of
@@ -28,11 +29,9 @@ _METRICS: dict[RatioName, Metric] = {"size": "tokens", "price": "usd", "uncached
 class ShapeJudge:
     """The ratios of one tenant's entities, judged where no smaller part is known: there nothing else can shift them."""
 
-    def __init__(
-        self, config: RatioConfig, size: float, least_usd_per_hour: Decimal, registry: Registry, book: Book
-    ) -> None:
+    def __init__(self, config: RatioConfig, size: float, floor: Floor, registry: Registry, book: Book) -> None:
         self._config, self._registry, self._book = config, registry, book
-        self._size, self._minute, self._least = size, max(1, round(60 / size)), least_usd_per_hour
+        self._size, self._minute, self._floor = size, max(1, round(60 / size)), floor
         self._parents: set[Entity] = set()
 
     def meet(self, entity: Entity) -> None:
@@ -90,7 +89,7 @@ class ShapeJudge:
             reading = self._combination(models, found, seconds, self._book.excess(case) if case else ZERO)
             if case:
                 self._book.update(case, window.end, reading)
-            elif reading.usd_per_hour >= self._least:
+            elif self._floor.passes(reading.usd_per_hour):
                 scope = scope_of(models.entity)
                 self._book.open(Standing(series, "mix", models.entity, "combination", scope, window.end), reading)
 
@@ -118,7 +117,7 @@ class ShapeJudge:
 
     def _open(self, models: Models, name: RatioName, seconds: float, window: OpenWindow) -> None:
         reading = self._reading(models, name, seconds, ZERO)
-        if models.ratios.last.rest > 0 and reading.usd_per_hour < self._least:
+        if models.ratios.last.rest > 0 and not self._floor.passes(reading.usd_per_hour):
             return
         entity, slow = models.entity, models.ratios.baselines[name].slow
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])
