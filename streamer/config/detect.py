@@ -51,10 +51,11 @@ class BurstConfig(Section):
 
 
 class RatioConfig(Section):
-    """The bloat and mix detectors; the first four are how many times the usual value is still normal."""
+    """The bloat and mix detectors; the first five are how many times the usual value is still normal."""
 
     enabled: bool = True
     size: Annotated[float, Field(gt=1)] = 2.0
+    growth: Annotated[float, Field(gt=1)] = 1.4
     price: Annotated[float, Field(gt=1)] = 1.6
     uncached: Annotated[float, Field(gt=1)] = 1.6
     evaluation: Annotated[float, Field(gt=1)] = 2.5
@@ -82,7 +83,7 @@ class DriftConfig(Section):
     slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 1800.0
     ratio: Annotated[float, Field(gt=1)] = 1.5
     share: Annotated[float, Field(gt=1)] = 1.5
-    evidence: Positive = 8.0
+    evidence: Positive = 6.0
     warm_up_slices: Annotated[int, Field(ge=2)] = 4
 
 

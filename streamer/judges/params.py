@@ -6,7 +6,7 @@ from detectors import DispersionParams, DriftParams, RateParams, RatioParams, Si
 from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
 from streamer.judges.horizons import Horizon
 from streamer.judges.models import ModelParams
-from streamer.judges.ratios import RATIOS, RatiosConfig
+from streamer.judges.ratios import RATIOS, RatioName, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many
@@ -17,6 +17,8 @@ _PEAK_HALF_LIFE = 86_400.0
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
 # Over how many seconds the swings of arrivals are learned, how fast that is forgotten, and what the prior weighs.
 _SPANS, _DISPERSION_HALF_LIFE, _DISPERSION_PRIOR = (60.0, 300.0, 1800.0), 10_800.0, 600.0
+# How many times the warm-up of other ratios that of slow growth is.
+_PATIENCE = 6
 _DAY, _HOUR = 86_400.0, 3600.0
 
 
@@ -96,7 +98,7 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         trend_half_life=_HOUR / drift.slice_seconds,
         most_of_one=0.3,
     )
-    params = {
+    params: dict[RatioName, RatioParams] = {
         name: RatioParams(
             half_life=config.half_life_slices,
             warm_up=config.warm_up_slices,
@@ -105,5 +107,15 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
             most_of_one=0.5 if name == "size" else 0.3,
         )
         for name in RATIOS
+        if name != "growth"
     }
+    params["growth"] = RatioParams(
+        half_life=2 * config.half_life_slices,
+        warm_up=_PATIENCE * config.warm_up_slices,
+        prior=1.0,
+        ratio=config.growth,
+        evidence=config.evidence,
+        most_of_one=0.1,
+        robust=0.15,
+    )
     return RatiosConfig(params, share, config.least_units)

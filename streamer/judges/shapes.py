@@ -20,10 +20,22 @@ from streamer.windows.open import OpenWindow
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Metric, Totals
 
-_KINDS: dict[RatioName, AnomalyKind] = {"size": "bloat", "price": "mix", "uncached": "mix", "evaluation": "mix"}
+_KINDS: dict[RatioName, AnomalyKind] = {
+    "size": "bloat",
+    "growth": "bloat",
+    "price": "mix",
+    "uncached": "mix",
+    "evaluation": "mix",
+}
 # In which metric a ratio's parts are ranked.
 _MUCH_EVALUATION = 0.3
-_METRICS: dict[RatioName, Metric] = {"size": "tokens", "price": "usd", "uncached": "usd", "evaluation": "usd"}
+_METRICS: dict[RatioName, Metric] = {
+    "size": "tokens",
+    "growth": "tokens",
+    "price": "usd",
+    "uncached": "usd",
+    "evaluation": "usd",
+}
 
 
 class ShapeJudge:
@@ -121,7 +133,7 @@ class ShapeJudge:
             return
         entity, slow = models.entity, models.ratios.baselines[name].slow
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])
-        kind: AnomalyKind = "drift" if slow and name == "size" else _KINDS[name]
+        kind: AnomalyKind = "drift" if slow and _KINDS[name] == "bloat" else _KINDS[name]
         series = self._book.series(entity, name)
         standing = Standing(series, kind, entity, name, scope_of(entity), window.end)
         reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
@@ -143,7 +155,7 @@ class ShapeJudge:
 
 def _none_shows(models: Models, found: Iterable[RatioName]) -> bool:
     # What a ratio shows by itself is its own to tell, as soon as it is proven.
-    return all(models.ratios.baselines[name].calm for name in found)
+    return all(models.ratios.baselines[name].calm for name in found if name != "growth")
 
 
 def _matters(models: Models, name: RatioName) -> bool:
@@ -168,7 +180,7 @@ def _nothing(_: Entity, __: Metric) -> float:
 
 def _reason(name: RatioName, observed: float, expected: float) -> str:
     times = f"{observed / expected:.1f} times the usual"
-    if name == "size":
+    if _KINDS[name] == "bloat":
         return f"{observed:,.0f} tokens a request, {times} {expected:,.0f}"
     if name == "price":
         return f"${observed * 1e6:,.2f} for a million tokens, {times} ${expected * 1e6:,.2f}"
