@@ -8,6 +8,7 @@ from detectors.burn import BurnParams
 from detectors.busywork import BusyworkDetector, BusyworkFinding, BusyworkParams
 from detectors.combination import CombinationBaseline, CombinationParams
 from detectors.contract import Detector
+from detectors.dispersion import Dispersion, DispersionParams
 from detectors.drift import DriftDetector, DriftParams
 from detectors.hours import HoursOfWeek
 from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
@@ -15,6 +16,7 @@ from detectors.outlier import OutlierParams, OutlierScorer
 from detectors.rate import RateBaseline, RateParams
 from detectors.ratio import RatioBaseline, RatioParams
 from detectors.silence import SilenceBaseline, SilenceParams
+from detectors.surge import SurgeBaseline, SurgeParams
 
 __all__ = [
     "BudgetDetector",
@@ -28,6 +30,8 @@ __all__ = [
     "CombinationBaseline",
     "CombinationParams",
     "Detector",
+    "Dispersion",
+    "DispersionParams",
     "DriftDetector",
     "DriftParams",
     "Grown",
@@ -45,5 +49,7 @@ __all__ = [
     "Ringed",
     "SilenceBaseline",
     "SilenceParams",
+    "SurgeBaseline",
+    "SurgeParams",
     "Varied",
 ]

@@ -23,6 +23,7 @@ from streamer.config.detect import (
     GatesConfig,
     LoopConfig,
     RatioConfig,
+    SessionsConfig,
     SilenceConfig,
 )
 from streamer.config.gateway import GatewayConfig
@@ -74,6 +75,7 @@ __all__ = [
     "ReceiverConfig",
     "RouteConfig",
     "Section",
+    "SessionsConfig",
     "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",

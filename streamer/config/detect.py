@@ -25,6 +25,16 @@ class GatesConfig(Section):
     margin: Annotated[float, Field(ge=1)]
 
 
+class SessionsConfig(Section):
+    """Bursts of sessions that begin, and of requests that name none, by the evidence of all windows together."""
+
+    half_life_seconds: Positive = 3600.0
+    warm_up_seconds: Positive = 300.0
+    evidence: Positive = 7.0
+    ratio: Annotated[float, Field(gt=1)] = 2.5
+    floor: NotNegative = 6.0
+
+
 class BurstConfig(Section):
     """The burst detector."""
 
@@ -34,16 +44,18 @@ class BurstConfig(Section):
     counts: GatesConfig = GatesConfig(deviations=3.7, ratio=3.0, margin=1.2)
     amounts: GatesConfig = GatesConfig(deviations=5.0, ratio=5.0, margin=1.5)
     floors: FloorsConfig = FloorsConfig()
+    sessions: SessionsConfig = SessionsConfig()
     least_events: Annotated[int, Field(ge=1)] = 20
     large_usd: Positive = 10.0
     clear_windows: Annotated[int, Field(ge=1)] = 12
 
 
 class RatioConfig(Section):
-    """The bloat and mix detectors; the first four are how many times the usual value is still normal."""
+    """The bloat and mix detectors; the first five are how many times the usual value is still normal."""
 
     enabled: bool = True
     size: Annotated[float, Field(gt=1)] = 2.0
+    growth: Annotated[float, Field(gt=1)] = 1.4
     price: Annotated[float, Field(gt=1)] = 1.6
     uncached: Annotated[float, Field(gt=1)] = 1.6
     evaluation: Annotated[float, Field(gt=1)] = 2.5
@@ -71,7 +83,7 @@ class DriftConfig(Section):
     slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 1800.0
     ratio: Annotated[float, Field(gt=1)] = 1.5
     share: Annotated[float, Field(gt=1)] = 1.5
-    evidence: Positive = 8.0
+    evidence: Positive = 6.0
     warm_up_slices: Annotated[int, Field(ge=2)] = 4
 
 
@@ -131,6 +143,7 @@ class DetectConfig(Section):
     levels: tuple[Level, ...] = ("tenant", "use_case", "agent")
     max_series: Annotated[int, Field(ge=10)] = 5_000
     least_usd_per_hour: NotNegative = 0.25
+    small_usd_per_hour: NotNegative = 0.05
     burst: BurstConfig = BurstConfig()
     ratio: RatioConfig = RatioConfig()
     drift: DriftConfig = DriftConfig()

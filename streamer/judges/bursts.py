@@ -9,8 +9,9 @@ from streamer.config import BurstConfig
 from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
+from streamer.judges.floor import Floor
 from streamer.judges.horizons import Excess, Values
-from streamer.judges.models import Models, Registry
+from streamer.judges.models import SESSIONS, Models, Registry
 from streamer.judges.relation import scope_of
 from streamer.pricing.money import ZERO
 from streamer.records import Cause
@@ -33,11 +34,9 @@ _COUNTS: frozenset[Metric] = frozenset({"requests", "steps", "tool_calls"})
 class BurstJudge:
     """Bursts of one tenant's entities; `size` is a window's length in seconds."""
 
-    def __init__(
-        self, config: BurstConfig, size: float, least_usd_per_hour: Decimal, registry: Registry, book: Book
-    ) -> None:
+    def __init__(self, config: BurstConfig, size: float, floor: Floor, registry: Registry, book: Book) -> None:
         self._config, self._size, self._registry, self._book = config, size, registry, book
-        self._least = least_usd_per_hour
+        self._floor = floor
 
     def on_passed(self, gauges: Iterable[Gauge], window: OpenWindow, at: float) -> None:
         """Open a case for what stands above the ceilings of its window since the event at `at`, the smallest part."""
@@ -50,7 +49,7 @@ class BurstJudge:
     def on_close(self, models: Models, gauge: Gauge, number: int, window: OpenWindow) -> bool:
         """Judge one closed window of an entity, before it is learned; True if an open case tells of it."""
         values = values_of(gauge)
-        standing = self._book.of(models.entity, "burst") if self._book else []
+        standing = [case for case in self._book.of(models.entity, "burst") if self._follows(case)]
         for case in standing:
             self._go_on(case, models, values, number, window)
         if self._config.enabled and not standing and not self._explained(models.entity):
@@ -62,12 +61,16 @@ class BurstJudge:
         for case in self._book.snapshot():
             models = self._registry.get(case.entity)
             # A window that ended before the case was opened says nothing of it.
-            if case.kind == "burst" and case.since < end and models and models.horizons.last < number:
+            if self._follows(case) and case.since < end and models and models.horizons.last < number:
                 self._calm(case, end)
 
     def open_since(self) -> float | None:
         """Give the event time (epoch seconds) since which the oldest open burst is open; None if there is none."""
         return min((case.since for case in self._book.standing.values() if case.kind == "burst"), default=None)
+
+    def _follows(self, case: Standing) -> bool:
+        # Those of sessions have a judge of their own.
+        return case.kind == "burst" and case.name != SESSIONS
 
     def _explained(self, entity: Entity) -> bool:
         return self._book.explains("burst", scope_of(entity))
@@ -94,7 +97,7 @@ class BurstJudge:
         much = self._is_much(excess)
         reading = self._reading(excess, ZERO)
         # Where things have a price, nobody is woken for cents.
-        if values[_USD] > 0 and reading.usd_per_hour < self._least and not much:
+        if values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour):
             return
         entity, metric = models.entity, excess.metric
         parts = Parts(window, self._expected)

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from detectors import DriftDetector, RatioBaseline
 from streamer.config import DriftConfig
 from streamer.judges.book import Book, Standing
 from streamer.judges.cases import Reading
@@ -74,7 +75,7 @@ class DriftJudge:
 
     def _tell(self, models: Models, usual: float | None, rest: float, window: OpenWindow) -> None:
         case = self._book.standing.get(self._book.series(models.entity, "drift")) if self._book else None
-        proof = models.drift if usual is not None else models.share
+        proof = _proof(models, usual)
         # Where the rest of the tenant rises as well, it is the tenant that drifts.
         alone = rest <= 0 or models.share.deviation > models.share.params.gate / 2
         if case and proof.calm:
@@ -93,7 +94,8 @@ class DriftJudge:
 
     def _reading(self, models: Models, usual: float | None, rest: float) -> Reading:
         held, length = models.volume.last_sum, self._config.slice_seconds
-        if usual is not None:
+        proof = _proof(models, usual)
+        if usual is not None and proof is models.drift:
             expected, against = usual * length / _HOUR, "at this hour"
         else:
             expected, against = models.share.expected * rest, "beside the rest of the tenant"
@@ -102,9 +104,14 @@ class DriftJudge:
         return Reading(
             observed=held,
             expected=round(expected, 6),
-            score=(models.drift if usual is not None else models.share).score,
+            score=proof.score,
             usd_per_hour=Decimal(repr(per_hour)),
             seconds=length,
             reason=f"{held:,.0f} requests in {length / 60:g} min, {held / max(expected, 1.0):.1f} times"
             f" the {expected:,.0f} usual {against}, after a slow rise",
         )
+
+
+def _proof(models: Models, usual: float | None) -> DriftDetector | RatioBaseline:
+    """Give what speaks the louder: the same hour of other days, where one is known, or the rest of the tenant."""
+    return models.drift if usual is not None and models.drift.score >= models.share.score else models.share

@@ -5,12 +5,24 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from detectors import DriftDetector, DriftParams, HoursOfWeek, RatioBaseline, SilenceBaseline, SilenceParams
+from detectors import (
+    DriftDetector,
+    DriftParams,
+    HoursOfWeek,
+    RatioBaseline,
+    SilenceBaseline,
+    SilenceParams,
+    SurgeBaseline,
+    SurgeParams,
+)
 from streamer.judges.horizons import Horizon, Horizons, HorizonsState
 from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState
 from streamer.judges.relation import related, scope_of
 from streamer.records import Scope
 from streamer.windows.entity import Entity
+
+#: What the series of arrivals is called.
+SESSIONS = "sessions"
 
 
 class ModelParams(msgspec.Struct, frozen=True):
@@ -18,6 +30,7 @@ class ModelParams(msgspec.Struct, frozen=True):
 
     horizons: Sequence[Horizon]
     silence: SilenceParams
+    surge: SurgeParams
     drift: DriftParams
     ratios: RatiosConfig
 
@@ -45,12 +58,13 @@ class _Written(msgspec.Struct, array_like=True):
     silence: bytes
     drift: bytes
     share: bytes
+    surge: bytes
 
 
 class Models:
     """All models of one entity."""
 
-    __slots__ = ("drift", "entity", "horizons", "ratios", "season", "share", "silence", "turn", "volume")
+    __slots__ = ("drift", "entity", "horizons", "ratios", "season", "share", "silence", "surge", "turn", "volume")
 
     def __init__(self, entity: Entity, params: ModelParams, number: int) -> None:
         self.entity, self.turn = entity, 0
@@ -58,6 +72,8 @@ class Models:
         self.ratios = Ratios(params.ratios)
         self.volume = Volume()
         self.silence = SilenceBaseline(params.silence)
+        #: How often sessions begin.
+        self.surge = SurgeBaseline(params.surge)
         #: The volume against the same hours of other days.
         self.drift = DriftDetector(params.drift)
         #: The volume against the rest of the tenant's.
@@ -66,9 +82,11 @@ class Models:
         self.season: HoursOfWeek | None = None
 
     def forgive(self, name: str) -> bool:
-        """Take a ratio, or the volume ("drift"), as it is now for the usual one; False where nothing is to forgive."""
-        found: list[DriftDetector | RatioBaseline] = [b for ratio, b in self.ratios.baselines.items() if ratio == name]
+        """Take a ratio, the volume ("drift") or the rate of sessions as it is now for usual; False if nothing is."""
+        found: list[DriftDetector | RatioBaseline | SurgeBaseline] = []
+        found += [baseline for ratio, baseline in self.ratios.baselines.items() if ratio == name]
         found += [self.drift, self.share] if name == "drift" else []
+        found += [self.surge] if name == SESSIONS else []
         forgiven = [model for model in found if not model.calm]
         for model in forgiven:
             model.forgive()
@@ -143,6 +161,7 @@ class Registry:
             models.silence.restore(written.silence)
             models.drift.restore(written.drift)
             models.share.restore(written.share)
+            models.surge.restore(written.surge)
         for part in seasons:
             entity, state = msgspec.msgpack.decode(part, type=tuple[Entity, bytes])
             models = self._models[entity]
@@ -170,5 +189,6 @@ class Registry:
                 models.silence.snapshot(),
                 models.drift.snapshot(),
                 models.share.snapshot(),
+                models.surge.snapshot(),
             )
         )

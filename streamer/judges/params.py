@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from detectors import DriftParams, RateParams, RatioParams, SilenceParams
-from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SilenceConfig
+from detectors import DispersionParams, DriftParams, RateParams, RatioParams, SilenceParams, SurgeParams
+from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
 from streamer.judges.horizons import Horizon
 from streamer.judges.models import ModelParams
-from streamer.judges.ratios import RATIOS, RatiosConfig
+from streamer.judges.ratios import RATIOS, RatioName, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many
@@ -15,6 +15,10 @@ _LONGER = ((60.0, 2.0, 2.0, 0.92, 1.35), (300.0, 4.0, 4.0, 0.9, 1.5), (1800.0, 8
 _PEAK_HALF_LIFE = 86_400.0
 # What small numbers are blurred by: about three ordinary events.
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
+# Over how many seconds the swings of arrivals are learned, how fast that is forgotten, and what the prior weighs.
+_SPANS, _DISPERSION_HALF_LIFE, _DISPERSION_PRIOR = (60.0, 300.0, 1800.0), 10_800.0, 600.0
+# How many times the warm-up of other ratios that of slow growth is.
+_PATIENCE = 6
 _DAY, _HOUR = 86_400.0, 3600.0
 
 
@@ -25,7 +29,11 @@ def model_params(config: DetectConfig, size: float) -> ModelParams:
         if (windows := round(seconds / size)) > 1:
             horizons.append(_horizon(config.burst, size, windows, times))
     return ModelParams(
-        tuple(horizons), _silence(config.silence, size), _drift(config.drift), _ratios(config.ratio, config.drift)
+        tuple(horizons),
+        _silence(config.silence, size),
+        _surge(config.burst.sessions, size),
+        _drift(config.drift),
+        _ratios(config.ratio, config.drift),
     )
 
 
@@ -47,6 +55,21 @@ def _rate(config: BurstConfig, metric: Metric, length: float, times: Sequence[fl
         peak_half_life=_PEAK_HALF_LIFE / length,
         offset=_OFFSETS.get(metric, 3.0),
         excess=getattr(config.floors, metric) * floor,
+    )
+
+
+def _surge(config: SessionsConfig, size: float) -> SurgeParams:
+    spans = sorted({max(1, round(seconds / size)) for seconds in _SPANS})
+    dispersion = DispersionParams(
+        tuple(spans), half_life=_DISPERSION_HALF_LIFE / size, prior_weight=_DISPERSION_PRIOR / size
+    )
+    return SurgeParams(
+        half_life=config.half_life_seconds / size,
+        warm_up=max(1, round(config.warm_up_seconds / size)),
+        evidence=config.evidence,
+        ratio=config.ratio,
+        excess=config.floor,
+        dispersion=dispersion,
     )
 
 
@@ -75,7 +98,7 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         trend_half_life=_HOUR / drift.slice_seconds,
         most_of_one=0.3,
     )
-    params = {
+    params: dict[RatioName, RatioParams] = {
         name: RatioParams(
             half_life=config.half_life_slices,
             warm_up=config.warm_up_slices,
@@ -84,5 +107,15 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
             most_of_one=0.5 if name == "size" else 0.3,
         )
         for name in RATIOS
+        if name != "growth"
     }
+    params["growth"] = RatioParams(
+        half_life=2 * config.half_life_slices,
+        warm_up=_PATIENCE * config.warm_up_slices,
+        prior=1.0,
+        ratio=config.growth,
+        evidence=config.evidence,
+        most_of_one=0.1,
+        robust=0.15,
+    )
     return RatiosConfig(params, share, config.least_units)

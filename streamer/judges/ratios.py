@@ -11,8 +11,9 @@ from streamer.pricing.money import FEMTODOLLARS
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
-RatioName = Literal["size", "price", "uncached", "evaluation"]
-RATIOS: tuple[RatioName, ...] = ("size", "price", "uncached", "evaluation")
+RatioName = Literal["size", "growth", "price", "uncached", "evaluation"]
+#: `growth` is the size once more, with more patience and a lower gate: it sees what grows slowly, or not by much.
+RATIOS: tuple[RatioName, ...] = ("size", "growth", "price", "uncached", "evaluation")
 # What makes a slice a point, in words.
 DIMENSIONS = (
     "tokens a request",
@@ -94,6 +95,7 @@ class Slice(msgspec.Struct, array_like=True):
                 unit.size / unit.sized * _weight(unit.sized, unit is self.others) for unit in units if unit.sized
             )
             yield "size", math.exp(size / sized)
+            yield "growth", math.exp(size / sized)
         if priced := sum(_weight(unit.priced, unit is self.others) for unit in units):
             price = sum(u.price / u.priced * _weight(u.priced, u is self.others) for u in units if u.priced)
             yield "price", math.exp(price / priced)

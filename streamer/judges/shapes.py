@@ -9,6 +9,7 @@ from streamer.config import RatioConfig
 from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
+from streamer.judges.floor import Floor
 from streamer.judges.models import Models, Registry
 from streamer.judges.ratios import DIMENSIONS, RATIOS, RatioName, Slice
 from streamer.judges.relation import scope_of
@@ -19,20 +20,30 @@ from streamer.windows.open import OpenWindow
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Metric, Totals
 
-_KINDS: dict[RatioName, AnomalyKind] = {"size": "bloat", "price": "mix", "uncached": "mix", "evaluation": "mix"}
+_KINDS: dict[RatioName, AnomalyKind] = {
+    "size": "bloat",
+    "growth": "bloat",
+    "price": "mix",
+    "uncached": "mix",
+    "evaluation": "mix",
+}
 # In which metric a ratio's parts are ranked.
 _MUCH_EVALUATION = 0.3
-_METRICS: dict[RatioName, Metric] = {"size": "tokens", "price": "usd", "uncached": "usd", "evaluation": "usd"}
+_METRICS: dict[RatioName, Metric] = {
+    "size": "tokens",
+    "growth": "tokens",
+    "price": "usd",
+    "uncached": "usd",
+    "evaluation": "usd",
+}
 
 
 class ShapeJudge:
     """The ratios of one tenant's entities, judged where no smaller part is known: there nothing else can shift them."""
 
-    def __init__(
-        self, config: RatioConfig, size: float, least_usd_per_hour: Decimal, registry: Registry, book: Book
-    ) -> None:
+    def __init__(self, config: RatioConfig, size: float, floor: Floor, registry: Registry, book: Book) -> None:
         self._config, self._registry, self._book = config, registry, book
-        self._size, self._minute, self._least = size, max(1, round(60 / size)), least_usd_per_hour
+        self._size, self._minute, self._floor = size, max(1, round(60 / size)), floor
         self._parents: set[Entity] = set()
 
     def meet(self, entity: Entity) -> None:
@@ -90,7 +101,7 @@ class ShapeJudge:
             reading = self._combination(models, found, seconds, self._book.excess(case) if case else ZERO)
             if case:
                 self._book.update(case, window.end, reading)
-            elif reading.usd_per_hour >= self._least:
+            elif self._floor.passes(reading.usd_per_hour):
                 scope = scope_of(models.entity)
                 self._book.open(Standing(series, "mix", models.entity, "combination", scope, window.end), reading)
 
@@ -118,11 +129,11 @@ class ShapeJudge:
 
     def _open(self, models: Models, name: RatioName, seconds: float, window: OpenWindow) -> None:
         reading = self._reading(models, name, seconds, ZERO)
-        if models.ratios.last.rest > 0 and reading.usd_per_hour < self._least:
+        if models.ratios.last.rest > 0 and not self._floor.passes(reading.usd_per_hour):
             return
         entity, slow = models.entity, models.ratios.baselines[name].slow
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])
-        kind: AnomalyKind = "drift" if slow and name == "size" else _KINDS[name]
+        kind: AnomalyKind = "drift" if slow and _KINDS[name] == "bloat" else _KINDS[name]
         series = self._book.series(entity, name)
         standing = Standing(series, kind, entity, name, scope_of(entity), window.end)
         reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
@@ -144,7 +155,7 @@ class ShapeJudge:
 
 def _none_shows(models: Models, found: Iterable[RatioName]) -> bool:
     # What a ratio shows by itself is its own to tell, as soon as it is proven.
-    return all(models.ratios.baselines[name].calm for name in found)
+    return all(models.ratios.baselines[name].calm for name in found if name != "growth")
 
 
 def _matters(models: Models, name: RatioName) -> bool:
@@ -169,7 +180,7 @@ def _nothing(_: Entity, __: Metric) -> float:
 
 def _reason(name: RatioName, observed: float, expected: float) -> str:
     times = f"{observed / expected:.1f} times the usual"
-    if name == "size":
+    if _KINDS[name] == "bloat":
         return f"{observed:,.0f} tokens a request, {times} {expected:,.0f}"
     if name == "price":
         return f"${observed * 1e6:,.2f} for a million tokens, {times} ${expected * 1e6:,.2f}"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from decimal import Decimal
 
 import msgspec
 
@@ -11,11 +10,13 @@ from streamer.judges.book import Book, Standing
 from streamer.judges.bursts import BurstJudge, values_of
 from streamer.judges.cases import Cases
 from streamer.judges.drifts import DriftJudge
+from streamer.judges.floor import Floor
 from streamer.judges.horizons import Band
 from streamer.judges.models import Models, Registry
 from streamer.judges.params import model_params
 from streamer.judges.shapes import ShapeJudge
 from streamer.judges.silences import SilenceJudge
+from streamer.judges.surges import SurgeJudge
 from streamer.pricing.money import FEMTODOLLARS
 from streamer.windows.entity import Entity
 from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge
@@ -31,6 +32,7 @@ class WrittenWatch(msgspec.Struct, array_like=True):
     waiting: list[tuple[Entity, int]]
     parents: list[Entity]
     end: float
+    sessions: list[tuple[str, int]] = []
 
 
 class Watch:
@@ -46,9 +48,10 @@ class Watch:
         self._registry = Registry(tenant, model_params(config, size), config.max_series, self._forgotten)
         self._ceilings: dict[Entity, Ceilings] = {}
         self._end = 0.0
-        least = Decimal(repr(config.least_usd_per_hour))
-        self._bursts = BurstJudge(config.burst, size, least, self._registry, self._book)
-        self._shapes = ShapeJudge(config.ratio, size, least, self._registry, self._book)
+        floor = Floor(config, size, self._registry)
+        self._surges = SurgeJudge(config.burst, size, floor, self._registry, self._book)
+        self._bursts = BurstJudge(config.burst, size, floor, self._registry, self._book)
+        self._shapes = ShapeJudge(config.ratio, size, floor, self._registry, self._book)
         self._silences = SilenceJudge(config.silence, size, self._registry, self._book)
         self._drifts = DriftJudge(config.drift, size, self._registry, self._book)
 
@@ -77,6 +80,7 @@ class Watch:
         self._shapes.meet(entity)
         self._silences.on_close(models, number, window.start)
         models.horizons.pass_to(number)
+        self._surges.on_close(models, totals, shapes, number, window)
         told = self._bursts.on_close(models, gauge, number, window)
         self._shapes.on_close(models, totals, shapes, number, window)
         self._drifts.on_close(models, gauge.requests, window)
@@ -88,6 +92,7 @@ class Watch:
     def on_time(self, start: float, end: float) -> None:
         """Let the window from `start` to `end` be over for all that had nothing in it."""
         self._end = end
+        self._surges.on_time(self._number(start), end)
         if self._book:
             self._bursts.on_silence(self._number(start), end)
         if self._silences.waits:
@@ -124,7 +129,13 @@ class Watch:
 
     def snapshot(self) -> WrittenWatch:
         """Write down what is not an entity's own."""
-        return WrittenWatch(self._book.snapshot(), self._silences.snapshot(), self._shapes.snapshot(), self._end)
+        return WrittenWatch(
+            self._book.snapshot(),
+            self._silences.snapshot(),
+            self._shapes.snapshot(),
+            self._end,
+            self._surges.snapshot(),
+        )
 
     def restore(self, written: WrittenWatch, parts: list[bytes], seasons: list[bytes]) -> None:
         """Take up what `snapshot`, `changes` and `seasons` gave; to be called when the tenant's cases are restored."""
@@ -133,6 +144,7 @@ class Watch:
         self._silences.restore(written.waiting)
         self._shapes.restore(written.parents)
         self._end = written.end
+        self._surges.restore(written.sessions)
         for models in self._registry:
             self._aim(models)
 

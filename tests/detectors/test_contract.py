@@ -23,6 +23,8 @@ from detectors import (
     CombinationBaseline,
     CombinationParams,
     Detector,
+    Dispersion,
+    DispersionParams,
     DriftDetector,
     DriftParams,
     HoursOfWeek,
@@ -36,6 +38,8 @@ from detectors import (
     RatioParams,
     SilenceBaseline,
     SilenceParams,
+    SurgeBaseline,
+    SurgeParams,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +75,22 @@ def feed_budget(budget: BudgetDetector, at: int, value: float) -> object:
     now = 420.0 * at
     ended = budget.ended(now)
     return ended, budget.add(int(value), now), budget.spent, budget.line, budget.due, budget.exhausted_at(budget.memory)
+
+
+def feed_surge(surge: SurgeBaseline, at: int, value: float) -> object:
+    """A window with arrivals, and now and then a gap before it."""
+    answer = (surge.expected, surge.usual_cost, surge.evidence, surge.abnormal, surge.score, surge.run, surge.after(3))
+    surge.pass_over(at % 7 - 4)
+    surge.learn_one(value, value / 3)
+    return answer
+
+
+def feed_dispersion(dispersion: Dispersion, at: int, value: float) -> object:
+    """A window with what was expected of it, and now and then a gap before it."""
+    answer = dispersion.value
+    dispersion.pass_over(at % 5, 2.0)
+    dispersion.learn_one(value, 2.0)
+    return answer
 
 
 def feed_ratio(ratio: RatioBaseline, at: int, value: float) -> object:
@@ -140,6 +160,8 @@ SUBJECTS = [
     Subject("outlier", lambda: OutlierScorer(OutlierParams()), feed_outlier, most=8192),
     Subject("small outlier", lambda: OutlierScorer(SMALL), feed_outlier, most=2048),
     Subject("ratio", lambda: RatioBaseline(RatioParams(half_life=20, warm_up=5)), feed_ratio),
+    Subject("surge", lambda: SurgeBaseline(SurgeParams(half_life=20, warm_up=5)), feed_surge),
+    Subject("dispersion", lambda: Dispersion(DispersionParams(spans=(2, 5))), feed_dispersion),
     Subject("drift", lambda: DriftDetector(DriftParams(half_life=20)), feed_drift),
     Subject("silence", lambda: SilenceBaseline(SilenceParams(warm_up=5)), feed_silence),
     Subject("hours", HoursOfWeek, feed_hours),

@@ -1,0 +1,165 @@
+"""Judges surges: sessions that begin more often than usual, the earliest and surest sign of a burst."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from streamer.config import BurstConfig
+from streamer.judges.begun import Begun
+from streamer.judges.book import Book, Standing
+from streamer.judges.cases import HOUR, Reading
+from streamer.judges.causes import Parts, spelled
+from streamer.judges.floor import Floor
+from streamer.judges.models import SESSIONS, Models, Registry
+from streamer.judges.relation import contains, scope_of
+from streamer.pricing.money import FEMTODOLLARS
+from streamer.records import Cause
+from streamer.windows.entity import Entity
+from streamer.windows.open import OpenWindow
+from streamer.windows.shape import Shape
+from streamer.windows.totals import Totals
+
+# A session that was not heard of for so long begins anew; seconds.
+_MEMORY = 300.0
+# A part with so much of the whole's excess is where the cause lies.
+_CULPRIT = 0.6
+# At this share of what suffices a part may be behind a surge, and a case is over below it.
+_HALF = 0.5
+# How far back the season says whether the usual rate lags behind, seconds; and how much a morning may lift it.
+_LAG, _STEEPEST = 3600.0, 20.0
+
+
+class _Risen(NamedTuple):
+    """An entity with evidence, whether that is proven and still growing, and what its window is made of if so."""
+
+    models: Models
+    causes: tuple[Cause, ...]
+    new: bool
+
+
+class SurgeJudge:
+    """Sessions that begin, and requests that name none, in one tenant's entities; `size` is a window's length."""
+
+    def __init__(self, config: BurstConfig, size: float, floor: Floor, registry: Registry, book: Book) -> None:
+        self._config, self._size, self._floor = config, size, floor
+        self._registry, self._book = registry, book
+        self._begun = Begun(round(_MEMORY / size))
+        # What has evidence in the window that closes, the whole before its parts.
+        self._risen: list[_Risen] = []
+
+    def on_close(self, models: Models, totals: Totals, shapes: list[Shape], number: int, window: OpenWindow) -> None:
+        """Learn one closed window of an entity, and the gap before it."""
+        surge = models.surge
+        surge.pass_over(min(number - models.horizons.last - 1, _attention(surge.expected)))
+        before = surge.evidence
+        surge.learn_one(self._begun.count(shapes, number), max(0, totals.judged("usd")) / FEMTODOLLARS)
+        if surge.evidence >= _HALF * surge.params.evidence:
+            new = surge.abnormal and surge.evidence >= before and not self._explained(models)
+            causes = Parts(window, self._expected).causes(models.entity, "requests") if new else ()
+            self._risen.append(_Risen(models, causes, new))
+
+    def on_time(self, number: int, end: float) -> None:
+        """Open cases for what has risen in window `number`, which all entities have closed; follow those that stand."""
+        self._go_on(number, end)
+        for risen in self._risen:
+            if risen.new and self._config.enabled:
+                self._open(risen.models, risen.causes, end)
+        self._risen.clear()
+
+    def _go_on(self, number: int, end: float) -> None:
+        for case in [case for case in self._book.standing.values() if case.name == SESSIONS]:
+            models = self._registry.get(case.entity)
+            # A window that ended before the case was opened says nothing of it.
+            if models is None or end <= case.since:
+                continue
+            if models.surge.after(max(0, number - models.horizons.last)) < _HALF * models.surge.params.evidence:
+                self._book.close(case, end)
+            elif models.horizons.last == number:
+                self._book.update(case, end, self._reading(models))
+
+    def snapshot(self) -> list[tuple[str, int]]:
+        """Give which sessions are known, between windows."""
+        return self._begun.snapshot()
+
+    def restore(self, known: list[tuple[str, int]]) -> None:
+        """Take up what `snapshot` gave."""
+        self._begun.restore(known)
+
+    def _open(self, models: Models, causes: tuple[Cause, ...], end: float) -> None:
+        scope = scope_of(self._culprit(models))
+        if self._book.explains("burst", scope) or self._in_season(models, end):
+            return
+        reading = self._reading(models)
+        if models.surge.run.cost > 0 and not self._floor.passes(reading.usd_per_hour):
+            return
+        entity = models.entity
+        reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
+        series = self._book.series(entity, SESSIONS)
+        self._book.open(Standing(series, "burst", entity, SESSIONS, scope, end), reading)
+
+    def _culprit(self, models: Models) -> Entity:
+        """Give the smallest part that has most of the excess, or the entity itself."""
+        parts = [part.entity for part in self._parts(models) if _excess(part) >= _CULPRIT * _excess(models)]
+        return max(parts, key=_depth, default=models.entity)
+
+    def _parts(self, models: Models) -> Iterator[Models]:
+        whole = scope_of(models.entity)
+        parts = (risen.models for risen in self._risen)
+        return (part for part in parts if part is not models and contains(whole, scope_of(part.entity)))
+
+    def _explained(self, models: Models) -> bool:
+        return self._book.explains("burst", scope_of(models.entity))
+
+    def _in_season(self, models: Models, at: float) -> bool:
+        """Tell whether the hour itself explains it: of a steep morning the usual rate knows too late."""
+        season, run = models.season, models.surge.run
+        now = season.expected(at) if season else None
+        before = season.expected(at - _LAG) if season else None
+        if now is None or before is None:
+            return False
+        lift = min(now / max(before, 1.0), _STEEPEST)
+        return run.observed < models.surge.params.ratio * run.expected * lift
+
+    def _expected(self, entity: Entity, _: str) -> float:
+        models = self._registry.get(entity)
+        return models.horizons.expected("requests") if models else 0.0
+
+    def _reading(self, models: Models) -> Reading:
+        run, seconds = models.surge.run, models.surge.run.windows * self._size
+        usual = models.surge.usual_cost
+        above = max(0.0, run.observed / max(run.expected, _LEAST) - 1) * usual / self._size
+        return Reading(
+            observed=run.observed,
+            expected=round(run.expected, 6),
+            score=models.surge.score,
+            usd_excess=Decimal(repr(max(0.0, run.cost - usual * run.windows))),
+            usd_per_hour=Decimal(repr(above)) * HOUR,
+            reason=_reason(run.observed, run.expected, seconds),
+            seconds=seconds,
+        )
+
+
+# Of a gap, so many windows are learned at least, and until so many arrivals should have come: a stream that sleeps at
+# night has not become a slow one.
+_LEAST_ATTENTION, _EXPECTED_IN_A_GAP = 18, 10.0
+# Expected arrivals, for no division by zero.
+_LEAST = 1e-9
+
+
+def _attention(expected: float) -> int:
+    return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(expected, 1e-3)))
+
+
+def _excess(models: Models) -> float:
+    return models.surge.run.observed - models.surge.run.expected
+
+
+def _depth(entity: Entity) -> int:
+    return (entity.use_case != "") + (entity.agent != "") + (entity.model != "")
+
+
+def _reason(observed: float, expected: float, seconds: float) -> str:
+    found = f"{observed:,.0f} sessions or single requests began in {seconds:,.0f} s"
+    return f"{found}, {observed / max(expected, _LEAST):.1f} times the usual {expected:,.1f}"
