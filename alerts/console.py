@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 from alerts.showback import Report, lines
 from alerts.text import cost, headline, history, reasons, span
 

@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from alerts.incident import Incident, Sent
-from alerts.routes import Route, Step
+from alerts.course import Sent
+from alerts.incident import Incident
+from alerts.routes import Route
 from alerts.silences import Silence
 
 Because = Literal["new", "changed", "resolved", "repeat", "escalated", "answered"]
@@ -73,16 +74,6 @@ def decide(incident: Incident, route: Route, now: float, held: Held = NOT_HELD) 
     if decision.notifies and not route.tells(incident.severity, now):
         return Decision("quiet_hours", route.next_change(now))
     return decision
-
-
-def escalation(incident: Incident, route: Route, now: float) -> tuple[Step | None, float]:
-    """Give the step that is due, or None, and the time (epoch seconds) at which to ask again."""
-    waits = incident.told_at is not None and incident.state == "open" and incident.acknowledged is None
-    if not waits or incident.told_at is None or incident.escalations >= len(route.escalate):
-        return None, NEVER
-    step = route.escalate[incident.escalations]
-    at = incident.told_at + step.after
-    return (step, NEVER) if now >= at else (None, at)
 
 
 def _done(incident: Incident, route: Route) -> WhyNot | None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from alerts.dispatcher import Notification
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.text import cost, headline, history, reasons, span, who
 
 # Characters of a summary.

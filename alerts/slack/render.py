@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alerts.dispatcher import Notification
 from alerts.history import History
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.slack.answers import ACTIONS
 from alerts.slack.blocks import (
     TEXT,

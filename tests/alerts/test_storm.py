@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.alert import Alert, Label
-from alerts.dispatcher import Dispatcher, Notification
-from alerts.incident import MOST_ALERTS
+from alerts.dispatcher import Dispatcher
+from alerts.kept import MOST_ALERTS
+from alerts.notification import Notification
 from alerts.owners import OwnerRule, Owners
 from alerts.routes import Route
 from alerts.storm import StormRule
