@@ -18,7 +18,7 @@ from alerts.owners import Owners
 from alerts.remarks import Remarks
 from alerts.routes import Route, RouteTree
 from alerts.silences import Silence, Silences
-from alerts.storm import StormRule, Storms
+from alerts.storm import StormRule
 from alerts.verdicts import Verdicts
 
 
@@ -45,7 +45,9 @@ class Dispatcher:
         #: Where what is said of incidents is written down.
         self.remarks = Remarks(self._incidents, self._touch)
         self._holds = Holds(self.silences, self.inhibitor, self._incidents)
-        self._homes = Homes(self.tree, self._incidents, Storms(storm or StormRule(), self._incidents), self._touch)
+        self._homes = Homes(
+            self.tree, self._incidents, storm or StormRule(), self.owners.labels_of({}).get("owner", ""), self._touch
+        )
         self._escalations = Escalations(self._incidents, self._touch)
         self._agenda, self._verdicts = Agenda(), Verdicts()
 
@@ -63,12 +65,13 @@ class Dispatcher:
             for leaf in self.tree.leaves(alert.labels):
                 if leaf.route.receiver not in told or not found:
                     found += [home for home in [self._homes.of(leaf, alert, now)] if home not in found]
-        for name in self.inhibitor.take(alert):
-            self._agenda.put(name, SOON)
         for incident in list(found):
-            found += [one for one in self._incidents.escalated(incident.id) if one not in found]
+            found += [one for one in self._homes.besides(incident) if one not in found]
         for incident in found:
             self._take(incident, alert, now)
+        # What is known by now: an old record that was written again must not bring an alarm back that is over.
+        for name in self.inhibitor.take(found[0].latest(alert)):
+            self._agenda.put(name, SOON)
         return found[0]
 
     def silence(self, silence: Silence) -> None:

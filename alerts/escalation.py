@@ -9,7 +9,7 @@ from alerts.incidents import Incidents
 from alerts.routes import Route, Step
 
 # Whoever is not told of it himself cannot be expected to acknowledge it.
-_HELD_BACK: tuple[Reason, ...] = ("silenced", "planned", "inhibited", "quiet_hours")
+_HELD_BACK: tuple[Reason, ...] = ("silenced", "planned", "inhibited", "storm", "quiet_hours")
 
 
 def escalation(incident: Incident, route: Route, now: float) -> tuple[Step | None, float]:

@@ -16,6 +16,8 @@ from alerts.totals import totals_of
 
 # Each renewal and each gateway's word is a note, for as long as an incident is open.
 MOST_NOTES = 50
+# So many owners are named, and told of in a stand-in's message.
+MOST_OWNERS = 200
 # As many as a picture shows; the oldest go first.
 MOST_READINGS = 120
 
@@ -30,9 +32,11 @@ class Incident(msgspec.Struct, kw_only=True):
     alert. `escalated_from` is the incident that nobody acknowledged, `escalations` how many steps that led to, and
     `told_at` (epoch seconds) when people were told first. `word` is what a person said of it last, and `answered` the
     revision of that. `track` is how its alerts stood at each of their updates, the latest last.
-    A `storm` holds alerts of several groups that began together; `joined_at` (epoch seconds) is when the last of them
+    A `storm` holds alerts of several groups that began together; `joined_at` (epoch seconds) is when the last tenant
     did, and `absorbed` are the ids of the incidents that became a part of it before anybody was told of them. What is
     `unheard` began and ended while nobody wanted to hear of it.
+    Where too much begins at once, an incident is told in that of the default owner, which is `told_by`, until
+    `told_by_until` (epoch seconds); of such a one, `stands_in` counts how many these are, and `owners` names whose.
     """
 
     id: str
@@ -69,6 +73,10 @@ class Incident(msgspec.Struct, kw_only=True):
     joined_at: float = 0.0
     absorbed: list[str] = []
     unheard: bool = False
+    told_by: str = ""
+    told_by_until: float = 0.0
+    stands_in: int = 0
+    owners: list[str] = []
 
     def take(self, alert: Alert) -> None:
         """Take in an alert, new or going on; a record that was heard before, or is older, changes nothing."""
@@ -114,6 +122,12 @@ class Incident(msgspec.Struct, kw_only=True):
         self._sum_up()
         self.revision += 1
 
+    def stand_in_for(self, other: "Incident") -> None:
+        """Tell of another incident, too, whose owner is not told of it for now."""
+        self.stands_in += 1
+        if other.owner not in (self.owner, *self.owners) and len(self.owners) < MOST_OWNERS:
+            self.owners = [*self.owners, other.owner]
+
     def latest(self, alert: Alert) -> Alert:
         """Give what is known of an alert by now: a record that was written again after a crash may be older."""
         if alert.id in self.rest and self.rest[alert.id].closed:
@@ -135,6 +149,7 @@ class Incident(msgspec.Struct, kw_only=True):
         )
         further.receiver, further.escalated_from, further.noted_at = receiver, self.id, now
         further.sent, further.told_at, further.escalations, further.absorbed = None, None, 0, []
+        further.storm, further.told_by = False, ""
         return further
 
     def copy(self) -> "Incident":

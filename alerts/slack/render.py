@@ -33,6 +33,7 @@ from alerts.text import (
     readable,
     shares,
     short_money,
+    stands_in,
     used,
     who,
 )
@@ -53,6 +54,8 @@ def message(
     """
     incident = notification.incident
     blocks = [header(_title(incident)), section(_facts(incident)), section(_why(incident))]
+    if others := stands_in(incident):
+        blocks.append(section(f"*Storm*  {escape(others)}"))
     if causes := _behind(incident, past):
         blocks.append(section(causes))
     if file:

@@ -183,7 +183,7 @@ def test_a_restored_dispatcher_has_the_same_pending() -> None:
     """What `changes` wrote down is all there is: the delivered stays delivered, the rest pending."""
     found = told(dispatcher())
     found.submit(alert("a2", labels={**TRIAGE, "kind": "loop"}), NOW + 3)
-    found.submit(alert("a3", labels={**TRIAGE, "kind": "drift"}), NOW + 9)
+    found.submit(alert("a3", labels={**TRIAGE, "tenant": "globex"}), NOW + 9)
     found.remarks.note(found.open_incidents()[0].id, "told gateways to pause")
     after = dispatcher()
     after.restore({name: state for name, state in found.changes() if state})
