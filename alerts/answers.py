@@ -37,7 +37,7 @@ class Answers:
     def _acknowledge(self, word: Word) -> Outcome:
         found = self._named(word)
         for incident in found:
-            self._dispatcher.acknowledge(incident.id, word.by, word.at, word.text)
+            self._dispatcher.remarks.acknowledge(incident.id, word.by, word.at, word.text)
         return "applied" if found else "unknown"
 
     def _silence(self, word: Word, now: float) -> Outcome:
@@ -55,7 +55,7 @@ class Answers:
         ends = "" if word.until else f", until {moment(until):%Y-%m-%d %H:%M} UTC"
         for found in named:
             about = spelled(match) or "this incident"
-            self._dispatcher.acknowledge(found.id, word.by, word.at, f"{word.text}{ends} ({about})")
+            self._dispatcher.remarks.acknowledge(found.id, word.by, word.at, f"{word.text}{ends} ({about})")
         self._dispatcher.silence(silence)
         return "applied"
 

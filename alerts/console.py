@@ -2,9 +2,9 @@
 
 from typing import TextIO
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 from alerts.showback import Report, lines
-from alerts.text import cost, headline, history, reasons, span
+from alerts.text import cost, headline, history, reasons, span, stands_in
 
 
 class ConsoleReceiver:
@@ -20,6 +20,7 @@ class ConsoleReceiver:
             headline(incident),
             f"{span(incident)} · {cost(incident)}",
             *reasons(incident),
+            *filter(None, [stands_in(incident)]),
             *history(incident),
         ]
         self._stream.write("\n   ".join(told) + f"\n   incident {incident.id}, told because {notification.because}\n")

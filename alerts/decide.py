@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from alerts.incident import Incident, Sent
-from alerts.routes import Route, Step
+from alerts.course import Sent
+from alerts.incident import Incident
+from alerts.routes import Route
 from alerts.silences import Silence
 
 Because = Literal["new", "changed", "resolved", "repeat", "escalated", "answered"]
@@ -19,6 +20,7 @@ WhyNot = Literal[
     "silenced",
     "planned",
     "inhibited",
+    "storm",
     "quiet_hours",
 ]
 Reason = Because | WhyNot
@@ -29,11 +31,15 @@ NEVER = float("inf")
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What holds an incident back: a silence, or an alarm (its alert's id) that silences it until a time."""
+    """What holds an incident back: a silence, an alarm (its alert's id), or one (its id) that tells of it in a storm.
+
+    `until` (epoch seconds) is the end of the latter two.
+    """
 
     silence: Silence | None = None
     inhibited_by: str = ""
-    inhibited_until: float = NEVER
+    told_by: str = ""
+    until: float = NEVER
 
 
 NOT_HELD = Held()
@@ -56,33 +62,30 @@ def decide(incident: Incident, route: Route, now: float, held: Held = NOT_HELD) 
 
     An incident that ended within its group_wait, before anybody was to be told, is not told, nor one that ended while
     nobody wanted to hear of it. While a silence holds, nothing is told, nor, while an alarm makes the incident
-    superfluous, that it goes on. A resolved one is said to be so once, as soon as its throttle commands are released.
+    superfluous or another one tells of it, that it goes on. A resolved one is said to be so once, as soon as its
+    throttle commands are released.
     Who answers sees at once that the answer was heard, and so does who has muted it.
     """
     if done := _done(incident, route):
         return Decision(done)
     if incident.sent and incident.state == "open" and incident.answered > incident.sent.revision:
         return Decision("answered")
-    if silence := held.silence:
-        over = incident.state == "resolved" and incident.sent is not None
-        if silence.kind == "mute" or not over:
-            return Decision("silenced" if silence.kind == "mute" else "planned", silence.until)
-    if held.inhibited_by and incident.state == "open":
-        return Decision("inhibited", held.inhibited_until)
+    if kept := _held_back(incident, held):
+        return kept
     decision = _by_time(incident, route, now)
     if decision.notifies and not route.tells(incident.severity, now):
         return Decision("quiet_hours", route.next_change(now))
     return decision
 
 
-def escalation(incident: Incident, route: Route, now: float) -> tuple[Step | None, float]:
-    """Give the step that is due, or None, and the time (epoch seconds) at which to ask again."""
-    waits = incident.told_at is not None and incident.state == "open" and incident.acknowledged is None
-    if not waits or incident.told_at is None or incident.escalations >= len(route.escalate):
-        return None, NEVER
-    step = route.escalate[incident.escalations]
-    at = incident.told_at + step.after
-    return (step, NEVER) if now >= at else (None, at)
+def _held_back(incident: Incident, held: Held) -> Decision | None:
+    if silence := held.silence:
+        over = incident.state == "resolved" and incident.sent is not None
+        if silence.kind == "mute" or not over:
+            return Decision("silenced" if silence.kind == "mute" else "planned", silence.until)
+    if incident.state == "open" and (held.inhibited_by or held.told_by):
+        return Decision("inhibited" if held.inhibited_by else "storm", held.until)
+    return None
 
 
 def _done(incident: Incident, route: Route) -> WhyNot | None:

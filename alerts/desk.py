@@ -62,7 +62,9 @@ class AlertDesk:
         incident = self.ledger.acknowledge(ack, now)
         if incident:
             detail = f": {ack.detail}" if ack.detail else ""
-            self.dispatcher.note(incident, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC{detail}")
+            self.dispatcher.remarks.note(
+                incident, f"gateway {ack.gateway}: {ack.state} at {ack.at:%H:%M:%S} UTC{detail}"
+            )
         return incident is not None
 
     def _throttle(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
@@ -105,7 +107,7 @@ class AlertDesk:
         )
         incidents = {change.command.reason.incident for change in changes if change.command} or {word.incident}
         for incident in sorted(incidents - {""}):
-            self.dispatcher.answer(incident, line)
+            self.dispatcher.remarks.answer(incident, line)
 
     def _followed(self, changes: list[Change]) -> list[Change]:
         for change in changes:
@@ -115,11 +117,11 @@ class AlertDesk:
 
     def _follow(self, change: Change, command: Command) -> None:
         incident = command.reason.incident
-        self.dispatcher.note(incident, _line(change, command))
+        self.dispatcher.remarks.note(incident, _line(change, command))
         if command.action == "release":
-            self.dispatcher.released(change.key, incident, change.saved)
+            self.dispatcher.remarks.released(change.key, incident, change.saved)
         elif command.mode == "enforce":
-            self.dispatcher.throttled(incident, change.key)
+            self.dispatcher.remarks.throttled(incident, change.key)
 
 
 def _line(change: Change, command: Command) -> str:

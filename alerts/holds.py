@@ -1,4 +1,4 @@
-"""What holds an incident back: silences, and alarms that make it superfluous."""
+"""What holds an incident back: silences, alarms that make it superfluous, and in a storm the one that tells of it."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,8 @@ class Holds:
             silence = self._of_each(incident, alerts, now)
         if silence is not None:
             return Held(silence)
-        return NOT_HELD if incident.rest else self._inhibited(alerts, now)
+        inhibited = NOT_HELD if incident.rest else self._inhibited(alerts, now)
+        return self._told_elsewhere(incident, now) if inhibited == NOT_HELD else inhibited
 
     def watch(self, incident: Incident) -> None:
         """Have the inhibitor give the incident's id when what makes it superfluous changes."""
@@ -47,11 +48,21 @@ class Holds:
                 return NOT_HELD
             longest = max(sources, key=lambda one: one.until)
             by, until = longest.alert.id, min(until, longest.until)
-        return Held(None, by, until) if by else NOT_HELD
+        return Held(inhibited_by=by, until=until) if by else NOT_HELD
+
+    def _told_elsewhere(self, incident: Incident, now: float) -> Held:
+        """Give the incident that tells of all of this one, where nobody was told of it itself."""
+        if not incident.told_by or incident.sent is not None or now >= incident.told_by_until:
+            return NOT_HELD
+        found = self._incidents.find(incident.told_by)
+        tells = found is not None and found.state == "open" and all(name in found for name in incident.members())
+        return Held(told_by=incident.told_by, until=incident.told_by_until) if tells else NOT_HELD
 
     def _is_heard(self, alert: Alert, now: float) -> bool:
-        """Tell whether nobody has silenced an alarm: one that nobody hears silences no other."""
+        """Tell whether people hear of an alarm: one that is silenced, or ended before they did, silences no other."""
         told = self._incidents.holding(alert.id)
+        if alert.state == "closed" and not any(one.sent for one in told):
+            return False
         return any(self._silences.covering(alert.labels, now, one.id) is None for one in told)
 
 

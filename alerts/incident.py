@@ -9,55 +9,17 @@ from typing import Literal
 
 import msgspec
 
-from alerts.alert import RANK, Alert, Label, Severity
+from alerts.alert import Alert, Label, Severity
+from alerts.course import Acknowledged, Reading, Sent
+from alerts.kept import MOST_REST, Rest, place, rest_of, weight
+from alerts.totals import totals_of
 
-# More alerts than a person reads: of further ones only what the totals need is kept.
-MOST_ALERTS = 50
-# And an incident takes no more than these: what comes then is told in another.
-MOST_REST = 2_000
 # Each renewal and each gateway's word is a note, for as long as an incident is open.
 MOST_NOTES = 50
+# So many owners are named, and told of in a stand-in's message.
+MOST_OWNERS = 200
 # As many as a picture shows; the oldest go first.
 MOST_READINGS = 120
-_NOTHING, _LESS = Decimal(0), Decimal("-Infinity")
-
-
-class Reading(msgspec.Struct, frozen=True, array_like=True):
-    """How an alert of the incident stood at `at` (epoch seconds), in the unit of its series."""
-
-    alert: str
-    at: float
-    observed: float
-    expected: float
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """The last notification of an incident that a receiver took.
-
-    `ref` is the receiver's own reference (a Slack timestamp), `revision` the incident's, `at` epoch seconds.
-    """
-
-    ref: str
-    revision: int
-    at: float
-    resolved: bool
-
-
-class Acknowledged(msgspec.Struct, frozen=True):
-    """Who has seen an incident, and when."""
-
-    by: str
-    at: datetime
-
-
-class Rest(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of an alert beyond those that a person reads."""
-
-    tenant: str
-    severity: Severity
-    closed: bool
-    usd_excess: Decimal
-    usd_per_hour: Decimal
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -70,9 +32,11 @@ class Incident(msgspec.Struct, kw_only=True):
     alert. `escalated_from` is the incident that nobody acknowledged, `escalations` how many steps that led to, and
     `told_at` (epoch seconds) when people were told first. `word` is what a person said of it last, and `answered` the
     revision of that. `track` is how its alerts stood at each of their updates, the latest last.
-    A `storm` holds alerts of several groups that began together; `joined_at` (epoch seconds) is when the last of them
+    A `storm` holds alerts of several groups that began together; `joined_at` (epoch seconds) is when the last tenant
     did, and `absorbed` are the ids of the incidents that became a part of it before anybody was told of them. What is
     `unheard` began and ended while nobody wanted to hear of it.
+    Where too much begins at once, an incident is told in that of the default owner, which is `told_by`, until
+    `told_by_until` (epoch seconds); of such a one, `stands_in` counts how many these are, and `owners` names whose.
     """
 
     id: str
@@ -109,16 +73,20 @@ class Incident(msgspec.Struct, kw_only=True):
     joined_at: float = 0.0
     absorbed: list[str] = []
     unheard: bool = False
+    told_by: str = ""
+    told_by_until: float = 0.0
+    stands_in: int = 0
+    owners: list[str] = []
 
     def take(self, alert: Alert) -> None:
         """Take in an alert, new or going on; a record that was heard before, or is older, changes nothing."""
         known = self.alerts.get(alert.id)
         if known and (known.state == "closed" or alert.updated_at < known.updated_at or alert == known):
             return
-        if alert.id in self.rest and (self.rest[alert.id].closed or _rest(alert) == self.rest[alert.id]):
+        if alert.id in self.rest and (self.rest[alert.id].closed or rest_of(alert) == self.rest[alert.id]):
             return
         news = alert.id not in self
-        self._place(alert)
+        place(alert, self.alerts, self.rest)
         if alert.state != "closed":
             reading = Reading(alert.id, alert.updated_at.timestamp(), alert.observed, alert.expected)
             self.track = [*self.track, reading][-MOST_READINGS:]
@@ -154,6 +122,12 @@ class Incident(msgspec.Struct, kw_only=True):
         self._sum_up()
         self.revision += 1
 
+    def stand_in_for(self, other: "Incident") -> None:
+        """Tell of another incident, too, whose owner is not told of it for now."""
+        self.stands_in += 1
+        if other.owner not in (self.owner, *self.owners) and len(self.owners) < MOST_OWNERS:
+            self.owners = [*self.owners, other.owner]
+
     def latest(self, alert: Alert) -> Alert:
         """Give what is known of an alert by now: a record that was written again after a crash may be older."""
         if alert.id in self.rest and self.rest[alert.id].closed:
@@ -175,6 +149,7 @@ class Incident(msgspec.Struct, kw_only=True):
         )
         further.receiver, further.escalated_from, further.noted_at = receiver, self.id, now
         further.sent, further.told_at, further.escalations, further.absorbed = None, None, 0, []
+        further.storm, further.told_by = False, ""
         return further
 
     def copy(self) -> "Incident":
@@ -204,42 +179,16 @@ class Incident(msgspec.Struct, kw_only=True):
     @property
     def main(self) -> Alert:
         """The alert that says most: open before closed, dear before cheap, then the narrowest."""
-        return max(self.alerts.values(), key=_weight)
-
-    def _place(self, alert: Alert) -> None:
-        """Put an alert among those that a person reads, or, if these are many and dearer, among the rest."""
-        if alert.id not in self.alerts and len(self.alerts) >= MOST_ALERTS:
-            least = min(self.alerts.values(), key=_weight)
-            if _weight(alert) <= _weight(least):
-                self.rest[alert.id] = _rest(alert)
-                return
-            self.rest[least.id] = _rest(self.alerts.pop(least.id))
-        self.rest.pop(alert.id, None)
-        self.alerts[alert.id] = alert
+        return max(self.alerts.values(), key=weight)
 
     def _sum_up(self) -> bool:
-        """Bring the totals up to date; True if a person would want to know.
-
-        Alerts of one tenant see the same spend at several levels, so its greatest stands for all of them.
-        """
+        """Bring the totals up to date; True if a person would want to know."""
         before = (self.severity, self.state, self.usd_excess)
-        excess: dict[str, Decimal] = {}
-        per_hour: dict[str, Decimal] = {}
-        going_on = False
-        # One pass, for a storm has a thousand of them and sums up at each.
-        for one in chain(map(_rest, self.alerts.values()), self.rest.values()):
-            tenant, severity, closed, usd_excess, usd_per_hour = msgspec.structs.astuple(one)
-            if usd_excess > excess.get(tenant, _LESS):
-                excess[tenant] = usd_excess
-            if usd_per_hour > per_hour.get(tenant, _LESS):
-                per_hour[tenant] = usd_per_hour
-            going_on = going_on or not closed
-            if severity != self.severity and RANK[severity] > RANK[self.severity]:
-                self.severity = severity
-        self.alert_count, self.tenant_count = len(self.alerts) + len(self.rest), len(excess)
-        self.usd_excess = max(self.usd_excess, sum(excess.values(), _NOTHING))
-        self.usd_per_hour = sum(per_hour.values(), _NOTHING)
-        if not going_on:
+        totals = totals_of(chain(map(rest_of, self.alerts.values()), self.rest.values()), self.severity)
+        self.severity, self.usd_per_hour = totals.severity, totals.usd_per_hour
+        self.alert_count, self.tenant_count = len(self.alerts) + len(self.rest), totals.tenants
+        self.usd_excess = max(self.usd_excess, totals.usd_excess)
+        if not totals.going_on:
             self.state, self.resolved_at = "resolved", self.updated_at
         if self.severity != before[0]:
             self.acknowledged = None
@@ -255,12 +204,3 @@ def incident_id(receiver: str, group: Mapping[Label, str], alert: Alert) -> str:
 def moment(at: float) -> datetime:
     """Convert epoch seconds into an aware UTC datetime of whole milliseconds."""
     return datetime.fromtimestamp(round(at, 3), UTC)
-
-
-def _weight(alert: Alert) -> tuple[bool, Decimal, int, str]:
-    return alert.state != "closed", alert.usd_excess, len(alert.labels), alert.id
-
-
-def _rest(alert: Alert) -> Rest:
-    closed = alert.state == "closed"
-    return Rest(alert.labels.get("tenant", ""), alert.severity, closed, alert.usd_excess, alert.usd_per_hour)

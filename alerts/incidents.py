@@ -1,6 +1,7 @@
-"""All incidents, found by what is asked for: an alert, an open group, a cause, a scope. No look-up goes through all."""
+"""All incidents, found by what is asked for: an alert, an open group, an owner, a scope. None goes through all."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -8,8 +9,9 @@ from alerts.alert import Label
 from alerts.incident import Incident
 
 Group = tuple[str, tuple[tuple[Label, str], ...]]
-#: Who is told, whose it is, and of what kind: what is alike in these, and begins together, may have one cause.
-Cause = tuple[str, str, str]
+Key = TypeVar("Key")
+#: Who is told, and whose it is.
+Whose = tuple[str, str]
 
 
 class Incidents:
@@ -19,9 +21,9 @@ class Incidents:
         self._all: dict[str, Incident] = {}
         self._of_alert: dict[str, dict[str, None]] = {}
         self._open_group: dict[Group, str] = {}
-        self._of_cause: dict[Cause, dict[str, None]] = {}
-        self._of_receiver: dict[str, dict[str, None]] = {}
-        self._storms: dict[Cause, dict[str, None]] = {}
+        self._open_of: dict[Whose, dict[str, None]] = {}
+        self._of_kind: dict[str, dict[str, None]] = {}
+        self._storms: dict[str, None] = {}
         self._escalated: dict[str, dict[str, None]] = {}
         self._bound: dict[str, dict[str, None]] = {}
         self._alias: dict[str, str] = {}
@@ -36,7 +38,6 @@ class Incidents:
     def add(self, incident: Incident) -> None:
         """Take up an incident."""
         self._all[incident.id] = incident
-        self._of_receiver.setdefault(incident.receiver, {})[incident.id] = None
         if incident.escalated_from:
             self._escalated.setdefault(incident.escalated_from, {})[incident.id] = None
         for alert in incident.members():
@@ -47,7 +48,11 @@ class Incidents:
             self._alias[name] = incident.id
         if incident.state == "open":
             self._open += 1
-            (self._storms if incident.storm else self._of_cause).setdefault(_cause(incident), {})[incident.id] = None
+            if not incident.escalated_from:
+                self._open_of.setdefault(_whose(incident), {})[incident.id] = None
+                self._of_kind.setdefault(incident.kind, {})[incident.id] = None
+            if incident.storm:
+                self._storms[incident.id] = None
             if not incident.escalated_from and not incident.storm:
                 self._open_group[group_of(incident.receiver, incident.group)] = incident.id
 
@@ -62,8 +67,9 @@ class Incidents:
     def ended(self, incident: Incident) -> None:
         """Note that an incident is over: what comes of its groups opens another."""
         self._open -= 1
-        self._of_cause.get(_cause(incident), {}).pop(incident.id, None)
-        self._storms.get(_cause(incident), {}).pop(incident.id, None)
+        _remove(self._open_of, _whose(incident), incident.id)
+        _remove(self._of_kind, incident.kind, incident.id)
+        self._storms.pop(incident.id, None)
         self._close_group(incident)
 
     def drop(self, incident: Incident) -> None:
@@ -73,7 +79,6 @@ class Incidents:
         del self._all[incident.id]
         for alert in incident.members():
             _remove(self._of_alert, alert, incident.id)
-        _remove(self._of_receiver, incident.receiver, incident.id)
         _remove(self._escalated, incident.escalated_from, incident.id)
         for scope in incident.commands:
             _remove(self._bound, scope, incident.id)
@@ -94,12 +99,11 @@ class Incidents:
         self.touch(host.id)
 
     def make_storm(self, incident: Incident) -> None:
-        """Let an incident stand for all that begins together with it, of whichever group."""
+        """Let an incident stand for all of its owner that begins together with it, of whichever group."""
         self._close_group(incident)
-        self._of_cause.get(_cause(incident), {}).pop(incident.id, None)
         incident.storm = True
-        incident.group = {name: value for name, value in incident.group.items() if name in ("owner", "kind")}
-        self._storms.setdefault(_cause(incident), {})[incident.id] = None
+        incident.group = {name: value for name, value in incident.group.items() if name == "owner"}
+        self._storms[incident.id] = None
         self.touch(incident.id)
 
     def holding(self, alert: str) -> list[Incident]:
@@ -128,17 +132,21 @@ class Incidents:
         name = self._open_group.get(group_of(receiver, group))
         return self._all[name] if name else None
 
-    def storms(self, cause: Cause) -> list[Incident]:
-        """List the open storms of a cause."""
-        return [self._all[name] for name in self._storms.get(cause, ())]
+    def storms(self) -> Iterator[Incident]:
+        """Give the open storms."""
+        return (self._all[name] for name in self._storms)
 
-    def of_cause(self, cause: Cause) -> Iterator[Incident]:
-        """Give the open incidents of a cause that are no storm, the latest first."""
-        return (self._all[name] for name in reversed(self._of_cause.get(cause, {})))
+    def open_of(self, whose: Whose) -> Iterator[Incident]:
+        """Give the open incidents of an owner at a receiver, the latest first, without those of escalations."""
+        return (self._all[name] for name in reversed(self._open_of.get(whose, {})))
 
-    def of_receiver(self, receiver: str) -> Iterator[Incident]:
-        """Give the incidents of a receiver, the latest first."""
-        return (self._all[name] for name in reversed(self._of_receiver.get(receiver, {})))
+    def of_kind(self, kind: str) -> Iterator[Incident]:
+        """Give the open incidents that began with a kind of anomaly, as `open_of` does."""
+        return (self._all[name] for name in reversed(self._of_kind.get(kind, {})))
+
+    def latest(self) -> Iterator[Incident]:
+        """Give all incidents, the latest first."""
+        return (self._all[name] for name in reversed(self._all))
 
     def __iter__(self) -> Iterator[Incident]:
         return iter(self._all.values())
@@ -188,16 +196,11 @@ def group_of(receiver: str, group: Mapping[Label, str]) -> Group:
     return receiver, tuple(sorted(group.items()))
 
 
-def cause_of(receiver: str, labels: Mapping[Label, str]) -> Cause:
-    """Give what alerts of one cause agree in."""
-    return receiver, labels.get("owner", ""), labels.get("kind", "")
+def _whose(incident: Incident) -> Whose:
+    return incident.receiver, incident.owner
 
 
-def _cause(incident: Incident) -> Cause:
-    return incident.receiver, incident.owner, incident.kind
-
-
-def _remove(index: dict[str, dict[str, None]], key: str, name: str) -> None:
+def _remove(index: dict[Key, dict[str, None]], key: Key, name: str) -> None:
     names = index.get(key, {})
     names.pop(name, None)
     if not names:

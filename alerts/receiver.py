@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 
 
 class DeliveryFailed(Exception):

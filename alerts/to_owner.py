@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 from alerts.receiver import Receiver
 
 

@@ -4,8 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from alerts.alert import Alert, Label
-from alerts.dispatcher import Notification
 from alerts.incident import Incident
+from alerts.notification import Notification
 
 KIND = "dead channel"
 

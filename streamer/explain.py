@@ -134,6 +134,7 @@ def _verdict(decision: Decision, held: Held, at: float) -> str:
     if decision.notifies:
         return f"{when}: told, because {decision.reason}"
     by = f" by {held.inhibited_by}" if decision.reason == "inhibited" else ""
+    by = f": incident {held.told_by} tells of it" if decision.reason == "storm" else by
     by = f" by {held.silence.by}" if held.silence else by
     return f"{when}: not told, because {decision.reason}{by}{until}"
 

@@ -26,7 +26,12 @@ def dispatcher_of(config: AlertsConfig) -> Dispatcher:
         owners=owners_of(config),
         inhibit=[InhibitRule(source=rule.source, target=rule.target, equal=rule.equal) for rule in config.inhibit],
         linger=config.inhibit_linger_seconds,
-        storm=StormRule(tenants=storm.tenants, incidents=storm.incidents, window=storm.window_seconds),
+        storm=StormRule(
+            tenants=storm.tenants,
+            incidents=storm.incidents,
+            window=storm.window_seconds,
+            patience=storm.patience_seconds,
+        ),
     )
 
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from alerts.dispatcher import Notification
 from alerts.http import post
+from alerts.notification import Notification
 from alerts.pagerduty.event import event
 
 URL = "https://events.pagerduty.com/v2/enqueue"

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from alerts.dispatcher import Notification
 from alerts.incident import Incident
-from alerts.text import cost, headline, history, reasons, span, who
+from alerts.notification import Notification
+from alerts.text import cost, headline, history, reasons, span, stands_in, who
 
 # Characters of a summary.
 SUMMARY = 1024
@@ -41,4 +41,5 @@ def _payload(notification: Notification) -> dict[str, Any]:
 
 def _details(incident: Incident, owner: str) -> dict[str, str]:
     found = {"cost": cost(incident), "span": span(incident), "why": "\n".join(reasons(incident))}
-    return {**found, "done": "\n".join(history(incident)), "owner": owner}
+    others = stands_in(incident)
+    return {**found, "done": "\n".join(history(incident)), "owner": owner, **({"storm": others} if others else {})}

@@ -11,7 +11,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerts.receiver import DeliveryFailed
-from alerts.slack.blocks import Blocks
+from alerts.slack.blocks import Block, Blocks
 
 # Answers of Slack that will be the same next time; others (ratelimited, fatal_error, ...) may pass.
 _PERMANENT = frozenset(
@@ -106,6 +106,10 @@ class SlackApp:
     async def whisper(self, channel: str, user: str, text: str) -> None:
         """Say something that only one person sees."""
         await self._called("chat_postEphemeral", channel=channel, user=user, text=text)
+
+    async def ask(self, trigger: str, view: Block) -> None:
+        """Open a dialog for whoever pressed something; `trigger` is Slack's ticket for it, good for three seconds."""
+        await self._called("views_open", trigger_id=trigger, view=view)
 
     async def _called(self, method: str, **arguments: Any) -> Any:
         try:

@@ -10,6 +10,8 @@ HEADER, TEXT, CONTEXT = 150, 3000, 2000
 # Of a button's or an option's text, of an option's value, of an id.
 LABEL, OPTION_VALUE, ID = 75, 150, 255
 _CONFIRM_TITLE, _CONFIRM_TEXT = 100, 300
+# Of a dialog's title and its buttons, of what comes back with it, of a field's label and hint.
+TITLE, METADATA, FIELD = 24, 3000, 2000
 Block = dict[str, Any]
 Blocks = list[Block]
 
@@ -61,6 +63,31 @@ def choice(action: str, label: str, options: Iterable[tuple[str, str]]) -> Block
         "action_id": action,
         "placeholder": _plain(label, OPTION_VALUE),
         "options": [{"text": _plain(name, LABEL), "value": value} for value, name in options],
+    }
+
+
+def date_input(name: str, label: str, hint: str, begin: datetime) -> Block:
+    """Make a field for a date and a time, of a dialog; `name` comes back with what people enter."""
+    picker = {"type": "datetimepicker", "action_id": name, "initial_date_time": int(begin.timestamp())}
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": _plain(label, FIELD),
+        "hint": _plain(hint, FIELD),
+        "element": picker,
+    }
+
+
+def dialog(callback: str, title: str, metadata: str, fields: Blocks) -> Block:
+    """Make a dialog; `callback` and `metadata` come back with what people enter."""
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "title": _plain(title, TITLE),
+        "submit": _plain("Save", TITLE),
+        "close": _plain("Cancel", TITLE),
+        "private_metadata": metadata[:METADATA],
+        "blocks": fields,
     }
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from alerts.dispatcher import Notification
 from alerts.history import Historian, History, joined, told
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.showback import Report
 from alerts.slack.app import SlackApp, SlackFailed
 from alerts.slack.blocks import Blocks

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from alerts.dispatcher import Notification
 from alerts.history import History
 from alerts.incident import Incident
-from alerts.slack.answers import ACTIONS
+from alerts.notification import Notification
+from alerts.slack.answers import ACTIONS, UNTIL
 from alerts.slack.blocks import (
     TEXT,
     Block,
@@ -33,6 +33,7 @@ from alerts.text import (
     readable,
     shares,
     short_money,
+    stands_in,
     used,
     who,
 )
@@ -40,7 +41,7 @@ from alerts.text import (
 _BAR, _MOST_NOTES = 10, 5
 # A name or a reason longer than this tells nobody more.
 _LONGEST_LINE = 300
-_SPANS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "1 week"))
+_SPANS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "1 week"), (UNTIL, "Until …"))
 
 
 def message(
@@ -53,6 +54,8 @@ def message(
     """
     incident = notification.incident
     blocks = [header(_title(incident)), section(_facts(incident)), section(_why(incident))]
+    if others := stands_in(incident):
+        blocks.append(section(f"*Storm*  {escape(others)}"))
     if causes := _behind(incident, past):
         blocks.append(section(causes))
     if file:
@@ -142,8 +145,8 @@ def _buttons(incident: Incident) -> Block:
         gate,
         button(ACTIONS["expected"], "Expected"),
         button(ACTIONS["false_alarm"], "False alarm"),
-        choice(ACTIONS["planned"], "Planned for …", _SPANS),
-        choice(ACTIONS["mute"], "Mute for …", _SPANS),
+        choice(ACTIONS["planned"], "Planned …", _SPANS),
+        choice(ACTIONS["mute"], "Mute …", _SPANS),
     ]
     return actions(f"answer/{incident.id}/{incident.revision}", elements)
 

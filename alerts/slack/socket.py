@@ -12,7 +12,10 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from alerts.slack.dialog import Mistaken
+
 log = structlog.get_logger()
+#: Takes a payload; False where it is to be pressed again. May raise Mistaken.
 Take = Callable[[Mapping[str, Any]], Awaitable[bool]]
 # slack-sdk's own log would hold the address with its ticket.
 _SILENT = logging.getLogger(f"{__name__}.sdk")
@@ -69,6 +72,10 @@ class SocketMode:
         raise TimeoutError
 
     async def _heard(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        if request.type == "interactive" and not await self._take(request.payload):
-            return
-        await client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
+        response: dict[str, Any] | None = None
+        try:
+            if request.type == "interactive" and not await self._take(request.payload):
+                return
+        except Mistaken as mistake:
+            response = mistake.response
+        await client.send_socket_mode_response(SocketModeResponse(request.envelope_id, response))

@@ -6,9 +6,9 @@ from typing import Literal
 import msgspec
 
 from alerts.decide import Because
-from alerts.dispatcher import Notification
 from alerts.http import post
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.owners import Owner
 from alerts.text import headline
 from alerts.webhook.sign import DELIVERY, SIGNATURE, TIMESTAMP, signature

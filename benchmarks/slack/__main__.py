@@ -8,9 +8,9 @@ from pathlib import Path
 from playwright.async_api import async_playwright
 
 from alerts.decide import Because
-from alerts.dispatcher import Notification
 from alerts.history import History
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.slack.chart import draw
 from alerts.slack.render import message, reply
 from alerts.slack.showback import report_message

@@ -127,8 +127,9 @@ class StormConfig(Section):
     """When alerts that begin together are one message."""
 
     tenants: Annotated[int, Field(ge=2)] = 3
-    incidents: Annotated[int, Field(ge=1)] = 8
+    incidents: Annotated[int, Field(ge=1)] = 9
     window_seconds: Positive = 60.0
+    patience_seconds: Positive = 900.0
 
 
 class InhibitConfig(Section):

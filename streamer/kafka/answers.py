@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 from alerts.receiver import DeliveryFailed
 from alerts.slack.answers import Answer, Unusable, answer_of
 from alerts.slack.app import SlackApp
+from alerts.slack.dialog import Asked, Mistaken, answer_of_view, asked_of, is_submitted, view_of
+from streamer.clock import utc, wall
 from streamer.config import KafkaConfig
 from streamer.feedback import Feedback
 from streamer.kafka.connection import producer_of
@@ -53,9 +55,14 @@ class Answers:
         await self._producer.stop()
 
     async def take(self, payload: Mapping[str, Any]) -> bool:
-        """Take in what was pressed, and return when the broker has it; False where it is to be pressed again."""
+        """Take in what was pressed or entered, and return when the broker has it; False where it is to be said again.
+
+        Whoever wants to name a date is asked for it. Raises Mistaken for one that cannot be used.
+        """
         try:
-            answer = answer_of(payload)
+            if not is_submitted(payload) and (asked := asked_of(payload)):
+                return await self._asked(asked)
+            answer = answer_of_view(payload, utc(wall())) if is_submitted(payload) else answer_of(payload)
         except Unusable as why:
             self._count("unusable")
             log.warning("not an answer", why=str(why))
@@ -65,9 +72,22 @@ class Answers:
             return await asyncio.shield(self._heard[answer.id])
         if self._standing(answer.incident) == "over":
             self._count("over")
+            if is_submitted(payload):
+                raise Mistaken(_OVER)
             self._whisper(answer, _OVER)
             return True
         return await self._first(answer)
+
+    async def _asked(self, asked: Asked) -> bool:
+        try:
+            async with asyncio.timeout(_LONGEST):
+                await self._app.ask(asked.trigger, view_of(asked, utc(wall())))
+        except (DeliveryFailed, TimeoutError) as error:
+            self._count("failed")
+            log.warning("not asked until when", why=str(error) or "Slack takes too long")
+            return False
+        self._count("asked")
+        return True
 
     async def _first(self, answer: Answer) -> bool:
         done = self._heard[answer.id] = asyncio.get_running_loop().create_future()

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from alerts.dispatcher import Dispatcher, Notification
+from alerts.dispatcher import Dispatcher
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.receiver import DeliveryFailed, Receiver
 from alerts.undelivered import undelivered
 from streamer.clock import utc, wall

@@ -5,7 +5,7 @@ from math import inf
 
 import msgspec
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 from alerts.throttle.command import Command
 from streamer.config import Config
 from streamer.records import Anomaly

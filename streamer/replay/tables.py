@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 from streamer.clock import utc
 from streamer.pricing.money import COST_KINDS, ZERO, dollars
 from streamer.records import Anomaly, Rollup

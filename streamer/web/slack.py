@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from alerts.slack.dialog import Mistaken
 from alerts.slack.signed import Forged, Signed, Unreadable
 from streamer.clock import wall
 
@@ -25,6 +26,9 @@ def actions(secret: str, take: Callable[[Mapping[str, Any]], Awaitable[bool]]) -
             return web.Response(status=401)
         except Unreadable:
             return web.Response(status=400)
-        return web.Response(status=200 if await take(payload) else 503)
+        try:
+            return web.Response(status=200 if await take(payload) else 503)
+        except Mistaken as mistake:
+            return web.json_response(mistake.response)
 
     return [web.post(PATH, pressed)]

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from alerts.alert import Alert, AlertState, Cause, Label, Severity
 from alerts.decide import Because
-from alerts.dispatcher import Notification
 from alerts.incident import Incident
+from alerts.notification import Notification
 
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
 NOW = START.timestamp()

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 
 import pytest
 
+from alerts.course import Sent
 from alerts.decide import BECAUSE, Because, Held, Reason, decide
-from alerts.incident import Sent
 from alerts.routes import Route
 from alerts.silences import Silence
 from tests.alerts.build import NOW, START, alert, incident

@@ -2,7 +2,7 @@
 
 from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
-from alerts.incident import MOST_ALERTS
+from alerts.kept import MOST_ALERTS
 from alerts.routes import Route
 from alerts.throttle.command import Command
 from alerts.throttle.ledger import Change, Ledger

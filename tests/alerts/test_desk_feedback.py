@@ -231,6 +231,26 @@ def test_nothing_is_silenced_by_what_is_less_severe() -> None:
     assert len(told(desk, 2)) == 2
 
 
+def test_what_was_over_before_anybody_was_told_of_it_silences_nothing_more() -> None:
+    """It would be a minute in which nobody hears of what goes on."""
+    desk = made(Route(receiver="team"))
+    desk.submit(alert("agent"), NOW)
+    desk.submit(alert("tenant", labels=LOUD), NOW + 2)
+    desk.submit(alert("tenant", "closed", after=2, labels=LOUD), NOW + 2)
+    assert told(desk, 2) == [("team", "new")]
+
+
+def test_an_old_record_that_is_read_again_brings_no_alarm_back() -> None:
+    desk = made(Route(receiver="team", group_by=("tenant", "kind", "agent")))
+    desk.submit(alert("tenant", labels=LOUD), NOW)
+    assert told(desk, 2) == [("team", "new")]
+    desk.submit(alert("tenant", "closed", after=3, labels=LOUD), NOW + 3)
+    desk.submit(alert("tenant", labels=LOUD), NOW + 4)
+    assert told(desk, 4) == [("team", "resolved")]
+    desk.submit(alert("agent"), NOW + 100)
+    assert told(desk, 102) == [("team", "new")]
+
+
 def test_the_hard_line_of_a_budget_silences_the_soft_one() -> None:
     desk = made(Route(receiver="team", group_by=("tenant", "kind", "line")))
     for line, severity in (("soft", "warning"), ("hard", "critical")):
@@ -246,8 +266,8 @@ def test_in_quiet_hours_people_sleep_but_for_what_is_critical_and_hear_of_the_re
     desk = made(Route(receiver="team", quiet=(night,), escalate=(Step(60, "boss"),)))
     desk.submit(alert("a1"), NOW)
     desk.submit(alert("a2", labels={**TRIAGE, "kind": "loop"}, severity="critical"), NOW)
-    desk.submit(alert("a3", labels={**TRIAGE, "kind": "drift"}), NOW)
-    desk.submit(alert("a3", "closed", after=900, labels={**TRIAGE, "kind": "drift"}), NOW + 900)
+    desk.submit(alert("a3", labels={**TRIAGE, "tenant": "globex"}), NOW)
+    desk.submit(alert("a3", "closed", after=900, labels={**TRIAGE, "tenant": "globex"}), NOW + 900)
     assert told(desk, 2) == [("team", "new")]
     assert sorted(told(desk, 3600)) == [
         ("boss", "escalated"),

@@ -128,7 +128,7 @@ def test_the_end_is_told_at_once_and_only_once() -> None:
     found = told(dispatcher())
     found.submit(alert(state="closed", after=5), NOW + 5)
     assert deliver(found, 5) == ["resolved"]
-    found.note(next(name for name, _ in found.news()), "released")
+    found.remarks.note(next(name for name, _ in found.news()), "released")
     assert due(found, 9999) == []
 
 
@@ -138,7 +138,7 @@ def test_what_changed_during_delivery_is_told_next() -> None:
     found.submit(alert("a1"), NOW)
     (in_flight,) = found.pending(NOW + 2)
     found.submit(alert("a2", after=3), NOW + 3)
-    found.note(in_flight.incident.id, "told gateways to pause")
+    found.remarks.note(in_flight.incident.id, "told gateways to pause")
     assert (set(in_flight.incident.alerts), in_flight.incident.notes) == ({"a1"}, [])
     found.delivered(in_flight, "C0FINOPS:1.1", NOW + 4)
     assert (due(found, 5), due(found, 64)) == ([], ["changed"])
@@ -175,7 +175,7 @@ def test_what_people_were_not_told_yet_is_never_forgotten() -> None:
 
 def test_a_note_of_an_unknown_incident_is_nothing() -> None:
     found = dispatcher()
-    found.note("unknown", "acknowledged")
+    found.remarks.note("unknown", "acknowledged")
     assert list(found.changes()) == []
 
 
@@ -183,8 +183,8 @@ def test_a_restored_dispatcher_has_the_same_pending() -> None:
     """What `changes` wrote down is all there is: the delivered stays delivered, the rest pending."""
     found = told(dispatcher())
     found.submit(alert("a2", labels={**TRIAGE, "kind": "loop"}), NOW + 3)
-    found.submit(alert("a3", labels={**TRIAGE, "kind": "drift"}), NOW + 9)
-    found.note(found.open_incidents()[0].id, "told gateways to pause")
+    found.submit(alert("a3", labels={**TRIAGE, "tenant": "globex"}), NOW + 9)
+    found.remarks.note(found.open_incidents()[0].id, "told gateways to pause")
     after = dispatcher()
     after.restore({name: state for name, state in found.changes() if state})
     for at in (3, 5, 11, 62, 4000):

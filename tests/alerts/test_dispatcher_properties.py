@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from alerts.alert import Alert, AlertState, Label
-from alerts.dispatcher import Dispatcher, Notification
+from alerts.dispatcher import Dispatcher
+from alerts.notification import Notification
 from alerts.routes import Route
 from tests.alerts.build import NOW, alert
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alert import RANK, Alert, Label
-from alerts.incident import MOST_ALERTS, MOST_NOTES, Incident, incident_id, moment
+from alerts.incident import MOST_NOTES, Incident, incident_id, moment
+from alerts.kept import MOST_ALERTS
 from tests.alerts.build import NOW, START, alert, incident
 
 states = st.sampled_from(["opened", "updated", "closed"])

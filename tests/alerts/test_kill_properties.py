@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from alerts.alert import Alert, AlertState
 from alerts.desk import AlertDesk
-from alerts.dispatcher import Dispatcher, Notification
+from alerts.dispatcher import Dispatcher
 from alerts.incident import moment
+from alerts.notification import Notification
 from alerts.routes import Route, Step
 from alerts.throttle.ledger import Ledger
 from alerts.word import Word

@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from alerts.decide import Because
-from alerts.dispatcher import Notification
 from alerts.incident import Incident
+from alerts.notification import Notification
 from alerts.owners import Owner
 from alerts.pagerduty.client import PagerDutyReceiver
 from alerts.pagerduty.event import SUMMARY, event

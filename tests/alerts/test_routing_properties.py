@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from alerts.alert import RANK, Alert, AlertState, Label, Severity
 from alerts.desk import AlertDesk
-from alerts.dispatcher import Dispatcher, Notification
+from alerts.dispatcher import Dispatcher
 from alerts.hours import Hours
 from alerts.incident import moment
+from alerts.notification import Notification
 from alerts.routes import Route, Step
 from alerts.throttle.ledger import Ledger
 from alerts.word import Word

@@ -1,6 +1,6 @@
 """The pictures of docs/slack.md show what would be sent: blocks that are known, within Slack's limits."""
 
-from alerts.dispatcher import Notification
+from alerts.notification import Notification
 from alerts.slack.render import message
 from alerts.slack.showback import report_message
 from benchmarks.slack import scenes

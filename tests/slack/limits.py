@@ -13,6 +13,8 @@ FIELDS, CONTEXT_ELEMENTS, ACTIONS = 10, 10, 25
 BUTTON_TEXT, ACTION_ID, BUTTON_VALUE, URL, ALT_TEXT, BLOCK_ID = 75, 255, 2000, 3000, 2000, 255
 PLACEHOLDER, OPTIONS, OPTION_TEXT, OPTION_VALUE = 150, 100, 75, 150
 CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+VIEW_BLOCKS, VIEW_TITLE, METADATA, LABEL = 100, 24, 3000, 2000
+MOMENT_DIGITS = 10
 
 Problems = Iterator[str]
 
@@ -28,6 +30,50 @@ def problems_of(blocks: object) -> list[str]:
     if len(named) != len(set(named)):
         found.append(_says("`block_id` must be unique", "/blocks"))
     return found
+
+
+def problems_of_view(view: object) -> list[str]:
+    """List all that Slack would refuse in a modal."""
+    return list(_view(view)) if isinstance(view, dict) else [_says("must be an object", "/view")]
+
+
+def _view(view: Mapping[str, Any]) -> Problems:
+    fields = ("callback_id", "title", "submit", "close", "private_metadata", "blocks", "external_id", "clear_on_close")
+    yield from _only(view, "/view", *fields, "notify_on_close", "submit_disabled")
+    if view.get("type") != "modal":
+        yield _says("must be modal", "/view/type")
+    for name in ("title", "submit", "close"):
+        if name in view or name == "title":
+            yield from _text(view.get(name), VIEW_TITLE, f"/view/{name}", "plain_text")
+    for name, most in (("callback_id", ACTION_ID), ("private_metadata", METADATA), ("external_id", ACTION_ID)):
+        if name in view:
+            yield from _string(view[name], most, f"/view/{name}")
+    blocks = _items(view, "blocks")
+    if not 1 <= len(blocks) <= VIEW_BLOCKS:
+        yield _says("must have 1 to 100 items", "/view/blocks")
+    if any(block.get("type") == "input" for block in blocks if isinstance(block, dict)) and "submit" not in view:
+        yield _says("`submit` is required where there is an input", "/view/submit")
+    for index, block in enumerate(blocks):
+        at = f"/view/blocks/{index}"
+        yield from _input(block, at) if isinstance(block, dict) and block.get("type") == "input" else _block(block, at)
+
+
+def _input(block: Mapping[str, Any], at: str) -> Problems:
+    yield from _only(block, at, "label", "hint", "element", "optional", "dispatch_action")
+    if "block_id" in block:
+        yield from _string(block["block_id"], BLOCK_ID, f"{at}/block_id")
+    yield from _text(block.get("label"), LABEL, f"{at}/label", "plain_text")
+    if "hint" in block:
+        yield from _text(block["hint"], LABEL, f"{at}/hint", "plain_text")
+    element = block.get("element")
+    if not isinstance(element, dict) or element.get("type") != "datetimepicker":
+        yield _says("unsupported type", f"{at}/element")
+        return
+    yield from _only(element, f"{at}/element", "action_id", "initial_date_time", "confirm", "focus_on_load")
+    yield from _string(element.get("action_id"), ACTION_ID, f"{at}/element/action_id")
+    begin = element.get("initial_date_time", 10**9)
+    if not isinstance(begin, int) or len(str(begin)) != MOMENT_DIGITS:
+        yield _says("must be a UNIX timestamp of 10 digits", f"{at}/element/initial_date_time")
 
 
 def _block(block: object, at: str) -> Problems:

@@ -47,11 +47,26 @@ def pressed(
         "user": {"id": user, "username": name, "name": name, "team_id": "T0TIDEGATE"},
         "api_app_id": "A0TIDEGATE",
         "container": {"type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": False},
-        "trigger_id": "1.2.abc",
+        "trigger_id": f"trigger-{next(_NUMBERS)}",
         "team": {"id": "T0TIDEGATE", "domain": "tidegate"},
         "channel": {"id": channel, "name": "finops"},
         "message": {"type": "message", "ts": ts, "blocks": blocks},
         "actions": [done],
+    }
+
+
+def submitted(view: dict[str, Any], until: float | None, *, user: str = "U0ANN", name: str = "ann") -> dict[str, Any]:
+    """The payload of a dialog that was saved with a date in its one field."""
+    (field,) = [block for block in view["blocks"] if block["type"] == "input"]
+    picked = {"type": "datetimepicker", "selected_date_time": None if until is None else int(until)}
+    return {
+        "type": "view_submission",
+        "user": {"id": user, "username": name, "name": name, "team_id": "T0TIDEGATE"},
+        "api_app_id": "A0TIDEGATE",
+        "team": {"id": "T0TIDEGATE", "domain": "tidegate"},
+        "trigger_id": f"trigger-{next(_NUMBERS)}",
+        "view": {**view, "id": "V1", "state": {"values": {field["block_id"]: {field["element"]["action_id"]: picked}}}},
+        "response_urls": [],
     }
 
 

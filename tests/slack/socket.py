@@ -12,7 +12,10 @@ APP_TOKEN = "xapp-1-the-other-secret-of-tests"
 
 
 class Sockets:
-    """The open connections of one app. Tickets are good for one connection each, as Slack's are."""
+    """The open connections of one app. Tickets are good for one connection each, as Slack's are.
+
+    `responses` is what was said with acknowledgements.
+    """
 
     def __init__(self) -> None:
         self.tickets: set[str] = set()
@@ -21,6 +24,7 @@ class Sockets:
         self.refuse = 0
         self._numbers = itertools.count(1)
         self._acks: dict[str, asyncio.Future[None]] = {}
+        self.responses: list[Any] = []
 
     def ticket(self) -> str:
         """A new ticket."""
@@ -55,7 +59,12 @@ class Sockets:
         acked = self._acks[envelope] = asyncio.get_running_loop().create_future()
         await self.opened.wait()
         await self.open[-1].send_json(
-            {"type": kind, "envelope_id": envelope, "payload": payload, "accepts_response_payload": False}
+            {
+                "type": kind,
+                "envelope_id": envelope,
+                "payload": payload,
+                "accepts_response_payload": payload.get("type") == "view_submission",
+            }
         )
         try:
             await asyncio.wait_for(acked, patience)
@@ -75,5 +84,7 @@ class Sockets:
 
     def _acknowledged(self, message: Mapping[str, Any]) -> None:
         found = self._acks.get(message.get("envelope_id", ""))
+        if message.get("payload"):
+            self.responses.append(message["payload"])
         if found and not found.done():
             found.set_result(None)

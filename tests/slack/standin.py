@@ -6,13 +6,14 @@ answers in Slack's way: errors as `{"ok": false, "error": ...}` with status 200,
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import web
 
-from tests.slack.limits import ALT_TEXT, MESSAGE_TEXT, problems_of
+from tests.slack.limits import ALT_TEXT, MESSAGE_TEXT, problems_of, problems_of_view
 from tests.slack.socket import APP_TOKEN, Sockets
 
 TOKEN = "xoxb-1234-the-secret-of-tests"
@@ -27,6 +28,7 @@ _ARGUMENTS = {
     "chat.postEphemeral": frozenset(["channel", "user", "text", "blocks", "thread_ts"]),
     "files.getUploadURLExternal": frozenset(["filename", "length", "alt_txt", "snippet_type"]),
     "files.completeUploadExternal": frozenset(["files", "channel_id", "thread_ts", "initial_comment"]),
+    "views.open": frozenset(["trigger_id", "view"]),
     "apps.connections.open": frozenset[str](),
 }
 Answer = dict[str, Any]
@@ -111,7 +113,7 @@ class SlackStandIn:
 
     A file may be shown in a message when it was shared, and after `looks` messages with it were refused, for Slack
     looks at files for a while. While it is `down` every call is answered by that. `whispers` are (user, text) of what
-    only one person sees.
+    only one person sees, `views` the dialogs that were opened; a trigger opens one.
 
     `calls` lists what arrived, `messages` holds the present state by (channel id, ts); take one out to let a
     person delete it. What is put by `fail_next` is answered instead, once each, in order.
@@ -133,6 +135,8 @@ class SlackStandIn:
         self.whispers: list[tuple[str, str]] = []
         self.posted_at: list[float] = []
         self.sockets = Sockets()
+        self.views: list[Answer] = []
+        self._triggers: set[str] = set()
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -207,10 +211,13 @@ class SlackStandIn:
             return {"team": "Tidegate", "user": "tidegate", "bot_id": "B0TIDEGATE"}
         if method == "apps.connections.open":
             return {"url": f"{self._url('ws')}/link?ticket={self.sockets.ticket()}"}
-        if method == "files.getUploadURLExternal":
-            return self._announce(arguments)
-        if method == "files.completeUploadExternal":
-            return self._share(arguments)
+        others = {
+            "views.open": self._ask,
+            "files.getUploadURLExternal": self._announce,
+            "files.completeUploadExternal": self._share,
+        }
+        if method in others:
+            return others[method](arguments)
         message = self._message(arguments)
         if method == "chat.postEphemeral":
             return self._whisper(arguments, message)
@@ -260,6 +267,18 @@ class SlackStandIn:
             ts = f"1795341600.{self._posted:06d}"
             self.messages[channel, ts] = Message(named.get("title", ""), [], thread or None, file=named["id"])
         return {"files": [{"id": named["id"], "title": named.get("title", "")} for named in found]}
+
+    def _ask(self, arguments: Answer) -> Answer:
+        trigger, view = arguments.get("trigger_id", ""), arguments.get("view")
+        if not re.fullmatch(r"trigger-\d+", trigger):
+            raise Refused("invalid_trigger_id")
+        if trigger in self._triggers:
+            raise Refused("exchanged_trigger_id")
+        if problems := problems_of_view(view):
+            raise Refused("invalid_arguments", *problems)
+        self._triggers.add(trigger)
+        self.views.append(arguments["view"])
+        return {"view": {"id": f"V{len(self.views)}"}}
 
     def _whisper(self, arguments: Answer, message: Message) -> Answer:
         self._channel(arguments)

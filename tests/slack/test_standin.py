@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.slack.limits import problems_of
+from tests.slack.limits import problems_of, problems_of_view
 from tests.slack.standin import CHANNEL, TOKEN, SlackStandIn
 
 Answer = dict[str, Any]
@@ -178,3 +178,36 @@ async def test_a_form_is_taken_and_a_broken_body_refused(slack: SlackStandIn) ->
                 assert (await response.json())["error"] == error
         async with session.post(url, data=b"x", headers={"Content-Type": "image/png"}) as response:
             assert (await response.json())["error"] == "invalid_post_type"
+
+
+def modal(**fields: object) -> Answer:
+    picker = {"type": "datetimepicker", "action_id": "until", "initial_date_time": 1795341600}
+    field = {"type": "input", "block_id": "until", "label": plain("Until"), "element": picker}
+    return {"type": "modal", "title": plain("Planned until"), "submit": plain("Save"), "blocks": [field], **fields}
+
+
+@pytest.mark.parametrize(
+    ("view", "at"),
+    [
+        (modal(title=plain("x" * 25)), "/view/title/text"),
+        (modal(title=mrkdwn("x")), "/view/title"),
+        (modal(private_metadata="x" * 3001), "/view/private_metadata"),
+        (modal(callback_id="x" * 256), "/view/callback_id"),
+        (modal(blocks=[]), "/view/blocks"),
+        (modal(type="message"), "/view/type"),
+        (modal(colour="red"), "/view/colour"),
+        (modal(blocks=[section("x" * 3001)]), "/view/blocks/0/text/text"),
+        (modal(blocks=[{"type": "input", "label": plain("x"), "element": select(1)}]), "/view/blocks/0/element"),
+    ],
+)
+def test_a_modal_beyond_the_limits_is_refused_at_its_place(view: Answer, at: str) -> None:
+    assert [problem.endswith(f"[json-pointer:{at}]") for problem in problems_of_view(view)] == [True]
+
+
+async def test_a_trigger_opens_one_modal(slack: SlackStandIn) -> None:
+    assert problems_of_view(modal()) == []
+    assert (await call(slack, "views.open", trigger_id="trigger-1", view=modal()))["ok"]
+    again = await call(slack, "views.open", trigger_id="trigger-1", view=modal())
+    assert (again["error"], len(slack.views)) == ("exchanged_trigger_id", 1)
+    assert (await call(slack, "views.open", trigger_id="x", view=modal()))["error"] == "invalid_trigger_id"
+    assert (await call(slack, "views.open", trigger_id="trigger-2", view={}))["error"] == "invalid_arguments"

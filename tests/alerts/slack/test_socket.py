@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from alerts.slack.socket import SocketMode
+from alerts.slack.dialog import Mistaken
+from alerts.slack.socket import SocketMode, Take
 from tests.slack.socket import APP_TOKEN
 from tests.slack.standin import HANG, SlackStandIn, page, refused
 
@@ -36,7 +37,7 @@ class Taken:
 
 @asynccontextmanager
 async def connected(
-    slack: SlackStandIn, take: Taken, patience: float = 2.0, token: str = APP_TOKEN
+    slack: SlackStandIn, take: Take, patience: float = 2.0, token: str = APP_TOKEN
 ) -> AsyncIterator[SocketMode]:
     socket = SocketMode(token, take, base_url=slack.base_url, ping=0.1, patience=patience)
     task = asyncio.create_task(socket.run())
@@ -60,6 +61,17 @@ async def test_what_is_not_taken_is_not_acknowledged(slack: SlackStandIn) -> Non
     async with connected(slack, take):
         assert not await slack.sockets.deliver(PAYLOAD, patience=0.3)
     assert take.payloads == [PAYLOAD]
+
+
+async def test_who_enters_what_cannot_be_meant_is_told_why(slack: SlackStandIn) -> None:
+    async def take(_: Mapping[str, Any]) -> bool:
+        raise Mistaken("This lies in the past.")
+
+    async with connected(slack, take):
+        assert await slack.sockets.deliver({"type": "view_submission"})
+        await until(lambda: slack.sockets.responses)
+    why = {"until": "This lies in the past."}
+    assert slack.sockets.responses == [{"response_action": "errors", "errors": why}]
 
 
 async def test_other_envelopes_are_acknowledged_and_left(slack: SlackStandIn) -> None:

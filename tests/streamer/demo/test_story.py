@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from alerts.incident import Incident, Sent
+from alerts.course import Sent
+from alerts.incident import Incident
 from alerts.throttle.command import Action, Command, CommandReason, CommandScope
 from streamer.demo.story import BURSTER, LOOPER, Chapter, Story
 from streamer.records import Anomaly, AnomalyState, Rollup, Scope

@@ -11,8 +11,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiokafka.errors import KafkaTimeoutError
 
 from alerts.slack.app import SlackApp
+from alerts.slack.dialog import Mistaken
 from alerts.slack.render import message
-from streamer.clock import utc
+from streamer.clock import utc, wall
 from streamer.config import Config
 from streamer.feedback import Feedback, feedback_of
 from streamer.kafka import answers as module
@@ -20,8 +21,8 @@ from streamer.kafka.answers import Answers, Standing
 from streamer.web.metrics import Metrics
 from streamer.web.slack import PATH, actions
 from tests.alerts.build import NOW, incident, notification
-from tests.slack.press import SECRET, posted, pressed
-from tests.slack.standin import TOKEN, SlackStandIn
+from tests.slack.press import SECRET, posted, pressed, submitted
+from tests.slack.standin import TOKEN, SlackStandIn, refused
 from tests.streamer.kafka.fakes import sample
 
 
@@ -126,6 +127,33 @@ async def test_what_another_worker_may_know_is_taken(bench: Bench) -> None:
     assert len(bench.producer.sent) == 1
 
 
+async def test_a_date_is_asked_for_in_a_dialog_and_written_like_any_answer(bench: Bench) -> None:
+    assert await bench.answers.take(press("tidegate.planned", "until"))
+    (view,) = bench.slack.views
+    assert bench.producer.sent == []
+    until = wall() + 86_400
+    assert await bench.answers.take(submitted(view, until))
+    ((_, said, key),) = bench.producer.sent
+    assert (said.verdict, said.incident, said.by, key) == ("planned", "4e8f1c", "ann", b"4e8f1c")
+    assert said.until == utc(int(until))
+    assert (bench.count("asked"), bench.count("taken")) == (1, 1)
+
+
+async def test_a_dialog_that_slack_does_not_open_can_be_asked_for_again(bench: Bench) -> None:
+    bench.slack.fail_next(refused("expired_trigger_id"), method="views.open")
+    assert not await bench.answers.take(press("tidegate.mute", "until"))
+    assert await bench.answers.take(press("tidegate.mute", "until"))
+    assert len(bench.slack.views) == 1
+
+
+async def test_a_dialog_about_what_is_over_says_so(bench: Bench) -> None:
+    assert await bench.answers.take(press("tidegate.planned", "until"))
+    bench.standing = "over"
+    with pytest.raises(Mistaken, match="over"):
+        await bench.answers.take(submitted(bench.slack.views[0], wall() + 60))
+    assert bench.producer.sent == []
+
+
 async def test_an_unknown_action_is_dropped(bench: Bench) -> None:
     payload = press()
     payload["actions"][0]["action_id"] = "another.app"
@@ -165,6 +193,23 @@ async def test_over_http_an_answer_that_was_not_kept_is_no_success(
     body, headers = posted(press(), NOW)
     async with http.post(PATH, data=body, headers=headers) as answer:
         assert answer.status == 503
+
+
+async def test_over_http_a_date_is_taken_or_said_to_be_wrong(
+    bench: Bench, http: TestClient[web.Request, web.Application]
+) -> None:
+    for payload, expected in (
+        (press("tidegate.planned", "until"), b""),
+        (lambda: submitted(bench.slack.views[0], 1.0), b"This lies in the past."),
+        (lambda: submitted(bench.slack.views[0], wall() + 60), b""),
+    ):
+        body, headers = posted(payload() if callable(payload) else payload, NOW)
+        async with http.post(PATH, data=body, headers=headers) as answer:
+            assert answer.status == 200
+            said = await answer.read()
+            assert expected in said
+            assert bool(expected) == bool(said)
+    assert [said.verdict for _, said, _ in bench.producer.sent] == ["planned"]
 
 
 async def test_over_http_a_signed_request_without_a_payload_is_refused(

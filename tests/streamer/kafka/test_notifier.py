@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from alerts.dispatcher import Dispatcher, Notification
+from alerts.dispatcher import Dispatcher
+from alerts.notification import Notification
 from alerts.receiver import DeliveryFailed, Receiver
 from alerts.routes import Route
 from alerts.storm import StormRule
@@ -240,7 +241,7 @@ async def test_what_tells_of_a_command_is_sent_first(bench: Make) -> None:
     known = bench()
     commanded = known.dispatcher.submit(alert("a2", labels={**TRIAGE, "tenant": "beta"}), NOW)
     assert commanded is not None
-    known.dispatcher.throttled(commanded.id, "tenant=beta")
+    known.dispatcher.remarks.throttled(commanded.id, "tenant=beta")
     await known.at(0)
     assert known.receiver.tried[0].incident.id == commanded.id
 
