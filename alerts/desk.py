@@ -7,8 +7,9 @@ from alerts.alert import Alert
 from alerts.answers import Answers, Outcome
 from alerts.dispatcher import Dispatcher
 from alerts.text import money
+from alerts.throttle.book import Change
 from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
-from alerts.throttle.ledger import Change, Ledger
+from alerts.throttle.ledger import Ledger
 from alerts.word import Heard, Word
 
 #: What became of a word on commands: `refused` if a guard rail forbids what it asks.

@@ -26,9 +26,9 @@ from streamer.gateway.client import GatewayClient
 _SAMPLES = 100
 _GAP = (0.2, 0.4)
 _REPEATS = 6
-# The worker needs some seconds to get into step with the load.
-_WARM_UP = 12.0
-_PATIENCE = 10.0
+# The worker needs a few seconds to get into step with the load.
+_WARM_UP = 6.0
+_PATIENCE, _LONG = 10.0, 120.0
 _ASK_EVERY = 0.005
 _POLICIES = '[{"kind":"loop","scope":"session","action":"pause","mode":"enforce","expires_seconds":60}]'
 
@@ -110,6 +110,13 @@ async def _appended(bootstrap: str, topic: str) -> int:
         return int(sum(ends.values()))
 
 
+async def _flowing(bootstrap: str, topic: str) -> None:
+    """Wait for the load: it makes its events first, which takes as long as the machine's other work leaves it."""
+    async with asyncio.timeout(_LONG):
+        while not await _appended(bootstrap, topic):
+            await asyncio.sleep(0.5)
+
+
 async def _run(bootstrap: str, prefix: str, rate: float) -> dict[str, Any]:
     await topics.make(bootstrap, f"{prefix}usage", f"{prefix}rollups")
     seen, usage = Seen(), f"{prefix}usage"
@@ -117,9 +124,7 @@ async def _run(bootstrap: str, prefix: str, rate: float) -> dict[str, Any]:
     with processes.worker(bootstrap, prefix, **settings) as worker:
         await settled([worker])
         with processes.module("benchmarks.load", bootstrap, usage, str(rate)):
-            before = await _appended(bootstrap, usage)
-            while await _appended(bootstrap, usage) == before:  # it makes its events first
-                await asyncio.sleep(0.5)
+            await _flowing(bootstrap, usage)
             await asyncio.sleep(_WARM_UP)
             began, before = time.monotonic(), await _appended(bootstrap, usage)
             await _probes(bootstrap, prefix, seen)

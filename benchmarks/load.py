@@ -14,7 +14,7 @@ from benchmarks.events import Item, stream
 from streamer.demo.traffic import rfc3339
 
 _EVERY = 0.02
-_MADE = 60_000
+_MADE = 20_000
 _TIME = re.compile(rb'"time":"[^"]*"')
 
 

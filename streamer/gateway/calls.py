@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from alerts.throttle.admission import Decision, Request
 from streamer.events.formats.base import Names
 from streamer.events.formats.litellm import NAMES, owners_of
+
+# How the types of calls end that a language model answers, whatever the API; others cannot be asked of another model.
+_ANSWERED = ("completion", "responses", "anthropic_messages", "generate_content", "generate_content_stream")
 
 
 def request_of(data: Mapping[str, Any], default_tenant: str = "", names: Names = NAMES) -> Request | None:
@@ -26,9 +31,31 @@ def request_of(data: Mapping[str, Any], default_tenant: str = "", names: Names =
     return Request(tenant=str(tenant), model=str(data.get("model") or ""), tool=tool, tools=tools, **parts)
 
 
-def changed(data: dict[str, Any], decision: Decision) -> dict[str, Any]:
-    """Let a call go to another model, or without some tools."""
-    if decision.model:
+def tool_request(
+    data: Mapping[str, Any],
+    caller: Request | None,
+    *,
+    key: Mapping[str, Any],
+    session: str,
+    default_tenant: str = "",
+    names: Names = NAMES,
+) -> Request | None:
+    """Say whose call of an MCP tool it is: that of the `caller` in whose request it is made, where that is known.
+
+    Else LiteLLM tells of it only its headers, which name the tags and the `session`, and the API key (as
+    `user_api_key_...`).
+    """
+    if caller is not None:
+        return msgspec.structs.replace(caller, model="", tool=str(data["mcp_tool_name"]), tools=())
+    metadata = _dict(data.get("metadata"))
+    tags = [tag.strip() for tag in str(_dict(metadata.get("headers")).get("x-litellm-tags") or "").split(",")]
+    told = {**data, "model": "", "litellm_session_id": session, "metadata": {**metadata, **key, "tags": tags}}
+    return request_of(told, default_tenant, names)
+
+
+def changed(data: dict[str, Any], decision: Decision, call_type: str) -> dict[str, Any]:
+    """Let a call go to another model, if a model answers it in words, or without some tools."""
+    if decision.model and call_type.endswith(_ANSWERED):
         data["model"] = decision.model
     if decision.without:
         data["tools"] = [tool for tool in data["tools"] if _tool_name(tool) not in decision.without]

@@ -1,7 +1,9 @@
 """`tidegate gateway`: the client's decisions over HTTP, for gateways that are not written in Python."""
 
 import asyncio
+import json
 import signal
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
@@ -60,7 +62,7 @@ def body_of(decision: Decision) -> dict[str, Any]:
 
 
 def headers_of(decision: Decision) -> dict[str, str]:
-    """Give the headers of an answer: what was decided, by which command, and what to change about the request."""
+    """Give the headers of an answer: what was decided, by which command, what to change, and what to answer."""
     named = {
         "Verdict": decision.verdict,
         "Model": decision.model,
@@ -69,7 +71,11 @@ def headers_of(decision: Decision) -> dict[str, str]:
         "Incident": decision.incident,
     }
     headers = {f"{_HEADER}{name}": value for name, value in named.items() if value and value.isprintable()}
-    return headers if decision.allowed else {**headers, "Retry-After": str(decision.retry_after)}
+    if decision.allowed:
+        return headers
+    # In ASCII, which escapes whatever must not stand in a header.
+    answer = json.dumps(body_of(decision))
+    return {**headers, f"{_HEADER}Answer": answer, "Retry-After": str(decision.retry_after)}
 
 
 def routes(client: GatewayClient, metrics: Metrics) -> list[web.AbstractRouteDef]:
@@ -82,6 +88,11 @@ def routes(client: GatewayClient, metrics: Metrics) -> list[web.AbstractRouteDef
     ]
 
 
+def listening(client: GatewayClient, metrics: Metrics, host: str, port: int) -> AbstractAsyncContextManager[int]:
+    """Answer while the context lasts; gives the port."""
+    return serving(routes(client, metrics), host, port, most_bytes=_MOST_BYTES)
+
+
 async def _serve(config: Config) -> None:
     metrics, stopped = Metrics(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,7 +101,7 @@ async def _serve(config: Config) -> None:
     reading = asyncio.create_task(client.run())
     waiting = asyncio.create_task(stopped.wait())
     gateway = config.gateway
-    async with serving(routes(client, metrics), gateway.host, gateway.port, client_max_size=_MOST_BYTES):
+    async with listening(client, metrics, gateway.host, gateway.port):
         await asyncio.wait({reading, waiting}, return_when=asyncio.FIRST_COMPLETED)
     reading.cancel()
     waiting.cancel()

@@ -48,9 +48,14 @@ def operations(metrics: Metrics, ready: Callable[[], str]) -> list[web.RouteDef]
 
 
 @asynccontextmanager
-async def serving(routes: Iterable[web.AbstractRouteDef], host: str, port: int, **server: Any) -> AsyncIterator[int]:
-    """Serve `routes` while the context lasts; gives the port, the next free one where `port` is taken."""
-    app = web.Application()
+async def serving(
+    routes: Iterable[web.AbstractRouteDef], host: str, port: int, *, most_bytes: int = 1 << 20, **server: Any
+) -> AsyncIterator[int]:
+    """Serve `routes` while the context lasts; gives the port, the next free one where `port` is taken.
+
+    A body may have `most_bytes`; `server` is for aiohttp's handler of connections.
+    """
+    app = web.Application(client_max_size=most_bytes)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, logger=_of_requests, **server)
     await runner.setup()

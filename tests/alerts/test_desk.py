@@ -4,8 +4,9 @@ from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
 from alerts.kept import MOST_ALERTS
 from alerts.routes import Route
+from alerts.throttle.book import Change
 from alerts.throttle.command import Command
-from alerts.throttle.ledger import Change, Ledger
+from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from tests.alerts.build import NOW, alert
 

@@ -1,8 +1,11 @@
 """LiteLLM's own proxy as a process, with Tidegate's plug-in; its models answer without any network."""
 
 import asyncio
+import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,8 +42,13 @@ class Answer:
     """What a caller got."""
 
     status: int
-    body: dict[str, Any]
+    text: str
     headers: dict[str, str]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.text)
+        return found
 
     @property
     def told(self) -> str:
@@ -59,7 +67,7 @@ class Caller:
         asked["metadata"] = self._metadata
         headers = {"Authorization": f"Bearer {KEY}"}
         async with self._session.post(f"{self._url}/v1/chat/completions", json=asked, headers=headers) as answer:
-            return Answer(answer.status, await answer.json(), {k.lower(): v for k, v in answer.headers.items()})
+            return Answer(answer.status, await answer.text(), {k.lower(): v for k, v in answer.headers.items()})
 
 
 class Proxy:
@@ -71,6 +79,24 @@ class Proxy:
     @property
     def log(self) -> str:
         return self._log.read_text(errors="replace")
+
+    def ask(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> Answer:
+        """Post a body, or get without one."""
+        sent = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **headers}
+        asked = urllib.request.Request(self.url + path, None if body is None else json.dumps(body).encode(), sent)
+        try:
+            with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+                return _answer(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return _answer(refused)
+
+    def wait_until_alive(self) -> None:
+        asyncio.run(self._wait_until_alive())
+
+    async def _wait_until_alive(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            await self.alive(session)
 
     async def alive(self, session: aiohttp.ClientSession) -> None:
         """Wait until it answers."""
@@ -87,12 +113,18 @@ class Proxy:
             return False
 
 
+def _answer(found: Any) -> Answer:
+    return Answer(found.status, found.read().decode(), {k.lower(): v for k, v in found.headers.items()})
+
+
 @contextmanager
-def proxy(command: Path, deployment: Deployment, folder: Path, **settings: str) -> Iterator["Proxy"]:
-    """Run the proxy while the context lasts."""
+def proxy(
+    command: Path, deployment: Deployment, folder: Path, given: str = CONFIG, **settings: str
+) -> Iterator["Proxy"]:
+    """Run the proxy with the configuration `given` while the context lasts."""
     port, log = free_port(), folder / f"litellm-{uuid.uuid4().hex[:4]}.log"
     config = folder / "litellm.yaml"
-    config.write_text(CONFIG)
+    config.write_text(given)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         **deployment.environment,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from alerts.desk import AlertDesk
+from alerts.throttle.book import Change
 from alerts.throttle.command import Ack
-from alerts.throttle.ledger import Change
 from streamer.config import TrustConfig
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.kafka.stage import AT_ONCE, Out, Record

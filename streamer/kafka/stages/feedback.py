@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from alerts.desk import AlertDesk
-from alerts.throttle.ledger import Change
+from alerts.throttle.book import Change
 from streamer.clock import utc
 from streamer.config import TrustConfig
 from streamer.events.rejected import Rejected

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerts.alert import Label
+from alerts.alert import AlertState, Label
 from alerts.incident import moment
+from alerts.throttle.book import Change
 from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
-from alerts.throttle.ledger import Change, Ledger
+from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from tests.alerts.build import NOW, TRIAGE, alert
 
@@ -484,3 +485,42 @@ def test_the_guard_rails_bind_people_too(most: int, enabled: bool, why: str) -> 
     found = Ledger([ESCALATING], most=most, enabled=enabled)
     assert found.enforce(alert(labels=LOOP), "incident-1", NOW) == []
     assert found.refused == {why: 1}
+
+
+def burst(found: Ledger, state: AlertState, at: float) -> list[Change]:
+    """An alert that pauses the whole agent."""
+    return found.submit(alert("burst", state, after=at, labels={**TRIAGE, "kind": "burst"}), "incident-2", NOW + at)
+
+
+PAUSE_AGENT = Policy(kind="burst", scope="agent", action="pause", mode="enforce", expires=900)
+
+
+def test_who_joins_a_wider_command_still_holds_it_after_a_restart() -> None:
+    found, again = ledger(ESCALATING, PAUSE_AGENT), ledger(ESCALATING, PAUSE_AGENT)
+    assert bound(burst(found, "opened", 0)) == [(AGENT, "pause")]
+    told(found, 0)
+    told(found, 40)
+    assert bound(passed(found, 60)) == [(SESSION, "pause")]
+    told(found, 100)
+    kept = dict(found.changes())
+    assert passed(found, 120) == []
+    again.restore({key: state for key, state in {**kept, **dict(found.changes())}.items() if state})
+    for one in (found, again):
+        burst(one, "closed", 121)
+        assert passed(one, 200) == []
+        one.submit(alert("a1", "closed", after=201), "incident-1", NOW + 201)
+        assert sorted(bound(passed(one, 300))) == [(SESSION, "release"), (AGENT, "release")]
+
+
+def test_a_scope_that_is_bound_again_in_the_moment_of_its_burial_stays_bound() -> None:
+    found = Ledger((ESCALATING, PAUSE_AGENT), hold=0, tombstone=0)
+    told(found, 0)
+    told(found, 40)
+    assert bound(passed(found, 60)) == [(SESSION, "pause")]
+    burst(found, "opened", 61)
+    burst(found, "closed", 118)
+    assert bound(passed(found, 119)) == [(AGENT, "release")]
+    told(found, 119.5)
+    changes = passed(found, 120)
+    assert [(change.key, change.command and change.command.generation) for change in changes] == [(AGENT, 3)]
+    assert {command.scope.key() for command in found.live()} == {SESSION, AGENT}

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from alerts.alert import Label
+from alerts.throttle.book import Change
 from alerts.throttle.command import Command, CommandScope
 from alerts.throttle.gateway import GatewayState
-from alerts.throttle.ledger import Change, Ledger
+from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from tests.alerts.build import NOW, alert
 

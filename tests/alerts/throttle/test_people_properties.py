@@ -12,9 +12,10 @@ from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
 from alerts.incident import moment
 from alerts.routes import Route
+from alerts.throttle.book import Change
 from alerts.throttle.command import MOST_LIFE, Ack, Command, CommandScope
 from alerts.throttle.gateway import GatewayState
-from alerts.throttle.ledger import Change, Ledger
+from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from alerts.word import Word
 from tests.alerts.build import NOW, START, alert
@@ -113,7 +114,7 @@ class People(RuleBasedStateMachine):
         self.desk.heard.restore(self.store["heard"])
 
     def causes(self) -> set[str]:
-        return {name for live in self.desk.ledger._live.values() for name in live.causes}
+        return self.desk.ledger.causes()
 
     def _say(self, word: Word, alerts: set[str]) -> None:
         self.words += 1

@@ -10,7 +10,7 @@ from alerts.throttle.admission import Decision
 from streamer.events.decoder import Decoder
 from streamer.events.hashing import argument_hash
 from streamer.events.usage import UsageEvent
-from streamer.gateway.calls import changed, request_of
+from streamer.gateway.calls import changed, request_of, tool_request
 from streamer.gateway.usage import stripped
 from tests.streamer.samples import NOW
 
@@ -63,17 +63,51 @@ def test_a_call_of_a_tool_names_it() -> None:
     assert (request.tool, request.tools) == ("search", ())
 
 
+def test_a_tool_within_a_request_is_called_by_whoever_made_the_request() -> None:
+    caller = request_of(CHAT)
+    request = tool_request({"mcp_tool_name": "search"}, caller, key={"user_api_key_team_alias": "beta"}, session="s9")
+    assert request
+    assert (request.tenant, request.agent, request.session, request.tool) == ("acme", "triage", "s1", "search")
+    assert (request.model, request.tools) == ("", ())
+
+
+def test_a_tool_by_itself_is_called_by_whom_its_headers_and_its_key_name() -> None:
+    data = {"mcp_tool_name": "search", "model": "mcp-tool-call", "metadata": {"user_api_key_team_id": None}}
+    key = {"user_api_key_team_id": "acme"}
+    request = tool_request(data, None, key=key, session="s9")
+    assert request
+    assert (request.tenant, request.agent, request.session, request.tool) == ("acme", "", "s9", "search")
+    data["metadata"] = {"headers": {"x-litellm-tags": "agent:triage, tenant:beta"}}
+    request = tool_request(data, None, key=key, session="")
+    assert request
+    assert (request.tenant, request.agent, request.session) == ("beta", "triage", "")
+
+
+def test_a_tools_call_of_nobody_is_the_default_tenants_or_nobodys() -> None:
+    data = {"mcp_tool_name": "search"}
+    assert tool_request(data, None, key={}, session="") is None
+    request = tool_request(data, None, key={}, session="", default_tenant="house")
+    assert request
+    assert request.tenant == "house"
+
+
 def test_a_downgrade_asks_another_model() -> None:
-    assert changed({"model": "gpt-4o"}, Decision(model="gpt-4o-mini"))["model"] == "gpt-4o-mini"
+    for call_type in ("completion", "acompletion", "atext_completion", "aresponses", "anthropic_messages"):
+        assert changed({"model": "gpt-4o"}, Decision(model="gpt-4o-mini"), call_type)["model"] == "gpt-4o-mini"
+
+
+@pytest.mark.parametrize("call_type", ["aembedding", "aimage_generation", "arerank", "amoderation", "call_mcp_tool"])
+def test_what_no_model_answers_in_words_is_asked_as_it_was(call_type: str) -> None:
+    assert changed({"model": "embed"}, Decision(model="gpt-4o-mini"), call_type)["model"] == "embed"
 
 
 def test_a_blocked_tool_is_not_offered() -> None:
     choice = {"type": "function", "function": {"name": "search"}}
-    data = changed({**CHAT, "tool_choice": choice}, Decision(without=("search",)))
+    data = changed({**CHAT, "tool_choice": choice}, Decision(without=("search",)), "acompletion")
     assert [tool["function"]["name"] for tool in data["tools"]] == ["fetch"]
     assert "tool_choice" not in data
     alone = {"tools": [{"name": "search"}], "tool_choice": "auto", "parallel_tool_calls": True, "model": "m"}
-    assert changed(alone, Decision(without=("search",))) == {"model": "m"}
+    assert changed(alone, Decision(without=("search",)), "aresponses") == {"model": "m"}
 
 
 def test_what_is_reported_of_a_payload_decodes_as_the_whole_of_it_and_holds_no_words(shared_data: Path) -> None:

@@ -11,9 +11,8 @@ from alerts.throttle.command import Action, Command, CommandReason, CommandScope
 from streamer.clock import utc, wall
 from streamer.config import GatewayConfig, KafkaConfig
 from streamer.gateway.client import GatewayClient
-from streamer.gateway.server import routes
+from streamer.gateway.server import listening
 from streamer.web.metrics import Metrics
-from streamer.web.server import serving
 
 SCOPE = CommandScope("acme", session="s1")
 
@@ -56,7 +55,7 @@ async def asked(
     session: aiohttp.ClientSession, client: Known, path: str, method: str = "GET", **request: object
 ) -> tuple[int, dict[str, object], dict[str, str]]:
     async with (
-        serving(routes(client, Metrics()), "127.0.0.1", 0) as port,
+        listening(client, Metrics(), "127.0.0.1", 0) as port,
         session.request(method, f"http://127.0.0.1:{port}{path}", **request) as answer,  # type: ignore[arg-type]
     ):
         return answer.status, await answer.json(), dict(answer.headers)
@@ -80,6 +79,14 @@ async def test_what_is_no_request_is_refused_and_not_echoed(session: aiohttp.Cli
     status, answer, _ = await asked(session, Known(), "/v1/decide", "POST", data=body)
     assert status == 400
     assert answer["error"]
+
+
+async def test_a_body_without_end_is_not_read_to_it(
+    session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, answer, _ = await asked(session, Known(), "/v1/decide", "POST", data=b" " * (65 << 10))
+    assert (status, answer["error"]) == (413, "the body is over 65536 bytes")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("path", ["/v1/authz", "/v1/authz/v1/chat/completions"])

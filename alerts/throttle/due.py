@@ -1,0 +1,55 @@
+"""What time brings to a command: its release, something stronger, a renewal, or the end of all memory of it."""
+
+from alerts.throttle.book import Change, CommandBook
+from alerts.throttle.command import CommandScope
+from alerts.throttle.live import Live
+from alerts.throttle.policy import Policy
+from alerts.throttle.rails import Rails
+
+
+class Due:
+    """Does what is due. A release is followed by a tombstone after `forget` seconds, when every gateway has seen it."""
+
+    def __init__(self, book: CommandBook, rails: Rails, forget: float) -> None:
+        self._book, self._rails, self._forget = book, rails, forget
+
+    def tick(self, now: float) -> list[Change]:
+        """Let time pass for every command."""
+        # Looked up one by one: what is due for one may put another on a scope that comes later.
+        return [change for key, _ in self._book.all() for change in self._pass(key, self._book[key], now)]
+
+    def _pass(self, key: str, live: Live, now: float) -> list[Change]:
+        if live.released_at is not None:
+            return [self._book.bury(key)] if now >= live.released_at + self._forget else []
+        over = not live.causes and (now >= live.hold_until or now >= live.expires_at)
+        if over or not self._rails.enabled:
+            return [self._book.release(key, now)]
+        if live.leaks(now) and not self._rails.is_critical(live.command.scope.tenant):
+            return self._escalate(key, live, now)
+        # A cause that goes on keeps its command: renewed a little early, so that no gap opens at a gateway.
+        if live.causes and now >= live.expires_at - min(5.0, live.policy.expires / 4):
+            return [self._book.renew(key, now)]
+        return []
+
+    def _escalate(self, key: str, live: Live, now: float) -> list[Change]:
+        """Bind more strongly, or more widely, what a command did not stop; that one stays as it is."""
+        live.escalated = True
+        self._book.touch(key)
+        policy = live.policy.stronger(live.labels) if live.labels else None
+        return self._strengthen(live, policy, policy.scope_of(live.labels), now) if policy else []
+
+    def _strengthen(self, live: Live, policy: Policy, scope: CommandScope, now: float) -> list[Change]:
+        there = self._book.in_force(scope.key())
+        if there and there.policy.rank >= policy.rank:
+            self._hand_over(live, scope.key())
+            return []
+        changes = self._book.issue(scope, policy, live.command.reason, now)
+        for change in changes:
+            self._book[change.key].labels = dict(live.labels)
+            self._hand_over(live, change.key)
+        return changes
+
+    def _hand_over(self, live: Live, key: str) -> None:
+        """Let what caused a command hold that of another scope too."""
+        self._book[key].causes |= live.causes
+        self._book.touch(key)
