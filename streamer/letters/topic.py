@@ -37,11 +37,11 @@ def read(wanted: Wanted, most: int, kafka: KafkaConfig) -> Found:
     found = Found(deque(maxlen=most), Counter())
     decode = msgspec.json.Decoder(DeadLetter).decode
     bootstrap = kafka.bootstrap.partition(",")[0]
-    for place, value, _ in topic_records(f"kafka://{bootstrap}/{topics.dead_letters}", kafka):
+    for record in topic_records(f"kafka://{bootstrap}/{topics.dead_letters}", kafka):
         try:
-            letter = decode(value)
+            letter = decode(record.value or b"")
         except msgspec.MsgspecError as error:
-            log.warning("this is no dead letter", place=place, error=str(error))
+            log.warning("this is no dead letter", place=record.place, error=str(error))
             continue
         if wanted.has(letter):
             found.letters.append(letter)

@@ -67,7 +67,7 @@ def spent_of(source: str, kafka: KafkaConfig) -> dict[Key, Spent]:
     """
     sums = _Sums()
     if source.startswith("kafka://"):
-        _add_records(sums, (value for _, value, _ in topic_records(source, kafka)), source)
+        _add_records(sums, (record.value or b"" for record in topic_records(source, kafka)), source)
         return sums.found()
     path = Path(source)
     try:

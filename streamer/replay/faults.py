@@ -1,7 +1,7 @@
 """What was wrong with the sources: said with file and row, counted, and never in the way of the rest."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from streamer.events.rejected import Rejected
 from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
-from streamer.replay.sources import Damage, Item
+from streamer.replay.items import Damage, Item, Run
 
 # So many rows are named; of more only their number is told.
 _MOST_NAMED = 10
@@ -30,16 +30,10 @@ class Faults(msgspec.Struct):
     remarks: list[str] = []
     overlaps: str = ""
 
-    def events(self, items: Iterable[Item]) -> Iterator[UsageEvent | Feedback]:
-        """Give the good ones among items."""
-        for item in items:
-            decoded = item.decoded
-            if isinstance(decoded, Rejected):
-                self._reject(item, decoded)
-            elif isinstance(decoded, Damage):
-                self._break_off(item, decoded)
-            elif not isinstance(decoded, Skipped):
-                yield decoded
+    def words(self, runs: Iterable[Run]) -> Iterator[Sequence[UsageEvent | Feedback]]:
+        """Give the events and feedback among items, some at a time."""
+        for run in runs:
+            yield run.decoded if run.is_clean else list(self._good(run))  # type: ignore[misc]
 
     def fail(self, event: UsageEvent, error: Exception) -> None:
         """Note an event that an error of ours kept from being counted."""
@@ -61,6 +55,16 @@ class Faults(msgspec.Struct):
         yield from self.remarks
         if self.overlaps:
             yield self.overlaps
+
+    def _good(self, items: Iterable[Item]) -> Iterator[UsageEvent | Feedback]:
+        for item in items:
+            decoded = item.decoded
+            if isinstance(decoded, Rejected):
+                self._reject(item, decoded)
+            elif isinstance(decoded, Damage):
+                self._break_off(item, decoded)
+            elif not isinstance(decoded, Skipped):
+                yield decoded
 
     def _reject(self, item: Item, rejected: Rejected) -> None:
         self.rejected[rejected.reason] += 1

@@ -1,7 +1,7 @@
 """From the sources to chunks of what they bring out: in this process, or in several that share the tenants."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -18,10 +18,12 @@ from streamer.errors import SourceUnreadable
 from streamer.garbage import collect_seldom
 from streamer.replay.extent import Extent
 from streamer.replay.faults import Faults
+from streamer.replay.items import Run
 from streamer.replay.merge import Merge
 from streamer.replay.places import TOPIC
 from streamer.replay.run import Chunk, Shard, Totals, Word, joined
 from streamer.replay.sources import NO_PRESENT, read
+from streamer.replay.topic import ReadTopic, topic_runs
 from streamer.wiring import decoder_of
 
 GoesOn = Callable[[], bool]
@@ -47,23 +49,27 @@ class Job(msgspec.Struct, frozen=True):
         """How many bytes the files among the sources have."""
         return sum(Path(source).stat().st_size for source in self.sources if not source.startswith(TOPIC))
 
-    def words(self, faults: Faults, extent: Extent) -> Iterator[Word]:
+    def words(self, faults: Faults, extent: Extent, topics: ReadTopic = topic_runs) -> Iterator[Word]:
         """Read the events of all sources in the order of time; what is wrong with them is noted."""
         decoder, config = decoder_of(self.config, feedback=True), self.config
 
-        def opened(source: str, extent: Extent | None = extent) -> Any:
-            return read(source, decoder, config, self.now, extent)
+        def opened(source: str, extent: Extent | None = extent) -> Iterator[Run]:
+            return read(source, decoder, config, self.now, extent, topics=topics)
 
         merge = Merge(self.sources, opened, partial(opened, extent=None))
-        begin, end = self.begin, self.end
-        for word in faults.events(merge):
-            if (begin is None or word.time >= begin) and (end is None or word.time < end):
-                yield word
+        for words in faults.words(merge):
+            yield from self._within(words)
         for remark in merge.disorder():
             faults.remark(remark)
         if overlaps := merge.overlaps():
             more = f", and {len(overlaps) - 1} more" if len(overlaps) > 1 else ""
             faults.overlaps = f"sources overlap in time, and were merged: {overlaps[0]}{more}"
+
+    def _within(self, words: Sequence[Word]) -> Sequence[Word]:
+        begin, end = self.begin, self.end
+        if begin is None and end is None:
+            return words
+        return [w for w in words if (begin is None or w.time >= begin) and (end is None or w.time < end)]
 
 
 class Feed:

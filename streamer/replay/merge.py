@@ -1,78 +1,81 @@
 """Several sources as one, in the order of their events' times."""
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from heapq import heappop, heappush
+from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 from pyarrow import ArrowException, parquet
 
 from streamer.clock import utc
-from streamer.events.rejected import Rejected
-from streamer.events.skipped import Skipped
+from streamer.replay.items import LONG_AGO, Run, merged
 from streamer.replay.places import TOPIC
-from streamer.replay.sources import Damage, Item
 
-Opener = Callable[[str], Iterator[Item]]
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+Opener = Callable[[str], Iterator[Run]]
+# Up to where sources are merged: a time, and the number of the source that has it.
+Horizon = tuple[datetime, int]
 
 
 class Stream:
-    """One source that is being read: its next event, and how well it keeps to the order of time."""
+    """One source that is being read: the items that are next, and how well it keeps to the order of time.
 
-    def __init__(self, source: str, number: int, items: Iterator[Item]) -> None:
-        self.source, self.number, self._items = source, number, items
+    An item's key is its time or that of a newer one before it, so that each source stays in its own order.
+    """
+
+    def __init__(self, source: str, number: int, runs: Iterator[Run]) -> None:
+        self.source, self.number, self._runs = source, number, runs
         self.first: datetime | None = None
-        self.newest = _LONG_AGO
+        self.newest = LONG_AGO
         self.behind, self.behind_row, self.farthest = 0, 0, 0.0
-        self._head: Item | None = None
-
-    def __lt__(self, other: "Stream") -> bool:
-        return (self.at, self.number) < (other.at, other.number)
+        self._run, self._keys, self._place = Run((), (), source), list[datetime](), 0
 
     @property
-    def at(self) -> datetime:
-        """The time of the next event; what has none goes before all others."""
-        return _time_of(self._head) if self._head else _LONG_AGO
+    def horizon(self) -> Horizon:
+        """Up to where it is known what is next."""
+        return self._keys[-1], self.number
 
-    def items(self, until: "Stream | None") -> Iterator[Item]:
-        """Give items as long as none of `until` comes before them."""
-        bound = until.at if until else None
-        first = until is None or self.number < until.number
-        head, self._head = self._head, None
-        if head:
-            yield head
-        for item in self._items:
-            at = self._note(item)
-            if bound is not None and (at > bound or (at == bound and not first)):
-                self._head = item
-                return
-            yield item
+    def fill(self) -> bool:
+        """Read on where nothing waits; tells whether there is anything left."""
+        while self._place == len(self._run):
+            run = next(self._runs, None)
+            if run is None:
+                return False
+            self._run, self._keys, self._place = run, self._noted(run), 0
+        return True
 
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left, once `items` has ended."""
-        return self._head is None
+    def take(self, until: Horizon) -> tuple[Run, list[datetime]]:
+        """Give the items up to a horizon, and their keys."""
+        begin, cut = self._place, bisect_right if self.number <= until[1] else bisect_left
+        self._place = cut(self._keys, until[0], begin)
+        return self._run.part(begin, self._place), self._keys[begin : self._place]
 
-    def _note(self, item: Item) -> datetime:
-        at = _time_of(item)
-        if at == _LONG_AGO:
-            return at
-        if at >= self.newest:
-            self.first = self.first or at
-            self.newest = at
-        else:
-            self.behind += 1
-            self.behind_row = self.behind_row or item.row
-            self.farthest = max(self.farthest, (self.newest - at).total_seconds())
-        return at
+    def _noted(self, run: Run) -> list[datetime]:
+        """Note which items are older than one before them; gives the keys."""
+        times = run.times
+        if self.first is None:
+            self.first = next((at for at in times if at > LONG_AGO), None)
+        if times and self.newest <= times[0] and times == sorted(times):
+            self.newest = times[-1]
+            return times
+        newest = list(accumulate(times, max, initial=self.newest))
+        self._note_late(run, newest)
+        self.newest = newest[-1]
+        return newest[1:]
+
+    def _note_late(self, run: Run, newest: Sequence[datetime]) -> None:
+        for at, before, row in zip(run.times, newest, run.rows, strict=False):
+            if LONG_AGO < at < before:
+                self.behind += 1
+                self.behind_row = self.behind_row or row
+                self.farthest = max(self.farthest, (before - at).total_seconds())
 
 
 class Merge:
     """Gives the items of all sources: each in its own order, and the sources by the times of their next events.
 
     A file is opened when its first event is due, and closed when it is read, so that a year of files needs no more
-    memory than those that overlap.
+    memory than those that overlap. As much as is known to come next is given at a time.
     """
 
     def __init__(self, sources: Sequence[str], opener: Opener, glance: Opener | None = None) -> None:
@@ -80,21 +83,26 @@ class Merge:
         self._sources, self._opener, self._glance = sources, opener, glance or opener
         self._past: list[Stream] = []
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Run]:
         waiting = sorted(self._waiting(), reverse=True)
         streams: list[Stream] = []
         while waiting or streams:
-            while waiting and (not streams or _Coming(*waiting[-1]) < streams[0]):
+            horizon = min((stream.horizon for stream in streams), default=None)
+            while waiting and (horizon is None or waiting[-1][:2] <= horizon):
                 _, number, source = waiting.pop()
-                heappush(streams, Stream(source, number, self._opener(source)))
-            stream = heappop(streams)
-            others = [*streams[:1], *(_Coming(*coming) for coming in waiting[-1:])]
-            until = min(others, default=None)
-            yield from stream.items(until)
-            if stream.is_done:
-                self._past.append(stream)
-            else:
-                heappush(streams, stream)
+                stream = Stream(source, number, self._opener(source))
+                if self._goes_on(stream):
+                    insort(streams, stream, key=lambda stream: stream.number)
+                    horizon = min(stream.horizon, horizon or stream.horizon)
+            if horizon:
+                yield _merged([stream.take(horizon) for stream in streams])
+                streams = [stream for stream in streams if self._goes_on(stream)]
+
+    def _goes_on(self, stream: Stream) -> bool:
+        if stream.fill():
+            return True
+        self._past.append(stream)
+        return False
 
     def disorder(self) -> Iterator[str]:
         """Say which files are not in the order of time, as far as they were read."""
@@ -118,35 +126,30 @@ class Merge:
 
     def _waiting(self) -> Iterator[tuple[datetime, int, str]]:
         if len(self._sources) == 1:
-            yield _LONG_AGO, 0, self._sources[0]
+            yield LONG_AGO, 0, self._sources[0]
             return
         for number, source in enumerate(self._sources):
             yield _begin(source, self._glance), number, source
 
 
-class _Coming(Stream):
-    """A source that is not open yet."""
-
-    def __init__(self, at: datetime, number: int, source: str) -> None:
-        super().__init__(source, number, iter(()))
-        self._due = at
-
-    @property
-    def at(self) -> datetime:
-        return self._due
+def _merged(parts: list[tuple[Run, list[datetime]]]) -> Run:
+    found = [part for part in parts if len(part[0])]
+    if len(found) == 1:
+        return found[0][0]
+    return merged([run for run, _ in found], [key for _, keys in found for key in keys])
 
 
 def _begin(source: str, opener: Opener) -> datetime:
     """Find the time of a source's first event; what cannot be known cheaply is opened at once."""
     if source.startswith(TOPIC):
-        return _LONG_AGO
+        return LONG_AGO
     if source.endswith(".parquet") and (known := _least(Path(source))):
         return known
-    items = opener(source)
+    runs = opener(source)
     try:
-        return next((at for item in items if (at := _time_of(item)) > _LONG_AGO), _LONG_AGO)
+        return next((at for run in runs for at in run.times if at > LONG_AGO), LONG_AGO)
     finally:
-        getattr(items, "close", lambda: None)()
+        getattr(runs, "close", lambda: None)()
 
 
 def _least(path: Path) -> datetime | None:
@@ -163,11 +166,6 @@ def _least(path: Path) -> datetime | None:
         return None
     found = min(least, default=None)
     return found if isinstance(found, datetime) and found.tzinfo else None
-
-
-def _time_of(item: Item) -> datetime:
-    decoded = item.decoded
-    return _LONG_AGO if isinstance(decoded, Rejected | Skipped | Damage) else decoded.time
 
 
 def _spelled(at: datetime) -> str:

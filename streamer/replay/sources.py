@@ -5,12 +5,12 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, cast
 
 import msgspec
 import orjson
@@ -28,36 +28,17 @@ from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.replay.columns import events_of
 from streamer.replay.extent import Extent
+from streamer.replay.items import LONG_AGO, Damage, Item, Run, joined
 from streamer.replay.places import KINDS, TOPIC, kind_of
-from streamer.replay.topic import topic_records
+from streamer.replay.topic import ReadTopic, Record, topic_runs
 
 # A replay of unknown age has no present against which an event could lie in the future.
 NO_PRESENT = math.inf
 #: What a file that is missing or damaged leads to, in the words of whoever reads it.
 DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
-_NEVER, _AFTER_ALL = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-# Rows that are decoded together.
-_RUN = 256
-
-
-class Damage(msgspec.Struct, frozen=True):
-    """What kept the rest of a source from being read."""
-
-    detail: str
-
-
-class Item(NamedTuple):
-    """One event, rejection or damage, and where it stands: file or topic, and row of the file or topic (from 1)."""
-
-    decoded: Decoded | Damage
-    source: str
-    row: int
-
-    @property
-    def place(self) -> str:
-        """Where it stands, for people."""
-        inside = self.decoded.item if isinstance(self.decoded, Rejected) else 0
-        return f"{self.source}, row {self.row}" + (f", item {inside + 1}" if inside else "")
+_AFTER_ALL = datetime.max.replace(tzinfo=UTC)
+# Rows that are decoded together, and rows of a Parquet file that are unpacked together.
+_RUN, _BATCH = 256, 2048
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -72,20 +53,30 @@ _Record = bytes | Rejected | UsageEvent
 
 
 def read(
-    source: str, decoder: Decoder, config: Config, now: float = NO_PRESENT, extent: Extent | None = None
-) -> Iterator[Item]:
+    source: str,
+    decoder: Decoder,
+    config: Config,
+    now: float = NO_PRESENT,
+    extent: Extent | None = None,
+    *,
+    topics: ReadTopic = topic_runs,
+) -> Iterator[Run]:
     """Read one source, by the ending of its name or its scheme; `now` (epoch seconds) bounds what an event may claim.
 
     A source that breaks off ends with a `Damage` that says where and why; nothing that stands before is lost. A bill
     is read as a whole and given in the order of time, for its rows are in none.
     """
+    extent = extent or Extent()
     if source.startswith(TOPIC):
-        yield from _topic(source, decoder, config, now, extent or Extent())
+        yield from _topic(source, decoder, now, topics(source, config.kafka, extent))
         return
-    items = _file(source, _Rows(source, decoder, now, latest(now, config)), extent or Extent())
-    head = list(_up_to_the_first_event(items))
-    whole = chain(head, items)
-    yield from sorted(whole, key=_time) if head and _is_billed(head[-1].decoded) else whole
+    runs = _file(source, _Rows(source, decoder, now, latest(now, config)), extent)
+    head = list(_up_to_the_first_event(runs))
+    whole = chain(head, runs)
+    if head and _is_bill(head[-1]):
+        yield joined(sorted(chain.from_iterable(whole), key=_time))
+    else:
+        yield from whole
 
 
 def latest(now: float, config: Config) -> datetime:
@@ -114,60 +105,64 @@ def records(path: Path, extent: Extent | None = None) -> Iterator[bytes | Reject
             yield from stream
 
 
-def _file(source: str, rows: "_Rows", extent: Extent) -> Iterator[Item]:
-    row = 0
-    for run in _runs(_rows_of(Path(source), extent)):
-        if isinstance(run, Damage):
-            yield Item(run, source, row + 1)
+def _file(source: str, rows: "_Rows", extent: Extent) -> Iterator[Run]:
+    before = 0
+    for records in _together(_records_of(Path(source), extent)):
+        if isinstance(records, Damage):
+            yield Run([records], [before + 1], source)
         else:
-            yield from rows.items(run, row)
-            row += len(run)
+            yield rows.run(records, before)
+            before += len(records)
 
 
-def _up_to_the_first_event(items: Iterator[Item]) -> Iterator[Item]:
-    for item in items:
-        yield item
-        if isinstance(item.decoded, UsageEvent):
+def _up_to_the_first_event(runs: Iterator[Run]) -> Iterator[Run]:
+    for run in runs:
+        yield run
+        if any(isinstance(decoded, UsageEvent) for decoded in run.decoded):
             return
 
 
-def _is_billed(decoded: Decoded | Damage) -> bool:
-    """Tell whether this is a row of a bill: those are in any order, where time must go forward."""
-    return isinstance(decoded, UsageEvent) and decoded.source == focus.FORMAT.name
+def _is_bill(run: Run) -> bool:
+    """Tell whether the first event is a row of a bill: those are in any order, where time must go forward."""
+    first = next((decoded for decoded in run.decoded if isinstance(decoded, UsageEvent)), None)
+    return first is not None and first.source == focus.FORMAT.name
 
 
 def _time(item: Item) -> datetime:
     if isinstance(item.decoded, UsageEvent | Feedback):
         return item.decoded.time
-    return _AFTER_ALL if isinstance(item.decoded, Damage) else _NEVER
+    return _AFTER_ALL if isinstance(item.decoded, Damage) else LONG_AGO
 
 
-def _topic(source: str, decoder: Decoder, config: Config, now: float, extent: Extent) -> Iterator[Item]:
-    row = 0
+def _topic(source: str, decoder: Decoder, now: float, read: Iterator[list[Record]]) -> Iterator[Run]:
+    before = 0
     try:
-        for row, (place, value, headers) in enumerate(topic_records(source, config.kafka, extent), 1):
-            for item in decoder.decode(value, now, headers):
-                yield Item(item, place, row)
+        for records in read:
+            found = list(decoder.decode_run(records, now))
+            places = [place for place, _ in found]
+            names = [records[place].place for place in places]
+            yield Run([decoded for _, decoded in found], [before + 1 + place for place in places], names)
+            before += len(records)
     except SourceUnreadable as error:
-        if not row:
+        if not before:
             raise
-        yield Item(Damage(str(error)), source, row + 1)
+        yield Run([Damage(str(error))], [before + 1], source)
 
 
-def _runs(records: Iterable[_Record]) -> Iterator[list[_Record] | Damage]:
-    """Gather rows into runs; what was read before a damage comes before it."""
-    run: list[_Record] = []
-    try:
-        for record in records:
-            run.append(record)
-            if len(run) == _RUN:
-                yield run
-                run = []
-    except DAMAGES as error:
-        yield run
-        yield Damage(str(error) or repr(error))
-        return
-    yield run
+def _together(records: Iterator[_Record]) -> Iterator[list[_Record] | Damage]:
+    """Gather records that are decoded together; what was read before a damage comes before it."""
+    while True:
+        some: list[_Record] = []
+        try:
+            # In one go, for there are many: what came before an error is in the list by then.
+            some.extend(islice(records, _RUN))
+        except DAMAGES as error:
+            yield some
+            yield Damage(str(error) or repr(error))
+            return
+        if not some:
+            return
+        yield some
 
 
 class _Rows:
@@ -176,27 +171,32 @@ class _Rows:
     def __init__(self, source: str, decoder: Decoder, now: float, latest: datetime) -> None:
         self._source, self._decoder, self._now, self._latest = source, decoder, now, latest
 
-    def items(self, run: list[_Record], before: int) -> Iterator[Item]:
-        """Give what is in a run of rows; `before` is how many came before it."""
-        waiting, places = list[_Row](), list[int]()
-        for row, record in enumerate(run, before + 1):
-            if isinstance(record, bytes):
-                if not record.isspace():
-                    waiting.append(_Row(record))
-                    places.append(row)
-                continue
-            yield from self._decoded(waiting, places)
-            waiting, places = [], []
-            found = canonical.checked(record, self._latest) if isinstance(record, UsageEvent) else record
-            yield Item(found, self._source, row)
-        yield from self._decoded(waiting, places)
+    def run(self, records: list[_Record], before: int) -> Run:
+        """Give what is in some rows; `before` is how many came before them."""
+        kinds = set(map(type, records))
+        if kinds == {bytes}:
+            return self._decoded(records, before)  # type: ignore[arg-type]
+        if bytes in kinds:
+            # A row that is known to be no event is rare: each by itself then.
+            runs = [self.run([record], before + place) for place, record in enumerate(records)]
+            return joined([item for run in runs for item in run])
+        return Run(
+            [self._checked(record) for record in records], range(before + 1, before + 1 + len(records)), self._source
+        )
 
-    def _decoded(self, rows: list[_Row], places: list[int]) -> Iterator[Item]:
-        for place, item in self._decoder.decode_run(rows, self._now):
-            yield Item(item, self._source, places[place])
+    def _decoded(self, lines: list[bytes], before: int) -> Run:
+        numbers: Sequence[int] = range(before + 1, before + 1 + len(lines))
+        if any(map(bytes.isspace, lines)):
+            numbers = [number for number, line in zip(numbers, lines, strict=True) if not line.isspace()]
+            lines = [line for line in lines if not line.isspace()]
+        found = list(self._decoder.decode_run(list(map(_Row, lines)), self._now))
+        return Run([decoded for _, decoded in found], [numbers[place] for place, _ in found], self._source)
+
+    def _checked(self, record: Any) -> Decoded:
+        return canonical.checked(record, self._latest) if isinstance(record, UsageEvent) else record
 
 
-def _rows_of(path: Path, extent: Extent) -> Iterator[_Record]:
+def _records_of(path: Path, extent: Extent) -> Iterator[_Record]:
     """Give the records of a file; the rows of a table that has the canonical columns are events already."""
     if kind_of(path) != "parquet":
         yield from records(path, extent)
@@ -211,7 +211,7 @@ def _batches(path: Path, extent: Extent) -> Iterator[pa.RecordBatch]:
         # Plain files are mapped by Arrow itself, which reads no more of them than it must.
         whole = pa.BufferReader(stream.read()) if path.suffix != ".parquet" else path
     with parquet.ParquetFile(whole) as file:
-        yield from file.iter_batches()
+        yield from file.iter_batches(batch_size=_BATCH)
 
 
 @contextmanager

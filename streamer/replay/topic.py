@@ -2,17 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from heapq import heapify, heappop, heapreplace
+from itertools import chain
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
-from streamer.events.decoder import headers_of
+from streamer.events.decoder import Headers
 from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.topics import partition_counts
 from streamer.replay.extent import Extent
@@ -30,26 +33,42 @@ class Bounds(NamedTuple):
     end: int | datetime | None = None
 
 
-def topic_records(
-    source: str, kafka: KafkaConfig, extent: Extent | None = None
-) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
-    """Give place, value and headers of each record of `kafka://host:port/topic`; raises SourceUnreadable."""
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """A record of a topic, and where it stood: `topic[partition]@offset`."""
+
+    place: str
+    value: bytes | None
+    headers: Headers
+
+
+#: Reads the records of a topic, some at a time, and notes how far it has come; raises SourceUnreadable.
+ReadTopic = Callable[[str, KafkaConfig, Extent], Iterator[list[Record]]]
+
+
+def topic_records(source: str, kafka: KafkaConfig) -> Iterator[Record]:
+    """Give each record of `kafka://host:port/topic`; raises SourceUnreadable."""
+    return chain.from_iterable(topic_runs(source, kafka, Extent()))
+
+
+def topic_runs(source: str, kafka: KafkaConfig, extent: Extent) -> Iterator[list[Record]]:
+    """Give the records of `kafka://host:port/topic`, as many at a time as are known to come next."""
     bootstrap, topic, bounds = address_of(source)
     kafka = kafka.model_copy(update={"bootstrap": bootstrap})
     with asyncio.Runner() as runner:
         reader = runner.run(_Reader.of(kafka, topic))
         try:
-            size = runner.run(reader.start(bounds)) * Extent.RECORD
-            if extent:
-                extent.expect(size)
-            while (record := runner.run(reader.next())) is not None:
-                if extent:
-                    extent.advance(Extent.RECORD)
-                yield f"{topic}[{record.partition}]@{record.offset}", record.value or b"", headers_of(record.headers)
+            extent.expect(runner.run(reader.start(bounds)) * Extent.RECORD)
+            while found := runner.run(reader.next()):
+                extent.advance(len(found) * Extent.RECORD)
+                yield [_record(topic, record) for record in found]
         except KafkaError as error:
             raise SourceUnreadable(f"{source}: {error!r}") from error
         finally:
             runner.run(reader.stop())
+
+
+def _record(topic: str, record: ConsumerRecord) -> Record:
+    return Record(f"{topic}[{record.partition}]@{record.offset}", record.value, record.headers)
 
 
 def address_of(source: str) -> tuple[str, str, Bounds]:
@@ -79,7 +98,7 @@ class _Reader:
         self._kafka, self._topic = kafka, topic
         self._consumer = consumer_of(kafka)
         self._ends: dict[TopicPartition, int] = {}
-        self._read: dict[TopicPartition, deque[Any]] = {}
+        self._read: dict[TopicPartition, deque[ConsumerRecord]] = {}
 
     @classmethod
     async def of(cls, kafka: KafkaConfig, topic: str) -> "_Reader":
@@ -104,12 +123,26 @@ class _Reader:
         self._read = {partition: deque() for partition in partitions}
         return sum(max(0, self._ends[partition] - begins[partition]) for partition in partitions)
 
-    async def next(self) -> Any:
-        """Give the oldest record not yet given, None at the end."""
+    async def next(self) -> list[ConsumerRecord]:
+        """Give the oldest records not yet given, as many as are known to be the oldest; none at the end."""
         while waiting := [tp for tp, read in self._read.items() if not read and not await self._is_done(tp)]:
             await self._fetch(waiting)
+        return list(self._oldest({tp for tp in self._read if not await self._is_done(tp)}))
+
+    def _oldest(self, going_on: set[TopicPartition]) -> Iterator[ConsumerRecord]:
+        """Take records in the order of time, until one of the partitions that go on has to be read first."""
         heads = [(read[0].timestamp, tp) for tp, read in self._read.items() if read]
-        return self._read[min(heads)[1]].popleft() if heads else None
+        heapify(heads)
+        while heads:
+            _, tp = heads[0]
+            read = self._read[tp]
+            yield read.popleft()
+            if read:
+                heapreplace(heads, (read[0].timestamp, tp))
+            elif tp in going_on:
+                return
+            else:
+                heappop(heads)
 
     async def stop(self) -> None:
         await self._consumer.stop()

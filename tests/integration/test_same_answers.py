@@ -40,7 +40,7 @@ def _call(event: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def said_live(deployment: Deployment, topic: str) -> list[bytes]:
-    return [value for _, value, _ in topic_records(f"kafka://{deployment.bootstrap}/{topic}", KafkaConfig())]
+    return [record.value or b"" for record in topic_records(f"kafka://{deployment.bootstrap}/{topic}", KafkaConfig())]
 
 
 def said_again(source: str) -> tuple[list[bytes], list[bytes]]:

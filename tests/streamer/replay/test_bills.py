@@ -21,7 +21,7 @@ SYNTHETIC = "focus/focus_1_2_aws_synthetic"
 
 
 def events(path: Path) -> list[UsageEvent]:
-    found = [item.decoded for item in read(str(path), Decoder(), Config())]
+    found = [decoded for run in read(str(path), Decoder(), Config()) for decoded in run.decoded]
     assert all(isinstance(item, UsageEvent) for item in found)
     return [item for item in found if isinstance(item, UsageEvent)]
 
@@ -68,6 +68,6 @@ def test_rows_that_are_rejected_are_told_with_their_place(tmp_path: Path) -> Non
         "ChargePeriodStart,SubAccountName,BilledCost,BillingCurrency\n"
         "2026-11-20,research,1,EUR\n2026-11-20,research,2,USD\n2026-11-19,research,3,USD\n"
     )
-    found = list(read(str(tmp_path / "bill.csv"), Decoder(), Config()))
-    assert [item.row for item in found] == [1, 3, 2]
-    assert isinstance(found[0].decoded, Rejected)
+    (found,) = read(str(tmp_path / "bill.csv"), Decoder(), Config())
+    assert found.rows == [1, 3, 2]
+    assert isinstance(found.decoded[0], Rejected)

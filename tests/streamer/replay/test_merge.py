@@ -1,7 +1,8 @@
 """Several sources are one stream in the order of time, and what is wrong with any of them is said with its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -10,34 +11,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import SourceUnreadable
+from streamer.events.rejected import Rejected
+from streamer.events.usage import UsageEvent
+from streamer.replay.items import Item, Run, joined
 from streamer.replay.merge import Merge
 from streamer.replay.places import expand
-from streamer.replay.sources import Item
 from streamer.replay.topic import address_of
 from tests.streamer.replay.data import Row, day, lines, replayed, summary, write
 from tests.streamer.samples import NOON, event
 
+Streams = Sequence[Sequence[float | None]]
 TIMES = st.lists(st.integers(0, 30).map(float), max_size=12)
 
 
-def merged(*streams: list[float]) -> list[Item]:
-    sources = {
-        f"s{n}": [Item(event(f"{n}-{row}", at), f"s{n}", row) for row, at in enumerate(times, 1)]
-        for n, times in enumerate(streams)
-    }
-    return list(Merge(list(sources), lambda source: iter(sources[source])))
+def merged(streams: Streams, size: int = 3) -> list[Item]:
+    """The streams in one, each read so many items at a time; None stands for a row that is no event."""
+    sources = {f"s{n}": [row(n, at, place) for place, at in enumerate(times)] for n, times in enumerate(streams)}
+
+    def opener(source: str) -> Iterator[Run]:
+        items = sources[source]
+        return (joined(items[begin : begin + size]) for begin in range(0, len(items), size))
+
+    return list(chain.from_iterable(Merge(list(sources), opener)))
+
+
+def row(number: int, at: float | None, place: int) -> Item:
+    found = Rejected("undecodable", "") if at is None else event(f"{number}-{place}", at)
+    return Item(found, f"s{number}", place + 1)
+
+
+def one_by_one(streams: Streams) -> list[tuple[str, int]]:
+    """What merging means: of all sources the one whose next event is oldest, and a row that is none before all."""
+    waiting = {n: list(enumerate(times, 1)) for n, times in enumerate(streams)}
+    found = []
+    while left := [n for n in waiting if waiting[n]]:
+        heads = {n: waiting[n][0][1] for n in left}
+        number = min(left, key=lambda n: (-1.0 if heads[n] is None else heads[n], n))
+        found.append((f"s{number}", waiting[number].pop(0)[0]))
+    return found
 
 
 @given(st.lists(TIMES.map(sorted), min_size=1, max_size=5))
 def test_sorted_sources_merge_into_one_sorted_stream(streams: list[list[float]]) -> None:
-    found = [(item.decoded.time, item.source, item.row) for item in merged(*streams)]  # type: ignore[union-attr]
+    found = [(item.decoded.time, item.source, item.row) for item in merged(streams)]  # type: ignore[union-attr]
     assert found == sorted(found)
     assert len(found) == sum(map(len, streams))
 
 
+@given(st.lists(st.lists(st.integers(0, 9).map(float) | st.none(), max_size=12), max_size=4), st.integers(1, 5))
+def test_however_many_rows_are_read_at_a_time_they_merge_as_one_by_one(streams: Streams, size: int) -> None:
+    found = [(item.source, item.row) for item in merged(streams, size) if isinstance(item.decoded, UsageEvent)]
+    assert found == [place for place in one_by_one(streams) if streams[int(place[0][1:])][place[1] - 1] is not None]
+
+
 @given(st.lists(TIMES, min_size=1, max_size=5))
 def test_each_source_keeps_its_own_order_and_nothing_is_lost(streams: list[list[float]]) -> None:
-    found = merged(*streams)
+    found = merged(streams)
     for n, times in enumerate(streams):
         assert [item.row for item in found if item.source == f"s{n}"] == list(range(1, len(times) + 1))
 
@@ -45,14 +74,14 @@ def test_each_source_keeps_its_own_order_and_nothing_is_lost(streams: list[list[
 def test_a_source_is_opened_when_its_first_event_is_due_and_closed_at_its_end() -> None:
     opened: list[str] = []
 
-    def opener(source: str) -> Iterator[Item]:
+    def opener(source: str) -> Iterator[Run]:
         opened.append(source)
         begin = int(source) * 100
-        yield from (Item(event(f"{source}-{n}", begin + n), source, n) for n in range(50))
+        yield from (joined([Item(event(f"{source}-{n}", begin + n), source, n)]) for n in range(50))
 
-    glances = {str(n): [Item(event(n, n * 100), str(n), 1)] for n in range(5)}
-    merge = Merge(list("43210"), opener, lambda source: iter(glances[source]))
-    seen = [(item.source, len(opened)) for item in merge]
+    glances = {str(n): joined([Item(event(n, n * 100), str(n), 1)]) for n in range(5)}
+    merge = Merge(list("43210"), opener, lambda source: iter([glances[source]]))
+    seen = [(item.source, len(opened)) for run in merge for item in run]
     assert opened == list("01234")
     assert all(int(source) + 1 == many for source, many in seen)
 

@@ -10,13 +10,14 @@ from streamer.errors import SourceUnreadable
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
+from streamer.replay.items import Damage
 from streamer.replay.places import expand
-from streamer.replay.sources import Damage, read
+from streamer.replay.sources import read
 from tests.streamer.replay.data import FORMATS, Row, as_csv, as_jsonl, day, write, zst
 
 
 def items(path: Path) -> list[tuple[UsageEvent | Rejected | Damage, int]]:
-    return [(item.decoded, item.row) for item in read(str(path), Decoder(), Config())]
+    return [(item.decoded, item.row) for run in read(str(path), Decoder(), Config()) for item in run]
 
 
 def damage(path: Path) -> tuple[str, int]:
