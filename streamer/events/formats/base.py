@@ -44,13 +44,15 @@ def no_rate(_: str, __: date) -> None:
 class Context(msgspec.Struct, frozen=True):
     """What a format maps with: its names, the hash of tool arguments, dollars per unit of a currency on a day.
 
-    `latest` is the last moment that may lie in the past.
+    `latest` is the last moment that may lie in the past. `told_elsewhere` names services, and hosts
+    that are called, of whose calls of models another source tells.
     """
 
     names: Names
     argument_hash: ArgumentHash
     latest: datetime
     rate: Rate = no_rate
+    told_elsewhere: frozenset[str] = frozenset()
 
 
 class Unmappable(ValueError):
