@@ -31,7 +31,8 @@ def fields_of(part: Result, context: Context) -> dict[str, Any]:
 def _cost(part: Result, context: Context) -> dict[str, Any]:
     result = part.result
     paid = mapping(result.get("amount"))
-    cost = dollars(amount(paid.get("value"), "the amount"), paid.get("currency"), moment(part.start), context)
+    at = moment(part.start) or context.latest
+    cost = dollars(amount(paid.get("value"), "the amount"), paid.get("currency"), at, context.rate)
     return {"model": text(result.get("line_item")).partition(",")[0], "cost_usd": cost}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from streamer.events.formats.base import Context, Names, Unmappable
+from streamer.events.formats.base import Names, Rate, Unmappable
+from streamer.pricing.money import product
 
 # What spreadsheets and exports write where there is nothing.
 _NOTHING = ("", "NULL", "null", "None")
@@ -137,15 +138,15 @@ def amount(value: Any, what: str) -> Decimal | None:
     return number
 
 
-def dollars(given: Decimal | None, currency: Any, at: datetime | None, context: Context) -> Decimal | None:
+def dollars(given: Decimal | None, currency: Any, at: datetime, rate: Rate) -> Decimal | None:
     """Convert an amount into dollars by the configured rate of its day; raises Unmappable where there is none."""
     code = text(currency).upper() or "USD"
     if code == "USD" or not given:
         return given
-    if (rate := context.rate(code, (at or context.latest).astimezone(UTC).date())) is None:
+    if (usd := rate(code, at.astimezone(UTC).date())) is None:
         named = code if len(code) == 3 and code.isalpha() and code.isascii() else "another currency than USD"
         raise Unmappable("unknown_currency", f"the amount is in {named}, for which no rate is configured")
-    return given * rate
+    return product(given, usd)
 
 
 def inclusive(tokens: int, read: int, written: int) -> int:
