@@ -15,7 +15,8 @@ from streamer.events.usage import UsageEvent
 
 # After everything that the seeds tell of.
 _NOW = 1_795_348_800.0
-_SLOWEST_SECONDS = 20.0
+# Of CPU time, which says the same on a machine that is busy with other things.
+_SLOWEST_SECONDS = 10.0
 # Caches and pools fill in the first records; from then on the process may gain no more than one large record takes.
 _WARM_UP, _MOST_GROWTH = 20_000, 64 << 20
 # A bound of a record that spoiling reaches.
@@ -39,13 +40,13 @@ def check(decoder: Decoder, seed: Seed, *, readable: bool) -> list[Decoded]:
 
     What is `readable` has the planted words under their own names still.
     """
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         found = decoder.decode(seed.record, _NOW, seed.headers)
     except Exception as error:
         raise BrokenPromise(f"{type(error).__name__}: {error}") from error
-    if time.perf_counter() - began > _SLOWEST_SECONDS:
-        raise BrokenPromise(f"took {time.perf_counter() - began:.1f} s")
+    if (took := time.process_time() - began) > _SLOWEST_SECONDS:
+        raise BrokenPromise(f"took {took:.1f} s of CPU time")
     if not found:
         raise BrokenPromise("no answer")
     _is_read_again(decoder, found)

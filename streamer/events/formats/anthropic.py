@@ -16,7 +16,8 @@ NAMES = Names(
     tenant=("workspace_name", "workspace_id", "organization_id"),
     use_case=("product",),
     user=("user_id", "actor.email_address"),
-    tags=("service_tier", "context_window", "inference_geo", "cost_type", "token_type"),
+    tier=("service_tier",),
+    tags=("context_window", "inference_geo", "cost_type", "token_type"),
 )
 _OF_A_CENT = Decimal("0.01")
 

@@ -19,6 +19,7 @@ NAMES = Names(
     agent=("Tags.agent",),
     user=("Tags.user_id", "Tags.user"),
     cost=("BilledCost", "EffectiveCost", "ContractedCost", "ListCost"),
+    tier=("x_ServiceTier", "Tags.service_tier"),
     tags=("ServiceName", "ServiceCategory", "ChargeCategory", "ChargeClass", "RegionId", "Tags.*"),
 )
 _PROVIDER = ("ServiceProviderName", "ProviderName", "HostProviderName", "PublisherName", "InvoiceIssuerName")

@@ -52,6 +52,10 @@ NAMES = Names(
         *("langfuse.user.id", "ai.telemetry.metadata.userId", "metadata.user_api_key_user_id"),
     ),
     cost=("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total"),
+    tier=(
+        *("openai.response.service_tier", "gen_ai.openai.response.service_tier", "gen_ai.response.service_tier"),
+        *("openai.request.service_tier", "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier"),
+    ),
     tags=("service.name", "deployment.environment.name", "deployment.environment", "team"),
 )
 _USAGE = {
@@ -262,7 +266,11 @@ def _numbered(own: Attributes) -> Iterator[Call]:
 
 _WORDS = words_of(NAMES) | frozenset(
     (
-        *(name for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tags) for name in names),
+        *(
+            name
+            for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tier, NAMES.tags)
+            for name in names
+        ),
         *(name for names in (*_USAGE.values(), _OPERATION, _MODEL, _PROVIDER, NAMES.cost) for name in names),
         *("gen_ai.response.id", "gen_ai.tool.name", "gen_ai.tool.type", "error.type", "mcp.method.name"),
         *("traceId", "spanId", "parentSpanId", "scope", "startTimeUnixNano", "endTimeUnixNano"),

@@ -1,5 +1,6 @@
 """Readers of single values, as liberal as real senders need: text or number, with zone or without, absent or null."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 
 from streamer.events.formats.base import Names, Rate, Unmappable
+from streamer.events.usage import TIER
 from streamer.pricing.money import product
 
 # What spreadsheets and exports write where there is nothing.
@@ -17,6 +19,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # From here on a number of seconds would be thousands of years off, so it is of a smaller unit.
 _LATEST_SECONDS = 1e11
 _LONGEST_NAME, _MOST_TAGS = 256, 64
+# A term, and not words that stand where a provider would have it.
+_TIER = re.compile(r"[a-z][a-z_-]{0,31}")
 
 
 def is_given(value: Any) -> bool:
@@ -93,8 +97,18 @@ def owners(items: Sequence[Mapping[str, Any]], names: Names) -> dict[str, Any]:
     found: dict[str, Any] = {
         field: text(first(items, getattr(names, field))) for field in ("tenant", "use_case", "agent", "session", "user")
     }
-    found["tags"] = tags(items, names.tags)
+    found["tags"] = tags(items, names.tags) | tier(items, names.tier)
     return {field: value for field, value in found.items() if value}
+
+
+def tier(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
+    """Find how a call was served, as a tag; what was asked for and left to the provider ("auto") says nothing of it."""
+    for name in names:
+        for item in items:
+            served = text(find(item, name)).lower()
+            if _TIER.fullmatch(served) and served != "auto":
+                return {TIER: served}
+    return {}
 
 
 def tags(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
