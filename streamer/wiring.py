@@ -46,6 +46,7 @@ def decoder_of(config: Config, *, feedback: bool = False, owner: str = "") -> De
         hash_key=events.hash_key.get_secret_value(),
         names=names_by_format(events.mapping),
         rate=Rates(config.pricing.exchange_rates).usd,
+        told_elsewhere=frozenset(events.told_elsewhere),
         feedback=feedback,
     )
 

@@ -21,6 +21,7 @@ class NamesConfig(Section):
     session: tuple[_Name, ...] | None = None
     user: tuple[_Name, ...] | None = None
     cost: tuple[_Name, ...] | None = None
+    tier: tuple[_Name, ...] | None = None
     tags: tuple[_Name, ...] | None = None
 
 

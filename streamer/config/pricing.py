@@ -87,7 +87,7 @@ class PricingConfig(Section):
     """What is not priced as the public prices of models say."""
 
     given_costs: Literal["keep", "ignore"] = "keep"
-    tiers: dict[str, Factor] = Field(default={"batch": Decimal("0.5")})
+    tiers: dict[str, Factor] = Field(default={"batch": Decimal("0.5"), "flex": Decimal("0.5")})
     exchange_rates: tuple[ExchangeRateConfig, ...] = ()
     prices: tuple[PriceConfig, ...] = ()
 

@@ -7,6 +7,7 @@ import msgspec
 Cause = Literal[
     "no_usage",  # nothing that is counted: a span about no model and no tool, a bucket without results
     "repeated",  # its usage is that of another span, which counts
+    "told_elsewhere",  # a gateway, or its clients, tell of the same call: events.told_elsewhere
 ]
 
 

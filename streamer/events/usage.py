@@ -16,6 +16,8 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 Id = Annotated[str, Meta(min_length=1, max_length=1024)]
 Required = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(max_length=256)]
+# The tag that says how a call was served, and so at which price: batch, flex, priority and so on.
+TIER = "service_tier"
 # The one object that stands in every event that gives no quantity.
 NONE = Decimal(0)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import zstandard
 from aiohttp import StreamReader
@@ -29,26 +28,37 @@ class Room:
         self._most_bytes, self._most_requests = most_bytes, most_requests
         self._bytes = self._requests = 0
 
-    @contextmanager
-    def hold(self) -> Iterator[Callable[[int], None]]:
-        """Admit a request; gives what to call with each number of bytes that it comes to hold. Raises Refused."""
+    def hold(self) -> "Held":
+        """Admit a request, for as long as the context lasts. Raises Refused."""
         if self._requests >= self._most_requests:
             raise busy(429, "too many requests are waiting for Kafka")
-        held = 0
+        return Held(self)
 
-        def more(count: int) -> None:
-            nonlocal held
-            if self._bytes + count > self._most_bytes:
-                raise busy(429, "the requests that are waiting are as large as they may be (ingest.max_waiting_bytes)")
-            held += count
-            self._bytes += count
+    def change(self, requests: int, count: int) -> None:
+        """Take up room, or give it back; raises Refused where more bytes are wanted than there are."""
+        if count > 0 and self._bytes + count > self._most_bytes:
+            raise busy(429, "the requests that are waiting are as large as they may be (ingest.max_waiting_bytes)")
+        self._requests += requests
+        self._bytes += count
 
-        self._requests += 1
-        try:
-            yield more
-        finally:
-            self._requests -= 1
-            self._bytes -= held
+
+class Held:
+    """What one request holds of the room; called with each number of bytes that it comes to hold."""
+
+    def __init__(self, room: Room) -> None:
+        self._room, self._bytes = room, 0
+
+    def __enter__(self) -> "Held":
+        self._room.change(1, 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._room.change(-1, -self._bytes)
+
+    def __call__(self, count: int) -> None:
+        """Hold more bytes; raises Refused."""
+        self._room.change(0, count)
+        self._bytes += count
 
 
 async def read(content: StreamReader, limit: int, seconds: float, held: Callable[[int], None]) -> bytes:

@@ -18,7 +18,8 @@ from streamer.events.decoder import Decoded, Decoder
 from streamer.events.rejected import Rejected
 from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
-from streamer.ingest import body, openapi
+from streamer.garbage import collect_seldom
+from streamer.ingest import body, loops, openapi
 from streamer.ingest.outbox import Outbox
 from streamer.ingest.refused import Refused
 from streamer.ingest.tokens import Grant, Tokens
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 _MOST_WAITING = 1000
 # Rejected items that an answer names; it counts the others.
 _MOST_NAMED = 100
+_JSON = {"Content-Type": "application/json"}
 _encode = msgspec.json.encode
 
 
@@ -165,7 +167,9 @@ async def _serve(config: Config) -> None:
 def start(config: Config) -> int:
     """Make sure of the topics, then serve until SIGTERM or SIGINT; gives the exit status."""
     asyncio.run(ensure(config.kafka, Topics.named(config.kafka.topic_prefix), {}))
-    asyncio.run(_serve(config))
+    collect_seldom()
+    with asyncio.Runner(loop_factory=loops.factory()) as runner:
+        runner.run(_serve(config))
     return 0
 
 
@@ -177,4 +181,4 @@ def _is_loopback(host: str) -> bool:
 
 
 def _json(status: int, answer: dict[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=_encode(answer), content_type="application/json", headers=headers)
+    return web.Response(status=status, body=_encode(answer), headers={**_JSON, **(headers or {})})

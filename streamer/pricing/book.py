@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from streamer.config import PricingConfig
-from streamer.events.usage import UsageEvent
+from streamer.events.usage import TIER, UsageEvent
 from streamer.news import News
 from streamer.pricing.agreed import Agreed, Rates, Subject, factor, linear
 from streamer.pricing.models import TokenPrice, price_of
@@ -18,8 +18,6 @@ from streamer.pricing.money import femtodollars, product
 _MOST_NAMES = 1000
 # Bounded: a tenant that invents names must not fill the memory.
 _MOST_PRICES = 8192
-# The tag in which a sender says how a request was served: batch, flex, priority and so on.
-TIER = "service_tier"
 
 Origin = Literal["given", "computed", "unpriced", "free"]
 # Femtodollars of one event, and where the figure is from. Unpriced counts as 0 and is reported as unpriced.

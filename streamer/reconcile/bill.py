@@ -1,24 +1,21 @@
 """A FOCUS export (1.0 to 1.4; CSV, Parquet or JSON rows) as the charges that a stream of usage can be held against."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 import orjson
 
 from streamer.errors import SourceUnreadable
-from streamer.pricing.agreed import Rates
-from streamer.pricing.money import ZERO, product
+from streamer.events.formats.base import Rate, Unmappable
+from streamer.events.formats.focus_rows import Cells, begin_of, cells_of, model_of, tokens_of
+from streamer.events.formats.values import amount, dollars, mapping, text
+from streamer.pricing.money import ZERO
 
 Kind = Literal["usage", "credit", "other"]
 _AI = "AI and Machine Learning"
-_MODELS = ("x_AIModel", "x_Model", "x_ModelName")
-_TOKENS = ("x_InputTokens", "x_OutputTokens")
-_SCALES = {"K": 1000, "M": 1_000_000}
-# What exports write for nothing.
-_NOTHING = (None, "", "NULL", "null")
 
 
 class Charge(msgspec.Struct, frozen=True):
@@ -33,7 +30,7 @@ class Charge(msgspec.Struct, frozen=True):
     tenant: str
     kind: Kind
     usd: Decimal
-    tokens: Decimal | None
+    tokens: int | None
 
 
 class Bill(msgspec.Struct):
@@ -45,7 +42,7 @@ class Bill(msgspec.Struct):
 
 
 def bill_of(
-    records: Iterable[bytes], source: str, *, rates: Rates, cost: str, tag: str, services: tuple[str, ...]
+    records: Iterable[bytes], source: str, *, rate: Rate, cost: str, tag: str, services: tuple[str, ...]
 ) -> Bill:
     """Read rows of JSON, one or an array of them a record: those of `services`, else of AI services and of models.
 
@@ -54,12 +51,12 @@ def bill_of(
     bill = Bill([])
     for number, row in enumerate(_rows(records), 1):
         try:
-            fields = {name: value for name, value in row.items() if value not in _NOTHING}
-            charge = _charge(fields, rates, cost, tag)
-        except (KeyError, ValueError, InvalidOperation, TypeError, AttributeError) as error:
-            why = f"needs {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+            cells = cells_of(row)
+            charge = _charge(cells, rate, cost, tag)
+        except (Unmappable, AttributeError) as error:
+            why = error if isinstance(error, Unmappable) else "a row must be a JSON object"
             raise SourceUnreadable(f"{source}, row {number}: {why}") from None
-        if charge.service in services if services else charge.model or fields.get("ServiceCategory") == _AI:
+        if charge.service in services if services else charge.model or cells.get("ServiceCategory") == _AI:
             bill.charges.append(charge)
         else:
             bill.left_out += 1
@@ -74,20 +71,21 @@ def _rows(records: Iterable[bytes]) -> Iterator[Any]:
             yield from found if isinstance(found, list) else [found]
 
 
-def _charge(fields: Mapping[str, Any], rates: Rates, cost: str, tag: str) -> Charge:
-    begin = datetime.fromisoformat(fields["ChargePeriodStart"])
-    day = (begin if begin.tzinfo else begin.replace(tzinfo=UTC)).astimezone(UTC).date()
-    tags = {str(name).lower(): str(value) for name, value in _tags(fields.get("Tags")).items()}
-    usd = _usd(_amount(fields[cost]), str(fields.get("BillingCurrency", "USD")), day, rates)
-    model = next((str(fields[name]) for name in _MODELS if name in fields), tags.get("model", ""))
+def _charge(cells: Cells, rate: Rate, cost: str, tag: str) -> Charge:
+    begin, given = begin_of(cells), amount(cells.get(cost), cost)
+    if begin is None or given is None:
+        raise Unmappable("missing_field", f"it has no {cost if begin else 'ChargePeriodStart'}")
+    usd = dollars(given, cells.get("BillingCurrency"), begin, rate) or ZERO
+    tags = {str(name).lower(): text(value) for name, value in mapping(cells.get("Tags")).items()}
+    tokens = tokens_of(cells)
     return Charge(
-        day=day,
-        service=str(fields.get("ServiceName", "")),
-        model=model.lower(),
+        day=begin.astimezone(UTC).date(),
+        service=text(cells.get("ServiceName")),
+        model=model_of(cells).lower(),
         tenant=tags.get(tag.lower(), ""),
-        kind=_kind(str(fields.get("ChargeCategory", "Usage")).lower(), usd),
+        kind=_kind(text(cells.get("ChargeCategory") or "Usage").lower(), usd),
         usd=usd,
-        tokens=_tokens(fields),
+        tokens=tokens["input_tokens"] + tokens["output_tokens"] if tokens else None,
     )
 
 
@@ -95,37 +93,3 @@ def _kind(category: str, usd: Decimal) -> Kind:
     if category in ("credit", "adjustment") or usd < 0:
         return "credit"
     return "usage" if category == "usage" else "other"
-
-
-def _usd(amount: Decimal, currency: str, day: date, rates: Rates) -> Decimal:
-    rate = rates.usd(currency, day)
-    if rate is None:
-        raise ValueError(f"no exchange rate of {currency} for {day} (pricing.exchange_rates)")
-    return product(amount, rate)
-
-
-def _tokens(fields: Mapping[str, Any]) -> Decimal | None:
-    """Give the tokens of vendors' columns, else the consumed quantity where its unit is tokens, or 1K or 1M of them."""
-    counts = [_amount(fields[name]) for name in _TOKENS if name in fields]
-    if counts:
-        return sum(counts, ZERO)
-    unit = str(fields.get("ConsumedUnit", "")).upper()
-    if "TOKEN" not in unit or "ConsumedQuantity" not in fields:
-        return None
-    scale = unit.replace("TOKENS", "").replace("TOKEN", "").strip().removeprefix("1")
-    if scale and scale not in _SCALES:
-        return None
-    return _amount(fields["ConsumedQuantity"]) * _SCALES.get(scale, 1)
-
-
-def _amount(value: Any) -> Decimal:
-    amount = Decimal(str(value))
-    if not amount.is_finite():
-        raise ValueError(f"{value} is no amount")
-    return amount
-
-
-def _tags(tags: Any) -> Mapping[str, Any]:
-    if isinstance(tags, str):
-        tags = orjson.loads(tags)
-    return tags if isinstance(tags, dict) else {}

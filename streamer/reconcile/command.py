@@ -33,7 +33,7 @@ def run(rollups: str, export: Path, config: Config, *, most: int, **options: Any
 def _bill(export: Path, config: Config, options: dict[str, Any]) -> Bill:
     try:
         rows = records(export)
-        return bill_of(map(_whole, rows), str(export), rates=Rates(config.pricing.exchange_rates), **options)
+        return bill_of(map(_whole, rows), str(export), rate=Rates(config.pricing.exchange_rates).usd, **options)
     except DAMAGES as error:
         raise SourceUnreadable(f"{export}: {error}") from error
 

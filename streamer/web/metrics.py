@@ -12,7 +12,7 @@ class Metrics:
         self.events = Counter("tidegate_events", "Usage events by what became of them", ["outcome"], registry=registry)
         # Records or items that are no usage event, by the reason that their dead letter names.
         self.rejected = Counter("tidegate_rejected", "Rejected records and items", ["reason"], registry=registry)
-        # Items that are neither usage nor a mistake: no_usage, repeated (another span counts it).
+        # Items that are neither usage nor a mistake: no_usage, repeated (another span counts it), told_elsewhere.
         self.skipped = Counter("tidegate_skipped", "Items understood and left out", ["cause"], registry=registry)
         self.anomalies = Counter("tidegate_anomalies", "Anomalies opened", ["kind"], registry=registry)
         # What became of people's feedback: applied, repeated, unknown (what it names), ignored (not for the detectors).

@@ -3,20 +3,23 @@
 Their `uncached_input_tokens` leave the cached tokens out, which are added here; amounts are in cents, as text.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from streamer.events.formats import buckets
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
 from streamer.events.formats.values import amount, count, dollars, mapping, moment
+from streamer.pricing.money import product
 
 NAMES = Names(
     tenant=("workspace_name", "workspace_id", "organization_id"),
     use_case=("product",),
     user=("user_id", "actor.email_address"),
-    tags=("service_tier", "context_window", "inference_geo", "cost_type", "token_type"),
+    tier=("service_tier",),
+    tags=("context_window", "inference_geo", "cost_type", "token_type"),
 )
-_CENTS = 100
+_OF_A_CENT = Decimal("0.01")
 
 
 def recognises(item: Item) -> bool:
@@ -34,7 +37,9 @@ def fields_of(part: Result, context: Context) -> dict[str, Any]:
 def _cost(part: Result, context: Context) -> dict[str, Any]:
     result = part.result
     cents = amount(result.get("amount"), "the amount")
-    cost = None if cents is None else dollars(cents / _CENTS, result.get("currency"), moment(part.start), context)
+    given = None if cents is None else product(cents, _OF_A_CENT)
+    at = moment(part.start) or context.latest
+    cost = dollars(given, result.get("currency"), at, context.rate)
     return {"cost_usd": cost, "requests": count(result.get("requests"), "requests")}
 
 

@@ -19,7 +19,8 @@ Outcome = dict[str, Any] | Rejected | Skipped
 class Names(msgspec.Struct, frozen=True):
     """Where a format says who used what: names tried in order, dots lead into what is nested.
 
-    Of `tags` each name that is there becomes a tag; `name.*` takes all that is nested under it.
+    `tier` says how a call was served, at which price: it becomes the tag `service_tier`. Of `tags` each name that is
+    there becomes a tag; `name.*` takes all that is nested under it.
 
     >>> Names(tenant=("metadata.team",)).tenant
     ('metadata.team',)
@@ -31,6 +32,7 @@ class Names(msgspec.Struct, frozen=True):
     session: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
     cost: tuple[str, ...] = ()
+    tier: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
 
@@ -44,13 +46,15 @@ def no_rate(_: str, __: date) -> None:
 class Context(msgspec.Struct, frozen=True):
     """What a format maps with: its names, the hash of tool arguments, dollars per unit of a currency on a day.
 
-    `latest` is the last moment that may lie in the past.
+    `latest` is the last moment that may lie in the past. `told_elsewhere` names services, and hosts
+    that are called, of whose calls of models another source tells.
     """
 
     names: Names
     argument_hash: ArgumentHash
     latest: datetime
     rate: Rate = no_rate
+    told_elsewhere: frozenset[str] = frozenset()
 
 
 class Unmappable(ValueError):

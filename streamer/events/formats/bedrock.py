@@ -16,6 +16,11 @@ NAMES = Names(
     agent=("requestMetadata.agent",),
     session=("requestMetadata.session_id", "requestMetadata.session"),
     user=("requestMetadata.user", "identity.arn"),
+    tier=(
+        *("serviceTier.type", "serviceTier", "output.outputBodyJson.serviceTier.type"),
+        *("output.outputBodyJson.service_tier", "output.outputBodyJson.usage.service_tier"),
+        *("input.inputBodyJson.serviceTier.type", "input.inputBodyJson.service_tier"),
+    ),
     tags=("requestMetadata.*", "region", "inferenceRegion"),
 )
 _TOKENS = {

@@ -25,6 +25,7 @@ NAMES = Names(
     agent=("agent", "agentname"),
     session=("session", "sessionid"),
     user=("user", "userid"),
+    tier=("servicetier", "service_tier"),
 )
 
 
@@ -40,9 +41,13 @@ def recognises(item: Item) -> bool:
 
 def fields_of(item: Item, context: Context) -> dict[str, Any]:
     """Map one structured event onto the fields of a canonical event."""
-    fields = {_ALIASES.get(name, name): value for name, value in _data(item).items()}
-    for name, value in owners([item], context.names).items():
-        fields.setdefault(name, value)
+    data = _data(item)
+    fields = {_ALIASES.get(name, name): value for name, value in data.items()}
+    for name, value in owners([item, data], context.names).items():
+        if name == "tags" and isinstance(fields.get(name), dict):
+            fields[name] = {**value, **fields[name]}
+        else:
+            fields.setdefault(name, value)
     fields |= {name: item[name] for name in ("id", "source") if name in item}
     if "time" in item:
         fields["time"] = item["time"]

@@ -31,6 +31,10 @@ NAMES = Names(
     session=(*(f"{place}.session_id" for place in _ASKED), "session_id", "trace_id"),
     user=("end_user", "metadata.user_api_key_user_id"),
     cost=("response_cost", "cost"),
+    tier=(
+        *("cost_breakdown.service_tier", "response.service_tier", "response.usage.service_tier"),
+        *("metadata.usage_object.service_tier", "model_parameters.service_tier"),
+    ),
     tags=("request_tags.*",),
 )
 

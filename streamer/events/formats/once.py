@@ -10,11 +10,16 @@ Spans of one call are told by their place in the trace, and by the id of the res
 - A tool's span below one of the same tool is the same call; the outermost counts, for it knows the arguments.
 - Calls of tools in a model's answer have spans of their own, where the batch has any of tools in that trace.
 - Of model spans with the same response id, of different services or instrumentations, those of one count.
+
+Spans of one call in different batches get one id, so that the meter drops the second: see `Family.id_of`.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from streamer.events.formats.identity import identity_of
 from streamer.events.formats.spans import Attributes, Span
 from streamer.events.formats.vocabulary import Vocabulary, Words
 
@@ -23,10 +28,16 @@ _CLIENT = 3
 # Traces nest some ten deep; a longer way up, or a circle, is not followed to its end.
 _MOST_ANCESTORS = 64
 _MOST_RESOURCES = 8
+# An id that no two answers have: behind its prefix 16 letters and digits or more, not all of them letters. Those of
+# stand-ins, which give the same one for ever, are shorter as a rule.
+_PREFIX, _UNIQUE = re.compile(r"^[a-z]+[-_]"), 16
 
 
 class Sight(NamedTuple):
-    """A span with what has to be known of it: role, tool, whether it reports usage and cost, the id of its response."""
+    """A span with what has to be known of it: role, tool, whether it reports usage and cost, the id of its response.
+
+    `elsewhere` are calls that another source tells of, by configuration.
+    """
 
     span: Span
     role: Role
@@ -34,6 +45,7 @@ class Sight(NamedTuple):
     has_usage: bool
     has_cost: bool
     response: str
+    elsewhere: bool = False
 
 
 class Family:
@@ -62,6 +74,18 @@ class Family:
     def counts_answered_calls(self, sight: Sight) -> bool:
         """Tell whether the tools that a model's answer asks for are to be counted with it."""
         return sight.span.trace not in self._traces_with_tools
+
+    def id_of(self, sight: Sight) -> str:
+        """Give the id of what a span counts: that of the call where it can be told, else that of the span.
+
+        A call is told by its trace and the id of its response. Only spans that report usage are named so: one without
+        would else take the place of one with it.
+        """
+        trace, response = sight.span.trace, sight.response
+        is_told = sight.role == "model" and sight.has_usage and (trace, response) not in self._reused
+        if is_told and _is_unique(response):
+            return f"{trace}-{identity_of({'response': response})}"
+        return f"{trace}-{sight.span.id}"
 
     def ancestors(self, sight: Sight) -> Iterator[Sight]:
         """Give the spans above one, the nearest first, as far as they are in the batch."""
@@ -135,14 +159,25 @@ class Family:
                 groups.setdefault(sight.response, []).append(sight)
         for group in groups.values():
             self._mark_group(group)
+        self._reused = {call for group in groups.values() for call in self._told_again(group)}
+
+    def _told_again(self, group: list[Sight]) -> Iterator[tuple[str, str]]:
+        """Give the calls, by trace and response, that one teller tells more than once: no id tells these apart."""
+        told = Counter((sight.span.trace, sight.response) for sight in group if id(sight) not in self._repeated)
+        return (call for call, count in told.items() if count > 1)
 
     def _mark_group(self, group: list[Sight]) -> None:
-        teller = _teller(next((sight for sight in group if sight.has_cost), group[0]))
+        teller = _teller(min(group, key=lambda sight: (sight.elsewhere, not sight.has_cost)))
         others = [sight for sight in group if _teller(sight) != teller]
         for sight in group:
             if others and _teller(sight) == teller:
                 self._twins[id(sight)] = others[:1]
         self._repeated.update(map(id, others))
+
+
+def _is_unique(response: str) -> bool:
+    random = [letter for letter in _PREFIX.sub("", response) if letter.isalnum()]
+    return len(random) >= _UNIQUE and not all(map(str.isalpha, random))
 
 
 def _teller(sight: Sight) -> tuple[str, str]:

@@ -6,11 +6,13 @@ from streamer.events.formats import buckets
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
 from streamer.events.formats.values import amount, count, dollars, mapping, moment, text
+from streamer.events.usage import TIER
 
 NAMES = Names(
     tenant=("project_name", "project_id", "organization_id"),
     user=("user_id",),
-    tags=("service_tier", "batch", "line_item"),
+    tier=("service_tier",),
+    tags=("batch", "line_item"),
 )
 # What the results of other services than completions count.
 _UNITS = ("images", "characters", "seconds", "usage_bytes", "num_sessions", "sessions", "num_requests")
@@ -25,13 +27,16 @@ def recognises(item: Item) -> bool:
 def fields_of(part: Result, context: Context) -> dict[str, Any]:
     """Map one result onto the fields of a canonical event; a result of the costs has an amount and no tokens."""
     fields = {"provider": "openai", **buckets.fields_of(part, context, "openai-usage")}
+    if part.result.get("batch") is True:  # of which service_tier says nothing
+        fields["tags"] = {**fields.get("tags", {}), TIER: "batch"}
     return given(fields | (_cost(part, context) if "amount" in part.result else _usage(part.result)))
 
 
 def _cost(part: Result, context: Context) -> dict[str, Any]:
     result = part.result
     paid = mapping(result.get("amount"))
-    cost = dollars(amount(paid.get("value"), "the amount"), paid.get("currency"), moment(part.start), context)
+    at = moment(part.start) or context.latest
+    cost = dollars(amount(paid.get("value"), "the amount"), paid.get("currency"), at, context.rate)
     return {"model": text(result.get("line_item")).partition(",")[0], "cost_usd": cost}
 
 

@@ -6,6 +6,7 @@ OpenInference (`llm.token_count.*`) and of Vercel's AI SDK (`ai.*`). Input token
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from streamer.events.formats.base import Context, Format, Item, Names, Outcome, Unmappable, attempt, words_of
 from streamer.events.formats.calls import Call, work_of
@@ -51,6 +52,10 @@ NAMES = Names(
         *("langfuse.user.id", "ai.telemetry.metadata.userId", "metadata.user_api_key_user_id"),
     ),
     cost=("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total"),
+    tier=(
+        *("openai.response.service_tier", "gen_ai.openai.response.service_tier", "gen_ai.response.service_tier"),
+        *("openai.request.service_tier", "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier"),
+    ),
     tags=("service.name", "deployment.environment.name", "deployment.environment", "team"),
 )
 _USAGE = {
@@ -82,6 +87,8 @@ _MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.response.model",
 _PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.vendor", "ai.model.provider")
 _TOOL = ("gen_ai.tool.name", "ai.toolCall.name", "mcp.tool.name", "tool.name", "traceloop.entity.name")
 _ARGUMENTS = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "traceloop.entity.input", "input.value")
+_RESPONSE = ("gen_ai.response.id", "ai.response.id")
+_HOST, _PORT = ("server.address", "gen_ai.openai.api_base", "net.peer.name"), ("server.port", "net.peer.port")
 _API_KEY = ("metadata.user_api_key_alias", "metadata.user_api_key_hash")
 _NONE = (None, 0, "0")
 _AGENTS = ("invoke_agent", "invoke_workflow", "create_agent", "plan", "agent", "workflow", "task", "chain")
@@ -102,6 +109,8 @@ def outcomes(parts: Sequence[Span | Unmappable], context: Context) -> Iterator[O
             yield Rejected(part.reason, str(part))
         elif sights[number].role == "other":
             yield Skipped("no_usage")
+        elif sights[number].elsewhere:
+            yield Skipped("told_elsewhere")
         elif family.counts(sights[number]):
             yield attempt(lambda sight, context: _fields(sight, family, context), sights[number], context)
         else:
@@ -127,8 +136,24 @@ def _sight(span: Span, context: Context) -> Sight:
         tool=text(_said(span.attributes, _TOOL)) if role == "tool" else "",
         has_usage=_has_usage(span.attributes),
         has_cost=first([span.attributes], context.names.cost) is not None,
-        response=text(span.attributes.get("gen_ai.response.id")),
+        response=_response(span.attributes),
+        elsewhere=role == "model" and bool(context.told_elsewhere) and _is_told(span, context.told_elsewhere),
     )
+
+
+def _response(attributes: Attributes) -> str:
+    """Give the id of the response, whole: those of one gateway may differ only at their ends."""
+    response = _said(attributes, _RESPONSE)
+    return response.strip() if isinstance(response, str) else ""
+
+
+def _is_told(span: Span, elsewhere: frozenset[str]) -> bool:
+    """Tell whether a span is of a service, or of a call of a host, that another source tells of."""
+    port = text(_said(span.attributes, _PORT))
+    host = text(_said(span.attributes, _HOST)).lower()
+    host = (urlsplit(host).netloc if "://" in host else host).rpartition("@")[2]
+    found = (text(span.resource.get("service.name")), host, host.partition(":")[0], f"{host}:{port}")
+    return any(name in elsewhere for name in found if name)
 
 
 def _said(attributes: Attributes, names: Iterable[str]) -> Any:
@@ -161,7 +186,7 @@ def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
         raise Unmappable("missing_id", "the span has no trace id or no span id")
     words = family.words(sight)
     fields = {
-        "id": f"{span.trace}-{span.id}",
+        "id": family.id_of(sight),
         "source": "otel",
         "time": moment(span.end or span.start),
         "session": span.trace,
@@ -241,7 +266,11 @@ def _numbered(own: Attributes) -> Iterator[Call]:
 
 _WORDS = words_of(NAMES) | frozenset(
     (
-        *(name for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tags) for name in names),
+        *(
+            name
+            for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tier, NAMES.tags)
+            for name in names
+        ),
         *(name for names in (*_USAGE.values(), _OPERATION, _MODEL, _PROVIDER, NAMES.cost) for name in names),
         *("gen_ai.response.id", "gen_ai.tool.name", "gen_ai.tool.type", "error.type", "mcp.method.name"),
         *("traceId", "spanId", "parentSpanId", "scope", "startTimeUnixNano", "endTimeUnixNano"),

@@ -1,5 +1,6 @@
 """Readers of single values, as liberal as real senders need: text or number, with zone or without, absent or null."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -8,7 +9,9 @@ from typing import Any
 
 import orjson
 
-from streamer.events.formats.base import Context, Names, Unmappable
+from streamer.events.formats.base import Names, Rate, Unmappable
+from streamer.events.usage import TIER
+from streamer.pricing.money import product
 
 # What spreadsheets and exports write where there is nothing.
 _NOTHING = ("", "NULL", "null", "None")
@@ -16,6 +19,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # From here on a number of seconds would be thousands of years off, so it is of a smaller unit.
 _LATEST_SECONDS = 1e11
 _LONGEST_NAME, _MOST_TAGS = 256, 64
+# A term, and not words that stand where a provider would have it.
+_TIER = re.compile(r"[a-z][a-z_-]{0,31}")
 
 
 def is_given(value: Any) -> bool:
@@ -92,8 +97,18 @@ def owners(items: Sequence[Mapping[str, Any]], names: Names) -> dict[str, Any]:
     found: dict[str, Any] = {
         field: text(first(items, getattr(names, field))) for field in ("tenant", "use_case", "agent", "session", "user")
     }
-    found["tags"] = tags(items, names.tags)
+    found["tags"] = tags(items, names.tags) | tier(items, names.tier)
     return {field: value for field, value in found.items() if value}
+
+
+def tier(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
+    """Find how a call was served, as a tag; what was asked for and left to the provider ("auto") says nothing of it."""
+    for name in names:
+        for item in items:
+            served = text(find(item, name)).lower()
+            if _TIER.fullmatch(served) and served != "auto":
+                return {TIER: served}
+    return {}
 
 
 def tags(items: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, str]:
@@ -137,15 +152,15 @@ def amount(value: Any, what: str) -> Decimal | None:
     return number
 
 
-def dollars(given: Decimal | None, currency: Any, at: datetime | None, context: Context) -> Decimal | None:
+def dollars(given: Decimal | None, currency: Any, at: datetime, rate: Rate) -> Decimal | None:
     """Convert an amount into dollars by the configured rate of its day; raises Unmappable where there is none."""
     code = text(currency).upper() or "USD"
     if code == "USD" or not given:
         return given
-    if (rate := context.rate(code, (at or context.latest).astimezone(UTC).date())) is None:
+    if (usd := rate(code, at.astimezone(UTC).date())) is None:
         named = code if len(code) == 3 and code.isalpha() and code.isascii() else "another currency than USD"
         raise Unmappable("unknown_currency", f"the amount is in {named}, for which no rate is configured")
-    return given * rate
+    return product(given, usd)
 
 
 def inclusive(tokens: int, read: int, written: int) -> int:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz
-from benchmarks.fuzz_seeds import MARKER, Seed, seeds
+from benchmarks.fuzz import __main__ as fuzz
+from benchmarks.fuzz import promises, spoiling
+from benchmarks.fuzz.seeds import MARKER, Seed, seeds
 from streamer.events.decoder import Decoder
 from streamer.events.usage import UsageEvent
 
@@ -21,8 +22,8 @@ DECODER = Decoder(hash_key="k", max_record_bytes=1 << 20)
 @settings(max_examples=250)
 @given(st.randoms(use_true_random=False))
 def test_a_spoiled_record_of_any_format_keeps_every_promise(chance: Random) -> None:
-    seed, readable = fuzz.spoil(SEEDS, chance)
-    fuzz.check(DECODER, seed, readable=readable)
+    seed, readable = spoiling.spoil(SEEDS, chance)
+    promises.check(DECODER, seed, readable=readable)
 
 
 @settings(max_examples=100)
@@ -30,9 +31,9 @@ def test_a_spoiled_record_of_any_format_keeps_every_promise(chance: Random) -> N
 def test_any_json_in_the_place_of_any_value_keeps_every_promise(data: st.DataObject) -> None:
     seed = data.draw(st.sampled_from([seed for seed in SEEDS if seed.items]))
     item = orjson.loads(data.draw(st.sampled_from(seed.items or [])))
-    holder, name = data.draw(st.sampled_from(list(fuzz._places(item))))
+    holder, name = data.draw(st.sampled_from(list(spoiling._places(item))))
     holder[name] = data.draw(JSON)
-    fuzz.check(DECODER, seed._replace(record=orjson.dumps(item)), readable=True)
+    promises.check(DECODER, seed._replace(record=orjson.dumps(item)), readable=True)
 
 
 JSON = st.recursive(
@@ -44,7 +45,7 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"{len(seed.record)}")
 def test_no_planted_word_of_an_unspoiled_record_gets_through(seed: Seed) -> None:
-    found = fuzz.check(DECODER, seed, readable=True)
+    found = promises.check(DECODER, seed, readable=True)
     assert any(isinstance(item, UsageEvent) for item in found)
 
 
@@ -70,8 +71,8 @@ def _raise(*_: Any) -> Any:
 
 @pytest.mark.parametrize("breach", [_raise, lambda found, record: [], lambda found, record: [*found, record]])
 def test_a_broken_promise_is_found(breach: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(fuzz, "Decoder", lambda **_: Careless(breach))
-    with pytest.raises(fuzz.BrokenPromise):
+    monkeypatch.setattr(promises, "Decoder", lambda **_: Careless(breach))
+    with pytest.raises(promises.BrokenPromise):
         fuzz.run(10, 1, tmp_path / "record")
     assert (tmp_path / "record").exists()
 

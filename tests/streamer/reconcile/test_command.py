@@ -16,6 +16,8 @@ from streamer import logs
 from streamer.cli import cli
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
+from streamer.events.decoder import Decoder
+from streamer.events.usage import UsageEvent
 from streamer.pipeline import Pipeline
 from streamer.pricing.agreed import Rates
 from streamer.pricing.money import ZERO
@@ -27,6 +29,7 @@ from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
 from tests.streamer.samples import NOON, event
 
 AI = "AI and Machine Learning"
+LATER = (NOON + timedelta(days=3650)).timestamp()
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +149,7 @@ def test_people_read_what_explains_the_gap(rollups: Path, tmp_path: Path) -> Non
 
 def test_another_currency_needs_a_rate(rollups: Path, tmp_path: Path) -> None:
     bill = billed(tmp_path / "bill.csv", {"BillingCurrency": "EUR", "BilledCost": "2"})
-    with pytest.raises(SourceUnreadable, match="row 1: no exchange rate of EUR"):
+    with pytest.raises(SourceUnreadable, match="row 1: the amount is in EUR, for which no rate"):
         CliRunner().invoke(cli, ["reconcile", str(rollups), str(bill)], catch_exceptions=False)
     config = tmp_path / "tidegate.toml"
     config.write_text('[[pricing.exchange_rates]]\ncurrency = "EUR"\nusd = "1.5"\n')
@@ -157,7 +160,7 @@ def test_another_currency_needs_a_rate(rollups: Path, tmp_path: Path) -> None:
     ("name", "text", "why"),
     [
         ("a.csv", "BilledCost,ChargePeriodStart\nmuch,2026-10-01\n", "row 1"),
-        ("a.csv", "BilledCost\n1\n", "row 1: needs 'ChargePeriodStart'"),
+        ("a.csv", "BilledCost\n1\n", "row 1: it has no ChargePeriodStart"),
         ("a.jsonl", "1\n", "row 1"),
         ("a.jsonl", "{\n", "a.jsonl"),
         ("a.txt", "", "not a .jsonl"),
@@ -187,10 +190,14 @@ def test_real_exports_are_read_to_the_last_cent(payloads: Path) -> None:
         bill = bill_of(
             (row for row in records(file) if isinstance(row, bytes)),
             str(file),
-            rates=Rates(()),
+            rate=Rates(()).usd,
             cost="BilledCost",
             tag="application",
             services=services,
         )
         assert len(bill.charges) == len(rows)
+        events = [item for row in rows for item in Decoder().decode(orjson.dumps(row), LATER)]
+        assert [(e.model.lower(), e.tokens, e.cost_usd) for e in events if isinstance(e, UsageEvent)] == [
+            (charge.model, charge.tokens or 0, charge.usd) for charge in bill.charges
+        ]
         assert sum((charge.usd for charge in bill.charges), ZERO) == sum(Decimal(str(r["BilledCost"])) for r in rows)

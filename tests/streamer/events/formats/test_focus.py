@@ -112,6 +112,28 @@ def test_each_row_has_an_id_of_its_own_and_the_same_again(payloads: Path, name: 
     assert ids == [event.id for event in again if isinstance(event, UsageEvent)]
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"ConsumedQuantity": "2", "ConsumedUnit": "1,000 Tokens"}, 2000),
+        ({"ConsumedQuantity": 3, "ConsumedUnit": "1K tokens"}, 3000),
+        ({"PricingQuantity": "0.5", "PricingUnit": "1M Tokens"}, 500_000),
+        (
+            {"ConsumedQuantity": "7", "ConsumedUnit": "Requests", "PricingQuantity": "1.5", "PricingUnit": "K tokens"},
+            1500,
+        ),
+        ({"ConsumedQuantity": "-4", "ConsumedUnit": "Tokens"}, 0),
+    ],
+)
+def test_quantities_in_tokens_are_tokens(cells: dict[str, Any], expected: int) -> None:
+    assert one({**ROW, **cells}).input_tokens == expected
+
+
+def test_tags_of_a_warehouse_are_a_list_and_may_name_the_model() -> None:
+    event = one({**ROW, "Tags": [{"key": "tenant", "value": "acme"}, {"key": "model", "value": "gpt-4o"}]})
+    assert (event.tenant, event.model, event.kind, event.tags["model"]) == ("acme", "gpt-4o", "llm", "gpt-4o")
+
+
 def test_parquet_and_csv_of_a_bill_are_the_same_events(payloads: Path) -> None:
     folder = payloads / "focus"
     written = (folder / "focus_1_2_aws_synthetic.csv").read_bytes()

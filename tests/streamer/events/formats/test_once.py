@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.config import Config
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
 from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
+from streamer.pipeline import Pipeline
 from tests.streamer.events.formats.test_otel import request
 from tests.streamer.samples import NOW
 
@@ -111,6 +113,91 @@ def test_a_client_and_its_gateway_in_traces_of_their_own_are_told_by_the_respons
 def test_equal_ids_of_responses_from_one_teller_are_calls_of_their_own() -> None:
     """Stand-ins of providers answer with one id for ever."""
     assert counted(*[span(0, "chat", tokens=10, gen_ai__response__id="r")] * 3) == [1, 2, 3]
+
+
+CALL = "chatcmpl-4ff4487cfdf74e06a6fb3f34"
+
+
+def told_by(service: str, response: str, tokens: int = 10, trace: str = "a", **more: Any) -> bytes:
+    """A request with one span of a call, of a service that exports by itself."""
+    told = span(0, "chat", CLIENT, tokens, gen_ai__response__id=response, **more)
+    resource = {"service.name": service, "tenant.id": "acme"}
+    return request({**told, "traceId": trace * 32, "spanId": f"{hash(service) % 2**63:016x}"}, resource=resource)
+
+
+def ids(*records: bytes, **settings: Any) -> list[str]:
+    """The ids of the events of requests that come one by one."""
+    items = [item for record in records for item in Decoder(**settings).decode(record, NOW)]
+    return [item.id for item in items if isinstance(item, UsageEvent)]
+
+
+def test_spans_of_one_call_that_come_in_requests_of_their_own_have_one_id() -> None:
+    """The meter counts an id once: see tests/streamer/test_dedup.py."""
+    first, second = ids(told_by("app", CALL), told_by("gateway", CALL, gen_ai__cost__total_cost=0.5))
+    assert first == second
+
+
+def test_a_client_and_its_gateway_that_export_by_themselves_are_metered_once() -> None:
+    pipeline = Pipeline(Config())
+    rollups = []
+    for record in (told_by("app", CALL), told_by("gateway", CALL), told_by("app", CALL[:-1] + "5")):
+        events = [item for item in Decoder().decode(record, NOW) if isinstance(item, UsageEvent)]
+        rollups += pipeline.submit(events, NOW).rollups
+    rollups += pipeline.flush().rollups
+    assert [(rollup.events, rollup.input_tokens) for rollup in rollups if rollup.level == "tenant"] == [(2, 20)]
+
+
+def test_calls_in_one_trace_have_ids_of_their_own() -> None:
+    assert len({*ids(told_by("app", CALL), told_by("app", CALL[:-1] + "5"), told_by("app", CALL, trace="b"))}) == 3
+
+
+def test_a_span_without_usage_takes_no_place_of_one_with_it() -> None:
+    """A client that streams without usage, and its gateway that knows it."""
+    client, gateway = ids(told_by("app", CALL, tokens=0), told_by("gateway", CALL))
+    assert client != gateway
+
+
+@pytest.mark.parametrize("response", ["chatcmpl-1", "chatcmpl-mock", "chatcmpl-always-the-same-answer", "", "r"])
+def test_ids_that_stand_ins_give_for_ever_name_no_call(response: str) -> None:
+    assert len({*ids(told_by("app", response), told_by("gateway", response))}) == 2
+
+
+def test_an_id_that_one_teller_tells_twice_names_no_call() -> None:
+    chat = span(0, "chat", tokens=10, gen_ai__response__id=CALL)
+    assert len({*ids(request(chat, chat))}) == 2
+
+
+def test_ids_of_responses_that_differ_at_their_ends_alone_are_told_apart() -> None:
+    long = "resp_" + "x1" * 200
+    assert len({*ids(told_by("app", long + "a"), told_by("app", long + "b"))}) == 2
+
+
+@pytest.mark.parametrize("name", ["app", "gateway.internal", "gateway.internal:4000"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"server__address": "Gateway.internal", "server__port": 4000},
+        {"gen_ai__openai__api_base": "http://u:p@gateway.internal:4000/v1/"},
+        {"server__address": "gateway.internal:4000"},
+    ],
+)
+def test_calls_that_another_source_tells_of_are_left_out(name: str, host: dict[str, Any]) -> None:
+    record = told_by("app", "r", **host)
+    told = Decoder(told_elsewhere=frozenset([name])).decode(record, NOW)
+    assert [item.cause for item in told if isinstance(item, Skipped)] == ["told_elsewhere"]
+    assert len(ids(record, told_elsewhere=frozenset(["gateway", "internal", "4000", ""]))) == 1
+
+
+def test_tools_of_who_is_told_elsewhere_count() -> None:
+    record = request(span(0, "execute_tool", gen_ai__tool__name="t"), resource={"service.name": "app"})
+    assert len(ids(record, told_elsewhere=frozenset(["app"]))) == 1
+
+
+def test_of_two_tellers_in_one_batch_the_one_that_is_told_elsewhere_does_not_count() -> None:
+    items = Decoder(told_elsewhere=frozenset(["gateway"])).decode(gateway_and_client(cost=True), NOW)
+    causes = {item.cause for item in items if isinstance(item, Skipped)}
+    assert causes == {"told_elsewhere"}
+    assert [item.agent for item in items if isinstance(item, UsageEvent)] == ["a"]
 
 
 def test_tools_in_an_answer_count_only_where_no_spans_tell_of_them() -> None:

@@ -16,7 +16,7 @@ from pyarrow import csv, parquet
 
 # Stands in the golden files wherever a prompt, an answer or a tool's argument would.
 MARKER = b"xyzzy-private-words"
-_GOLDEN = Path(__file__).parents[1] / "tests" / "streamer" / "events" / "formats" / "golden"
+_GOLDEN = Path(__file__).parents[2] / "tests" / "streamer" / "events" / "formats" / "golden"
 _PROTOBUF = {"content-type": "application/x-protobuf"}
 _ID = re.compile(rb'("(?:trace|span|parentSpan)Id": ")([0-9a-f]+)')
 _BINARY = {

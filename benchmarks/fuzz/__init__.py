@@ -1,0 +1,1 @@
+"""The fuzzer: spoils records of every format and holds the decoder to its word."""
