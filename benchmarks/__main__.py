@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks import door, latency, live, pipeline, processes, recovery, results, workers
+from benchmarks import door, latency, live, page, pipeline, processes, recovery, results, workers
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
         latency.measure(kafka.bootstrap, latency.half_load())
         recovery.measure(kafka.bootstrap)
         door.measure(kafka.bootstrap)
+        page.measure(kafka.bootstrap)
     print(json.dumps(results.kept(), indent=2))
 
 

@@ -7,8 +7,8 @@ its time runs from there to the last closed window's arrival at the broker, and 
 import argparse
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -74,15 +74,19 @@ def start(name: str, bootstrap: str, prefix: str) -> AbstractContextManager[proc
     return processes.contender(_MODULES[name], bootstrap, prefix)
 
 
-def run(name: str, bootstrap: str, log: Log, processes_of_it: int = 1) -> Round:
-    """Let one contender, in one process or several, work through the log."""
+#: What runs beside a contender, given the broker's address and the prefix of the topics.
+Beside = Callable[[str, str], AbstractAsyncContextManager[None]]
+
+
+def run(name: str, bootstrap: str, log: Log, processes_of_it: int = 1, beside: Beside | None = None) -> Round:
+    """Let one contender, in one process or several, work through the log; `beside` runs meanwhile."""
     prefix = f"{name}-{int(time.time() * 1000)}."
     starting = [start(name, bootstrap, prefix) for _ in range(processes_of_it)]
-    return asyncio.run(_run(starting, bootstrap, prefix, log))
+    return asyncio.run(_run(starting, bootstrap, prefix, log, beside or _nothing))
 
 
 async def _run(
-    starting: list[AbstractContextManager[processes.Process]], bootstrap: str, prefix: str, log: Log
+    starting: list[AbstractContextManager[processes.Process]], bootstrap: str, prefix: str, log: Log, beside: Beside
 ) -> Round:
     usage, rollups = f"{prefix}usage", f"{prefix}rollups"
     await topics.make(bootstrap, usage, rollups)
@@ -90,7 +94,7 @@ async def _run(
     with ExitStack() as stack:
         running = [stack.enter_context(process) for process in starting]
         meters = cpu.Meter(*(process.pid for process in running)), cpu.Meter(cpu.child("java"))
-        async with topics.reader(bootstrap, rollups) as consumer:
+        async with topics.reader(bootstrap, rollups) as consumer, beside(bootstrap, prefix):
             tally = Tally()
             await watch(tally, log.opened, consumer, running)
             await settled(running if len(running) > 1 else [])
@@ -103,6 +107,11 @@ async def _run(
                 print(f"{prefix} {differences(tally.totals, log.totals)}", *(process.log() for process in running))
     await topics.drop(bootstrap, prefix)
     return _round(tally, began, log, *meters)
+
+
+@asynccontextmanager
+async def _nothing(_: str, __: str) -> AsyncIterator[None]:
+    yield
 
 
 async def watch(

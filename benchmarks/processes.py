@@ -114,6 +114,18 @@ def door(bootstrap: str, prefix: str, tokens: str) -> Iterator[tuple[Process, in
 
 
 @contextmanager
+def page(bootstrap: str, prefix: str) -> Iterator[tuple[Process, int]]:
+    """Run the live page over the topics with `prefix`; gives it and its port once it is ready."""
+    port = free_port()
+    given = {"KAFKA__BOOTSTRAP": bootstrap, "KAFKA__TOPIC_PREFIX": prefix, "PAGE__PORT": str(port)}
+    # The events of benchmarks lie hours back.
+    given |= {"PAGE__HISTORY_SECONDS": "14400", "LOG__LEVEL": "warning"}
+    variables = {f"TIDEGATE_{name}": value for name, value in given.items()}
+    with _serving(["-m", "streamer.cli", "page"], port, variables) as process:
+        yield process, port
+
+
+@contextmanager
 def served(name: str, port: int) -> Iterator[tuple[Process, int]]:
     """Run a module of ours that serves HTTP on a port; gives it and the port once it is ready."""
     with _serving(["-m", name, str(port)], port, {}) as process:

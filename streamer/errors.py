@@ -5,7 +5,9 @@ TidegateError
 ├── SourceUnreadable  a replay source cannot be read
 ├── ArchiveUnusable   an archive's folder is damaged, in use, or of another topic
 ├── BrokerFailed      the embedded broker did not start
-└── KafkaUnreachable  no broker answers, or a topic is not as it must be
+├── KafkaUnreachable  no broker answers, or a topic is not as it must be
+├── StateUnreadable   the worker's state is of a newer version, or of one that is too old
+└── BackupRefused     a backup cannot be made or restored as things are
 """
 
 
@@ -35,3 +37,11 @@ class BrokerFailed(TidegateError):
 
 class KafkaUnreachable(TidegateError):
     """No Kafka broker answers at the configured address, or a topic is missing."""
+
+
+class StateUnreadable(TidegateError):
+    """The state on the changelogs, or in a backup, is of a layout that this version does not read."""
+
+
+class BackupRefused(TidegateError):
+    """A backup cannot be made or restored: workers run, the file is damaged, or there is state already."""

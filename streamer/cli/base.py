@@ -14,7 +14,7 @@ CONFIG = click.option(
     "--config",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    envvar="TIDEGATECONFIG",
+    envvar="TIDEGATE_CONFIG",
     help="The configuration file (TOML); without it, defaults and the environment hold.",
 )
 

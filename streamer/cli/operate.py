@@ -48,6 +48,29 @@ def topics(path: Path | None, create: bool) -> None:
     _tell(_asked(make(config.kafka) if create else look(config.kafka), config))
 
 
+@cli.command(**example("tidegate backup state.zst --config tidegate.toml"))
+@CONFIG
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(path: Path | None, file: Path) -> None:
+    """Write the state of the workers into FILE; they have to be stopped, and what comes in waits in Kafka."""
+    config = configured(path)
+    from streamer.operate.backup import make  # noqa: PLC0415 - as above
+
+    click.echo(_asked(make(config.kafka, file), config))
+
+
+@cli.command(**example("tidegate restore state.zst --config tidegate.toml"))
+@CONFIG
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--replace", is_flag=True, help="Have the backup take the place of the state that there is.")
+def restore(path: Path | None, file: Path, replace: bool) -> None:
+    """Put the state of the workers back from FILE; they have to be stopped, and go on from where it was made."""
+    config = configured(path)
+    from streamer.operate.backup import put_back  # noqa: PLC0415 - as above
+
+    click.echo(_asked(put_back(config.kafka, file, replace=replace), config))
+
+
 def _asked(question: Coroutine[Any, Any, _T], config: Config) -> _T:
     from aiokafka.errors import KafkaError  # noqa: PLC0415 - as above
 

@@ -30,6 +30,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def port_near(usual: int) -> int:
+    """Give the usual port, so that what people read of it is so; another one where somebody listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", usual))
+        except OSError:
+            return free_port()
+    return usual
+
+
 def answers_within(seconds: float, bootstrap: str, alive: Callable[[], bool] = lambda: True) -> bool:
     """Wait until the broker lists itself in its metadata; False once it is not alive or the time is over."""
     # a thread of its own, for the caller may already be inside an event loop

@@ -45,7 +45,7 @@ async def _run(once: bool) -> int:
     )
     async with running() as stack:
         with Screen(console) as screen:
-            demo = _Demo(stack, screen)
+            demo = Demo(stack, screen)
             screen.say(f"everything is up: watch it live on {stack.page_url}")
             screen.say(f"metrics at {stack.web_url}/metrics, events to {stack.events_url}")
             await demo.play(once)
@@ -55,7 +55,9 @@ async def _run(once: bool) -> int:
     return 1 if missing else 0
 
 
-class _Demo:
+class Demo:
+    """Plays the story through a running stack, wherever that is."""
+
     def __init__(self, stack: Stack, screen: Screen) -> None:
         self._stack, self._screen = stack, screen
         self._topics = Topics.named(stack.config.kafka.topic_prefix)

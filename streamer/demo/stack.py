@@ -13,7 +13,7 @@ import aiohttp
 from pydantic import BaseModel, SecretStr
 
 from streamer.config import Config
-from streamer.demo.broker import EmbeddedBroker, free_port
+from streamer.demo.broker import EmbeddedBroker, port_near
 from streamer.demo.settings import demo_config
 from streamer.errors import BrokerFailed
 
@@ -36,7 +36,9 @@ async def running() -> AsyncIterator[Stack]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-demo-")))
         broker = stack.enter_context(EmbeddedBroker(folder / "broker.log"))
-        config = demo_config(broker.bootstrap, *(free_port() for _ in range(3)))
+        usual = Config()
+        ports = map(port_near, (usual.ingest.port, usual.web.port, usual.page.port))
+        config = demo_config(broker.bootstrap, *ports)
         log = stack.enter_context((folder / "processes.log").open("w+b"))
         environment = {**os.environ, **_variables(config)}
         worker = await stack.enter_async_context(_process("worker", environment, log.fileno()))

@@ -1,7 +1,7 @@
 """A plug-in for LiteLLM's proxy: `litellm_settings: {callbacks: [streamer.gateway.litellm.gate]}`.
 
 Before each call it asks the commands in force; after it, it sends the call's usage to Tidegate. The configuration is
-that of Tidegate, from the file that TIDEGATECONFIG names and from the environment. See docs/litellm.md.
+that of Tidegate, from the file that TIDEGATE_CONFIG names and from the environment. See docs/litellm.md.
 """
 
 import asyncio
@@ -119,7 +119,7 @@ def refusal(decision: Decision, call_type: str) -> Exception:
 
 
 def _configured() -> Config:
-    path = os.environ.get("TIDEGATECONFIG")
+    path = os.environ.get("TIDEGATE_CONFIG")
     return settings.load(Path(path) if path else None)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from streamer.kafka.layout import FIRST, LAYOUT, upgraded
+
 _GENERATION = struct.Struct(">Q")
 # A part with a generation and nothing behind it was dropped in that generation.
 _DROPPED = b""
@@ -33,11 +35,12 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Which checkpoint holds, and the next offset to apply of each source topic."""
+    """Which checkpoint holds, the next offset to apply of each source topic, and the layout of the parts."""
 
     generation: int = 0
     positions: dict[str, int] = {}
     topics: dict[str, Topic] = {}
+    layout: int = FIRST
 
 
 class Checkpoints:
@@ -56,6 +59,8 @@ class Checkpoints:
         self._slots: dict[str, int] = {}
         self._garbage: list[str] = []
         self._torn: list[bytes] = []
+        # Parts that an upgrade changed: the head says one layout for all, so they are written with the next one.
+        self._upgraded: dict[str, bytes | None] = {}
 
     @property
     def positions(self) -> dict[str, int]:
@@ -69,7 +74,8 @@ class Checkpoints:
 
     def parts(self, changes: Iterable[tuple[str, bytes | None]]) -> list[Record]:
         """Make the records of a checkpoint's changed parts (None: dropped); to be stored before its head."""
-        changes = list(changes)
+        changes = list({**self._upgraded, **dict(changes)}.items())
+        self._upgraded = {}
         garbage, self._garbage = self._garbage, []
         torn, self._torn = self._torn, []
         stamp = _GENERATION.pack(self._head.generation + 1)
@@ -81,13 +87,16 @@ class Checkpoints:
 
     def head(self, positions: Mapping[str, int], topics: Mapping[str, Topic] | None = None) -> Record:
         """Make the record that turns the parts written before it into the checkpoint that holds."""
-        self._head = Head(self._head.generation + 1, dict(positions), dict(topics or {}))
+        self._head = Head(self._head.generation + 1, dict(positions), dict(topics or {}), LAYOUT)
         return f"{self._partition}:head".encode(), msgspec.msgpack.encode(self._head, order="deterministic")
 
     def restore(self, stored: Mapping[bytes, bytes]) -> dict[str, bytes]:
-        """Take up what is stored of this partition, and give the parts of the checkpoint that holds."""
+        """Take up what is stored of this partition, and give the parts of the checkpoint that holds.
+
+        State of an older layout is upgraded, and written anew with the next checkpoint; raises StateUnreadable.
+        """
         head = stored.get(f"{self._partition}:head".encode())
-        self._head = msgspec.msgpack.decode(head, type=Head) if head else Head()
+        self._head = msgspec.msgpack.decode(head, type=Head) if head else Head(layout=LAYOUT)
         newest: dict[str, tuple[int, int, bytes]] = {}
         self._torn = []
         for key, value in stored.items():
@@ -101,7 +110,13 @@ class Checkpoints:
                 self._torn.append(key)
         self._slots = {name: slot for name, (_, slot, _) in newest.items()}
         self._garbage = [name for name, (_, _, part) in newest.items() if part == _DROPPED]
-        return {name: part for name, (_, _, part) in newest.items() if part != _DROPPED}
+        return self._read({name: part for name, (_, _, part) in newest.items() if part != _DROPPED})
+
+    def _read(self, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+        now = dict(upgraded(parts, self._head.layout))
+        self._upgraded = {name: part for name, part in now.items() if parts.get(name) != part}
+        self._upgraded |= {name: None for name in parts if name not in now}
+        return now
 
     def _part(self, name: str, part: bytes | None, stamp: bytes) -> Record:
         slot = self._slots[name] = 1 - self._slots.get(name, 1)
@@ -114,6 +129,12 @@ class Checkpoints:
         """Tombstones, the old value's first: without the mark that it was dropped it would count again."""
         marked = self._slots.pop(name)
         return [(_key(self._partition, slot, name), None) for slot in (1 - marked, marked)]
+
+
+def layout_of(stored: Mapping[bytes, bytes]) -> int:
+    """Give the newest layout among the heads of what is stored."""
+    heads = [value for key, value in stored.items() if _read_key(key)[1] < 0]
+    return max((msgspec.msgpack.decode(head, type=Head).layout for head in heads), default=FIRST)
 
 
 def _key(partition: int, slot: int, name: str) -> bytes:

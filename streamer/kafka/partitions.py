@@ -10,6 +10,7 @@ from faust.types import TP
 
 from streamer.clock import wall
 from streamer.config import KafkaConfig
+from streamer.errors import StateUnreadable
 from streamer.kafka.checkpoint import Topic
 from streamer.kafka.identity import identified
 from streamer.kafka.journal import Journal, StaleOwner
@@ -64,13 +65,19 @@ class Partitions:
             await runner.take(run, wall())
 
     async def adopt(self, assigned: set[TP]) -> Mapping[TP, int]:
-        """Take the partitions over, each with its state; gives where each is to go on, as far as its state says."""
+        """Take the partitions over, each with its state; gives where each is to go on, as far as its state says.
+
+        Raises StateUnreadable, having let all of them go.
+        """
         await self._forget()
         while True:
             try:
                 return await self._adopted(assigned)
             except KafkaError as error:
                 log.warning("the partitions cannot be taken over yet", error=repr(error))
+            except StateUnreadable:
+                await self._forget()
+                raise
             await self._forget()
             await asyncio.sleep(_PAUSE)
 

@@ -1,6 +1,7 @@
 """The worker: a Faust app with one agent a topic, each feeding the runners of the partitions that it was given."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -14,7 +15,7 @@ from faust.types import TP
 from alerts.console import ConsoleReceiver
 from streamer.clock import wall
 from streamer.config import Config
-from streamer.errors import KafkaUnreachable
+from streamer.errors import KafkaUnreachable, StateUnreadable
 from streamer.garbage import collect_seldom
 from streamer.kafka.answers import Standing
 from streamer.kafka.app import App
@@ -48,6 +49,7 @@ class Worker:
         self.app = App.of(config.kafka, self._start)
         self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
         self._producer: AIOKafkaProducer | None = None
+        self._unreadable: StateUnreadable | None = None
         self._edges = AsyncExitStack()
         alerts, last_resort = config.alerts, ConsoleReceiver(sys.stderr)
         slack, history = slack_of(config), RollupHistory(config.kafka, self.topics, partitions)
@@ -65,14 +67,17 @@ class Worker:
         self.app.task(self._run)
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; gives the exit status."""
+        """Run until SIGTERM or SIGINT; gives the exit status. Raises StateUnreadable."""
         worker = faust.Worker(self.app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
         worker.spinner = None  # standard output belongs to the console receiver
+        status = 0
         try:
             worker.execute_from_commandline()
         except SystemExit as end:
-            return int(end.code or 0)
-        return 0
+            status = int(end.code or 0)
+        if self._unreadable:
+            raise self._unreadable
+        return status
 
     def why_not_ready(self) -> str:
         """Say why the worker is not ready, "" if it is."""
@@ -139,8 +144,17 @@ class Worker:
             self._producer = writer_of(self.config.kafka, None)
             await self._producer.start()
         consumer = self._consumer
-        consumer.adopt, consumer.settled = self.partitions.adopt, self.partitions.settled
+        consumer.adopt, consumer.settled = self._adopt, self.partitions.settled
         consumer.restarted = self.partitions.restarted
+
+    async def _adopt(self, assigned: set[TP]) -> Mapping[TP, int]:
+        """Take partitions over; where their state cannot be read, leave the group to workers that can, and end."""
+        try:
+            return await self.partitions.adopt(assigned)
+        except StateUnreadable as why:
+            self._unreadable = why
+            signal.raise_signal(signal.SIGTERM)
+            return {}
 
     async def _run(self) -> None:
         """The background task: let time pass, and send notifications."""

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import live
+from benchmarks import live, page
 from benchmarks.latency import Seen, figures
 from benchmarks.live import Round, Tally
 
@@ -40,3 +40,18 @@ def test_latency_counts_from_the_proof_and_names_what_never_came():
     assert said["event_to_throttle_p50_ms"] == pytest.approx(40)
     assert (said["event_to_refusal_p99_ms"], said["latency.refusal.missing"]) == (pytest.approx(60), 0)
     assert (said["latency.anomaly.missing"], said["latency.throttle.missing"]) == (0, 1)
+
+
+def test_what_the_page_costs_is_the_share_of_what_a_cpu_second_of_the_worker_carries():
+    rounds = {
+        "without": [Round(10, cost, 1.0, right=True) for cost in (30.0, 24.5)],
+        "with": [Round(9, cost, 1.0, right=True) for cost in (25.0, 33.0)],
+    }
+    said = page.figures(rounds, page.Watched(answers=80, cpu=3.0))
+    assert said["page_costs_the_worker"] == pytest.approx(0.02)
+    assert (said["page.answers"], said["page.events_per_second.with"]) == (80, 9)
+
+
+def test_a_page_beside_which_totals_are_wrong_gets_no_figure():
+    rounds = {"without": [Round(1, 1, 1, right=True)], "with": [Round(1, 1, 1, right=False)]}
+    assert page.figures(rounds, page.Watched()) == {"page.totals": "WRONG"}

@@ -154,7 +154,7 @@ def _with_lines(settings: str, lines: Sequence[Place]) -> str:
 
 
 def _from_jars(stack: ExitStack, work_dir: Path) -> JarsKafka:
-    java = [_tool("java"), *JVM, "-cp", f"{_jars()}/*"]
+    java = [_tool("java"), *JVM, "-cp", f"{kafka_jars()}/*"]
     port = free_port()
     settings = work_dir / "server.properties"
     lines = [Place(f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for _ in range(LINES)]
@@ -169,7 +169,8 @@ def _from_jars(stack: ExitStack, work_dir: Path) -> JarsKafka:
         raise KafkaUnavailable(str(failure)) from failure
 
 
-def _jars() -> Path:
+def kafka_jars() -> Path:
+    """The folder of Apache Kafka's jars; they are fetched the first time."""
     version = re.search(r"<kafka\.version>(.+)</kafka\.version>", POM.read_text())
     assert version is not None, "pom.xml names Kafka's version"
     libs = BUILD / f"kafka-{version[1]}"
