@@ -23,6 +23,7 @@ from streamer.config.detect import (
     GatesConfig,
     LoopConfig,
     RatioConfig,
+    SeverityConfig,
     SilenceConfig,
 )
 from streamer.config.gateway import GatewayConfig
@@ -74,6 +75,7 @@ __all__ = [
     "ReceiverConfig",
     "RouteConfig",
     "Section",
+    "SeverityConfig",
     "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",

@@ -17,6 +17,7 @@ class EventsConfig(Section):
     max_ids: Annotated[int, Field(ge=4096)] = 1_000_000
     default_tenant: str = ""
     hash_key: SecretStr = SecretStr("")
+    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     mapping: MappingConfig = Field(default={})
 
 
