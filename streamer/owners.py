@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from alerts.alert import TAG
 from alerts.owners import OwnerRule
 from streamer.errors import ConfigInvalid
 
-# What a rule asks for, as patterns; all other columns but these and the owner's own are tags.
+# What a rule asks for, as patterns, beside tags of the events (`tag:team`); all other columns but these and the owner's
+# own are tags that the rule gives.
 _ASKED = ("tenant", "use_case", "agent")
 _OWN = ("owner", "channel", "email")
 
@@ -56,7 +58,7 @@ def _mistake(fields: Mapping[str, Any]) -> str:
     strange = [name for name, value in fields.items() if not isinstance(value, str)]
     if strange:
         return f"{', '.join(strange)} must be text"
-    if not any(value for name, value in fields.items() if name not in _ASKED):
+    if not any(value for name, value in fields.items() if not _is_asked(name)):
         return "names neither an owner nor a tag"
     return ""
 
@@ -65,8 +67,12 @@ def _rule(fields: Mapping[str, str], origin: str) -> OwnerRule:
     known = {name: value.strip() for name, value in fields.items()}
     return OwnerRule(
         # What is left empty, or is a star alone, asks for nothing.
-        match={name: known[name] for name in _ASKED if known.get(name, "") not in ("", "*")},
-        tags={name: value for name, value in known.items() if value and name not in (*_ASKED, *_OWN)},
+        match={name: value for name, value in known.items() if _is_asked(name) and value not in ("", "*")},
+        tags={name: value for name, value in known.items() if value and not _is_asked(name) and name not in _OWN},
         origin=origin,
         **{name: known.get(name, "") for name in _OWN},
     )
+
+
+def _is_asked(name: str) -> bool:
+    return name in _ASKED or name.startswith(TAG)

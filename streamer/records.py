@@ -43,7 +43,8 @@ class Anomaly(msgspec.Struct, kw_only=True):
     the budget's unit for a budget). `usd_per_hour` is what it goes on costing if nobody acts. `line` is that of
     a budget (fast burn, the soft or the hard line), and empty for other kinds. `causes` are the parts of the scope
     that are behind it, the largest first. Of a rate, `observed`, `expected` and `ceiling` (above which it is abnormal)
-    are over so many `seconds`; both are 0 for what is no rate.
+    are over so many `seconds`; both are 0 for what is no rate. `tags` are those of its events that are configured to be
+    carried, where all of the scope agree in them; without any the field is left out.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Anomaly(msgspec.Struct, kw_only=True):
     causes: tuple[Cause, ...] = ()
     seconds: float = 0.0
     ceiling: float = 0.0
+    tags: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Rollup(msgspec.Struct, gc=False):
@@ -106,10 +108,3 @@ def anomaly_id(kind: str, tenant: str, series: str, opened_at: datetime) -> str:
     """Derive an anomaly's id from what it is about; the same in every process and every replay."""
     about = "\x00".join((kind, tenant, series, opened_at.isoformat()))
     return blake2b(about.encode(), digest_size=12).hexdigest()
-
-
-def severity_of(usd_per_hour: Decimal, score: float) -> Severity:
-    """Rank an anomaly by what it costs an hour, and by how sure the detector is where that is little."""
-    if usd_per_hour >= 100 or (usd_per_hour >= 10 and score >= 0.9):
-        return "critical"
-    return "warning" if usd_per_hour >= 1 or score >= 0.6 else "info"

@@ -17,6 +17,7 @@ from streamer.judges.cases import Cases, WrittenCases
 from streamer.judges.horizons import Band
 from streamer.judges.loops import LoopJudge
 from streamer.judges.policies import Policies, WrittenPolicies
+from streamer.judges.tags import Tags
 from streamer.judges.watch import Watch, WrittenWatch
 from streamer.news import News
 from streamer.pricing.book import Charge, PriceBook
@@ -31,7 +32,7 @@ _NEVER = float("-inf")
 _PEOPLE = "tidegate.feedback"
 # The kinds of parts of the state; a part's key is the kind, then what the kind's owner calls it.
 CORE, MODELS, SEASONS, LOOPS, SEEN = "tenant", "models", "seasons", "loops", "seen"
-BUDGETS, BUSYWORK = "budgets", "busywork"
+BUDGETS, BUSYWORK, TAGS = "budgets", "busywork", "tags"
 Parts = Mapping[str, Mapping[str, bytes]]
 
 
@@ -84,11 +85,12 @@ class TenantMeter:
         self._closed = self._due = _NEVER
         self._late_parts = 0
         self._windows: dict[float, OpenWindow] = {}
+        self._tags = Tags({*config.events.tags, config.alerts.owners.tag} - {""})
         self._judges(config)
 
     def _judges(self, config: Config) -> None:
         self.policies = Policies()
-        self.cases = Cases(self._tenant, self.policies)
+        self.cases = Cases(self._tenant, self.policies, config.detect.severity, self._tags)
         self._watch = Watch(self._tenant, config.detect, self._window.size, self.cases)
         self._loops = LoopJudge(self._tenant, config.detect.loop, self.cases)
         self._budgets = BudgetJudge(self._tenant, config.budgets, self.cases)
@@ -107,6 +109,8 @@ class TenantMeter:
             tally.unpriced += 1
         if self._charge:
             self._charge(event, cost)
+        if event.tags and self._tags.names:
+            self._tags.note(event.use_case, event.agent, event.tags)
         start = self._window.start(at)
         window = self._windows.get(start) or self._open(start)
         passed = window.add(event, cost)
@@ -162,6 +166,7 @@ class TenantMeter:
         yield from _named(LOOPS, self._tenant, self._loops.changes())
         yield from _named(BUDGETS, self._tenant, self._budgets.changes())
         yield from _named(BUSYWORK, self._tenant, self._busywork.changes())
+        yield from _named(TAGS, self._tenant, self._tags.changes())
         seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
         yield from _named(SEEN, self._tenant, seen)
 
@@ -173,6 +178,8 @@ class TenantMeter:
         self._watermark.lateness = self._lateness
         self._watermark.grace = self._config.windows.grace_seconds
         self._judges(self._config)
+        for written in parts.get(TAGS, {}).values():
+            self._tags.restore(written)
         self.policies.restore(core.policies)
         self.cases.restore(core.cases)
         models, seasons = parts.get(MODELS, {}), parts.get(SEASONS, {})

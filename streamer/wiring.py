@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
-from alerts.alert import LABELS, Alert, Cause, Label
+from alerts.alert import LABELS, TAG, Alert, Cause, Label
 from alerts.console import ConsoleReceiver
 from alerts.desk import AlertDesk
 from alerts.history import Historian
@@ -155,6 +155,7 @@ def alert_of(anomaly: Anomaly) -> Alert:
         "kind": anomaly.kind,
         "severity": anomaly.severity,
         "line": anomaly.line,
+        **{f"{TAG}{name}": value for name, value in (anomaly.tags or {}).items()},
     }
     return Alert(
         id=anomaly.id,

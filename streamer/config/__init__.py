@@ -24,6 +24,7 @@ from streamer.config.detect import (
     LoopConfig,
     RatioConfig,
     SessionsConfig,
+    SeverityConfig,
     SilenceConfig,
 )
 from streamer.config.gateway import GatewayConfig
@@ -76,6 +77,7 @@ __all__ = [
     "RouteConfig",
     "Section",
     "SessionsConfig",
+    "SeverityConfig",
     "ShowbackConfig",
     "SilenceConfig",
     "SlackConfig",

@@ -1,5 +1,6 @@
 """The detectors."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -137,6 +138,16 @@ class BusyworkConfig(Section):
         return lag
 
 
+class SeverityConfig(Section):
+    """How severe an anomaly is, by dollars an hour, or by them and its score."""
+
+    critical_usd_per_hour: Annotated[Decimal, Field(ge=0)] = Decimal(100)
+    critical_sure_usd_per_hour: Annotated[Decimal, Field(ge=0)] = Decimal(10)
+    critical_score: Annotated[float, Field(ge=0, le=1)] = 0.9
+    warning_usd_per_hour: Annotated[Decimal, Field(ge=0)] = Decimal(1)
+    warning_score: Annotated[float, Field(ge=0, le=1)] = 0.6
+
+
 class DetectConfig(Section):
     """All detectors that judge."""
 
@@ -144,6 +155,7 @@ class DetectConfig(Section):
     max_series: Annotated[int, Field(ge=10)] = 5_000
     least_usd_per_hour: NotNegative = 0.25
     small_usd_per_hour: NotNegative = 0.05
+    severity: SeverityConfig = SeverityConfig()
     burst: BurstConfig = BurstConfig()
     ratio: RatioConfig = RatioConfig()
     drift: DriftConfig = DriftConfig()

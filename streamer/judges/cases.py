@@ -8,10 +8,13 @@ from decimal import Decimal
 import msgspec
 
 from streamer.clock import utc
+from streamer.config import SeverityConfig
 from streamer.judges.policies import Policies
 from streamer.judges.relation import contains
+from streamer.judges.severity import severity_of
+from streamer.judges.tags import Tags
 from streamer.pricing.money import ZERO, dollars, femtodollars, plain
-from streamer.records import Anomaly, AnomalyKind, Cause, Line, Scope, anomaly_id, severity_of
+from streamer.records import Anomaly, AnomalyKind, Cause, Line, Scope, anomaly_id
 
 HOUR = Decimal(3600)
 # Which detector judges which kind.
@@ -67,8 +70,11 @@ class Cases:
     what else it shows in, but nothing is told of it, unless it becomes stronger than they allowed or outlasts the plan.
     """
 
-    def __init__(self, tenant: str, policies: Policies) -> None:
+    def __init__(
+        self, tenant: str, policies: Policies, steps: SeverityConfig | None = None, tags: Tags | None = None
+    ) -> None:
         self._tenant, self._policies = tenant, policies
+        self._steps, self._tags = steps or SeverityConfig(), tags or Tags()
         self._open: dict[str, Anomaly] = {}
         # The untold ones, with the moment (epoch seconds) at which to look at them again.
         self._untold: dict[str, float] = {}
@@ -82,6 +88,7 @@ class Cases:
     def open(self, kind: AnomalyKind, series: str, scope: Scope, at: float, reading: Reading) -> None:
         """Open a case at `at` (epoch seconds, the event time at which it was known)."""
         case = self._open[series] = _empty(kind, self._tenant, series, scope, at)
+        case.tags = self._tags.of(scope) or msgspec.UNSET
         self._read(case, reading)
         if self.allows(series, scope, reading.score, at):
             self._record(case)
@@ -189,7 +196,8 @@ class Cases:
         case.usd_excess = dollars(femtodollars(reading.usd_excess))
         case.usd_per_hour = plain(round(reading.usd_per_hour, 4))
         # How bad it was at its worst; a case that calms down keeps the rank that people were told.
-        case.severity = max(case.severity, severity_of(reading.usd_per_hour, reading.score), key=_RANK.__getitem__)
+        now = severity_of(reading.usd_per_hour, reading.score, self._steps)
+        case.severity = max(case.severity, now, key=_RANK.__getitem__)
         case.reason, case.line = reading.reason, reading.line
         case.causes = reading.causes or case.causes
         case.seconds, case.ceiling = float(reading.seconds), float(reading.ceiling)
@@ -202,7 +210,7 @@ class Cases:
             del self._untold[case.series]
             case.id = anomaly_id(case.kind, self._tenant, case.series, moment)
             case.state, case.opened_at, case.updated_at, case.closed_at = "opened", moment, moment, None
-            case.severity = severity_of(case.usd_per_hour, case.score)
+            case.severity = severity_of(case.usd_per_hour, case.score, self._steps)
             self._record(case)
 
     def _end(self, case: Anomaly, at: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from alerts.channels import Channels, Report
 from alerts.dispatcher import Dispatcher
 from alerts.incident import Incident
 from alerts.notification import Notification
@@ -47,13 +48,16 @@ class Notifier:
         self._unsaved: set[str] = set()
         self._busy: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
-        self._incidents, self._channels = Backoff(chance), Backoff(chance)
-        self._failing: dict[str, tuple[float, str]] = {}
-        self._reported: dict[str, float] = {}
-        self._reports: set[asyncio.Task[None]] = set()
+        self._incidents, self._channels, self._reporting = Backoff(chance), Backoff(chance), Backoff(chance)
+        self._dead = Channels()
+        self._reports: dict[str, asyncio.Task[None]] = {}
 
-    def send_due(self, dispatcher: Dispatcher, now: float) -> None:
-        """Start delivering what is due at `now` (epoch seconds), what tells of commands first."""
+    def send_due(self, dispatcher: Dispatcher, dead: Channels, now: float) -> None:
+        """Start delivering what is due at `now` (epoch seconds), what tells of commands first.
+
+        `dead` is where receivers that fail are written down: a part of the incidents' state, as the dispatcher is.
+        """
+        self._dead = dead
         self._unsaved = {name for name in self._unsaved if not dispatcher.saved(name)}
         self._held = Counter(dict.fromkeys(self._receivers, 0))
         due = list(dispatcher.pending(now, lambda incident: self._may_go(incident, now)))
@@ -68,7 +72,7 @@ class Notifier:
 
     async def close(self) -> None:
         """Wait a little for deliveries under way; what is not done will be pending after the restart."""
-        if under_way := [*self._in_flight.values(), *self._reports]:
+        if under_way := [*self._in_flight.values(), *self._reports.values()]:
             await asyncio.wait(under_way, timeout=5.0)
 
     def _may_go(self, incident: Incident, now: float) -> bool:
@@ -153,30 +157,33 @@ class Notifier:
         self._incidents.failed(incident, now, asked)
         if foreseen:
             self._channels.failed(receiver, now, asked)
-            self._failing.setdefault(receiver, (now, why))
+            self._dead.failed(receiver, why, now)
             self._metrics.receivers_failing.labels(receiver).set(1)
 
     def _works(self, receiver: str) -> None:
-        """Note that a receiver takes something, and say so where people were told that it does not."""
+        """Note that a receiver takes something."""
         self._channels.worked(receiver)
+        self._dead.worked(receiver, wall())
         self._metrics.receivers_failing.labels(receiver).set(0)
-        _, why = self._failing.pop(receiver, (0.0, ""))
-        if (since := self._reported.pop(receiver, None)) is not None:
-            self._report(undelivered(receiver, why, self._held[receiver], utc(since), utc(wall())))
 
     def _report_dead(self, now: float) -> None:
-        for receiver, (since, why) in self._failing.items():
-            if receiver not in self._reported and now - since >= self._dead_after:
-                self._reported[receiver] = since
-                self._report(undelivered(receiver, why, self._held[receiver], utc(since), None))
+        """Have another receiver say which ones take nothing, and which do again."""
+        for report in self._dead.due(self._dead_after, now):
+            name, failing = report.receiver, report.failing
+            if name not in self._reports and self._reporting.may_go(name, now):
+                until = None if failing.until is None else utc(failing.until)
+                notice = undelivered(name, failing.why, self._held[name], utc(failing.since), until)
+                self._reports[name] = asyncio.create_task(self._say(self._dead, report, notice))
 
-    def _report(self, notification: Notification) -> None:
-        task = asyncio.create_task(self._said(notification))
-        self._reports.add(task)
-        task.add_done_callback(self._reports.discard)
-
-    async def _said(self, notification: Notification) -> None:
+    async def _say(self, dead: Channels, report: Report, notice: Notification) -> None:
+        name = report.receiver
         try:
-            await self._send_elsewhere(notification)
+            await self._send_elsewhere(notice)
         except Exception as error:
-            log.error("nobody can be told of a dead receiver", receiver=notification.receiver, exc_info=error)
+            self._reporting.failed(name, wall())
+            log.error("nobody can be told of a dead receiver", receiver=name, exc_info=error)
+        else:
+            self._reporting.worked(name)
+            dead.said(report)
+        finally:
+            del self._reports[name]

@@ -168,7 +168,7 @@ class Worker:
             await runner.tick(wall())
         stage = self._alerts()
         if stage:
-            self._notifier.send_due(stage.desk.dispatcher, wall())
+            self._notifier.send_due(stage.desk.dispatcher, stage.dead, wall())
             self._showbacks.send_due(stage.told, wall())
         await self._slack.listen(stage is not None)
 

@@ -7,13 +7,15 @@ import pytest
 from alerts.incident import Incident
 from alerts.routes import Route, Step
 from alerts.to_owner import ToOwner
-from streamer.config import AlertsConfig, Config
+from streamer.config import AlertsConfig, Config, EventsConfig, OwnersConfig
 from streamer.errors import ConfigInvalid
+from streamer.events.usage import UsageEvent
 from streamer.owners import read_owners
+from streamer.pipeline import Pipeline
 from streamer.routing import dispatcher_of, owners_of, routes_of
 from streamer.settings import load
-from streamer.wiring import receivers_of, slack_of
-from tests.alerts.build import NOW, TRIAGE, alert
+from streamer.wiring import alert_of, desk_of, receivers_of, slack_of
+from tests.alerts.build import NOW, START, TRIAGE, alert
 from tests.alerts.http_server import listening
 
 
@@ -184,3 +186,48 @@ async def test_webhooks_and_pagerduty_are_built_as_they_are_configured() -> None
     assert [headers for headers in taken.headers if "Tidegate-Signature" in headers]
     assert [body for body in taken.bodies if b'"event_action":"trigger"' in body]
     assert len(taken.bodies) == 2
+
+
+def test_an_events_tag_names_the_owner_directly_or_by_the_owners_file(tmp_path: Path) -> None:
+    """From the usage event to the notification; over a restart of the meter, too."""
+    lines = ("tag:team,tenant,owner,channel", "blue*,,search-team,C0SEARCH", ",initech,it,C0IT")
+    (tmp_path / "owners.csv").write_text("\n".join(lines))
+    owners = OwnersConfig(file=str(tmp_path / "owners.csv"), tag="team")
+    config = Config(alerts=AlertsConfig(owners=owners), events=EventsConfig(tags=("env",)))
+    told: dict[str, tuple[str, str]] = {}
+    desk, at = desk_of(config), NOW
+    for tenant, team in (("acme", "blue-1"), ("globex", "red"), ("initech", ""), ("hooli", "")):
+        first, again = Pipeline(config), Pipeline(config)
+        calls = [looping(tenant, number, {"team": team, "env": "prod", "run": "7"}) for number in range(6)]
+        first.submit(calls[:3], at)
+        again.restore({name: part for name, part in first.changes() if part})
+        for anomaly in again.submit(calls[3:], at).anomalies:
+            desk.submit(alert_of(anomaly), at)
+    for notification in desk.dispatcher.pending(at + 5):
+        labels = notification.incident.main.labels
+        assert notification.owner is not None
+        assert labels["tag:env"] == "prod"
+        assert "tag:run" not in labels
+        told[labels["tenant"]] = (notification.owner.name, notification.owner.channel)
+    assert told == {
+        "acme": ("search-team", "C0SEARCH"),
+        "globex": ("red", ""),
+        "initech": ("it", "C0IT"),
+        "hooli": ("finops", ""),
+    }
+
+
+def looping(tenant: str, number: int, tags: dict[str, str]) -> UsageEvent:
+    return UsageEvent(
+        id=str(number),
+        time=START,
+        tenant=tenant,
+        use_case="support",
+        agent="triage",
+        session="s1",
+        kind="tool",
+        tool="search",
+        tool_args_hash="aa",
+        tool_calls=1,
+        tags=tags,
+    )

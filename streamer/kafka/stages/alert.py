@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from alerts.channels import Channels
 from alerts.desk import AlertDesk
 from alerts.throttle.book import Change
 from alerts.throttle.command import Ack
@@ -39,6 +40,8 @@ class AlertStage:
         self.desk, self._topics, self._metrics, self._trust = desk, topics, metrics, trust
         #: The end of the last period that each showback was told of.
         self.told = Marks()
+        #: The receivers that take nothing.
+        self.dead = Channels()
         self._feedback = FeedbackDesk(desk, self._commands, topics, metrics, max_future=max_future, trust=trust)
         self._aside = Aside(topics.dead_letters, metrics)
         self._refused: Counter[str] = Counter()
@@ -65,7 +68,7 @@ class AlertStage:
             self._metrics.decisions.labels(reason).inc(times)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give the incidents, commands, silences, words heard and showbacks told that changed."""
+        """Give the incidents, commands, silences, words heard, showbacks told and dead receivers that changed."""
         dispatcher = self.desk.dispatcher
         parts = {
             "incident": dispatcher.changes(),
@@ -73,6 +76,7 @@ class AlertStage:
             "silence": dispatcher.silences.changes(),
             "heard": self.desk.heard.changes(),
             "showback": self.told.changes(),
+            "dead": self.dead.changes(),
         }
         for section, changes in parts.items():
             for name, state in changes:
@@ -85,6 +89,7 @@ class AlertStage:
         self.desk.ledger.restore(_section(parts, "command/"))
         self.desk.heard.restore(_section(parts, "heard/"))
         self.told.restore(_section(parts, "showback/"))
+        self.dead.restore(_section(parts, "dead/"))
 
     def _told(self, record: Record, now: float) -> list[Out]:
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from alerts.channels import Channels
 from alerts.dispatcher import Dispatcher
 from alerts.notification import Notification
 from alerts.receiver import DeliveryFailed, Receiver
@@ -65,18 +66,25 @@ class Bench:
         **options: Any,
     ) -> None:
         self.clock, self.receiver, self.fallback = clock, receiver, FakeReceiver()
-        self.metrics = Metrics()
+        self.metrics, self.dead = Metrics(), Channels()
         calm = StormRule(tenants=1000, incidents=1000)
         self.dispatcher = Dispatcher([Route(receiver="team", group_wait=0, group_interval=0)], storm=calm)
         receivers: dict[str, Receiver] = {"team": receiver, **(others or {})} if configured else {}
-        self.notifier = Notifier(receivers, self.fallback, self.metrics, chance=lambda: 1.0, **options)
+        self._made = lambda: Notifier(receivers, self.fallback, self.metrics, chance=lambda: 1.0, **options)
+        self.notifier = self._made()
         self.dispatcher.submit(alert(), NOW)
+
+    def start_again(self, written: dict[str, bytes]) -> None:
+        """Another process takes the state up."""
+        self.dead = Channels()
+        self.dead.restore(written)
+        self.notifier = self._made()
 
     async def at(self, seconds: float) -> None:
         """Let the worker send what is due, `seconds` after NOW, and all that is under way come to its end."""
         self.clock.now = NOW + seconds
         list(self.dispatcher.changes())
-        self.notifier.send_due(self.dispatcher, self.clock.now)
+        self.notifier.send_due(self.dispatcher, self.dead, self.clock.now)
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -293,7 +301,7 @@ async def test_of_an_incident_nothing_further_is_sent_before_the_last_is_written
     known = bench()
     await known.at(0)
     known.dispatcher.submit(alert("a1", "closed", after=1), NOW + 1)
-    known.notifier.send_due(known.dispatcher, NOW + 1)
+    known.notifier.send_due(known.dispatcher, known.dead, NOW + 1)
     await asyncio.sleep(0)
     assert len(known.receiver.tried) == 1
     await known.at(1)
@@ -360,7 +368,39 @@ async def test_a_stalled_receiver_costs_the_next_tick_nothing(bench: Make) -> No
     await known.at(0)
     asked = []
     known.dispatcher.pending = lambda now, wanted: iter(asked.append(wanted) or ())  # type: ignore[method-assign,func-returns-value]
-    known.notifier.send_due(known.dispatcher, NOW)
+    known.notifier.send_due(known.dispatcher, known.dead, NOW)
     assert not any(asked[0](incident) for incident in known.dispatcher.open_incidents())
     known.receiver.gate.set()
     await known.notifier.close()
+
+
+@pytest.mark.parametrize("dies", [100, 299, 302, 400], ids="{} s".format)
+async def test_a_restart_neither_forgets_a_dead_receiver_nor_tells_of_it_again(bench: Make, dies: int) -> None:
+    elsewhere = FakeReceiver()
+    down = [passing() for _ in range(1000)]
+    known = bench(*down, others={"elsewhere": elsewhere}, fallback="elsewhere", dead_after=300)
+    written: dict[str, bytes] = {}
+    for second in range(0, 600):
+        if second == dies:
+            known.start_again(written)
+        await known.at(second)
+        written |= {name: state for name, state in known.dead.changes() if state}
+    assert [sent.because for sent in elsewhere.tried] == ["new"]
+    known.start_again(written)
+    known.receiver.errors.clear()
+    for second in range(600, 700):
+        await known.at(second)
+    assert [sent.because for sent in elsewhere.tried] == ["new", "resolved"]
+    assert elsewhere.tried[0].incident.opened_at.timestamp() == NOW
+    assert [name for name, state in known.dead.changes() if state is None] == ["team"]
+
+
+async def test_a_report_that_the_crash_caught_is_made_again(bench: Make) -> None:
+    """Neither the fallback nor the last resort takes it at first."""
+    elsewhere = FakeReceiver(*[passing() for _ in range(3)])
+    known = bench(*[passing() for _ in range(99)], others={"elsewhere": elsewhere}, fallback="elsewhere", dead_after=10)
+    known.fallback.errors += [ValueError("closed") for _ in range(3)]
+    for second in range(60):
+        await known.at(second)
+    assert len(elsewhere.tried) == 4
+    assert len(known.fallback.tried) == 3

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from slack_sdk.http_retry import async_handler, builtin_async_handlers
 
+from alerts.channels import Channels
 from alerts.console import ConsoleReceiver
 from alerts.dispatcher import Dispatcher
 from alerts.routes import Route
@@ -28,7 +29,7 @@ class Worker:
     """A dispatcher, a notifier and a clock that is moved by hand, with the real client of Slack."""
 
     def __init__(self, slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now, self.metrics = NOW, Metrics()
+        self.now, self.metrics, self.dead = NOW, Metrics(), Channels()
         monkeypatch.setattr(module, "wall", lambda: self.now)
         self.dispatcher = Dispatcher(
             [Route(receiver="team", group_wait=0, group_interval=60)], storm=StormRule(tenants=9)
@@ -43,7 +44,7 @@ class Worker:
         while self.now < NOW + seconds:
             self.now += 5
             list(self.dispatcher.changes())  # a checkpoint
-            self.notifier.send_due(self.dispatcher, self.now)
+            self.notifier.send_due(self.dispatcher, self.dead, self.now)
             await self.notifier.close()
 
     def burst(self, tenant: str, *, over: bool = False, after: float = 0.0) -> None:
