@@ -67,6 +67,12 @@ class People(RuleBasedStateMachine):
             self.let_go.discard(name)
         assert name not in self.let_go & (self.causes() - before)
 
+    @precondition(lambda self: bool(self.let_go))
+    @rule(data=st.data())
+    def hear_again(self, data: st.DataObject) -> None:
+        """What was let go goes on, which few alerts that are drawn from all would be."""
+        self.hear(data.draw(st.sampled_from(sorted(self.let_go))), "updated", 1)
+
     @rule(seconds=st.integers(1, 30))
     def wait(self, seconds: int) -> None:
         for _ in range(seconds):
