@@ -32,7 +32,7 @@ class StaleOwner(Exception):
 
 
 class Entry(NamedTuple):
-    """All that one checkpoint writes. Without a changelog there is no head; for one that is `hurried` somebody waits."""
+    """All that one checkpoint writes. Without a changelog there is no head; somebody waits for a `hurried` one."""
 
     outs: Sequence[Out]
     parts: Sequence[Pair]
