@@ -19,6 +19,8 @@ from streamer.kafka.stage import Out
 
 log = structlog.get_logger()
 _CLOSE_SECONDS = 5.0
+# So many checkpoints that somebody waits for may follow one another before the group hears of the offsets again.
+_MOST_UNTOLD = 20
 # A record that nobody will see: what is to be ended must be written to.
 _NOTHING: Pair = (b"", None)
 Positions = Mapping[TP, int]
@@ -30,12 +32,13 @@ class StaleOwner(Exception):
 
 
 class Entry(NamedTuple):
-    """All that one checkpoint writes. Without a changelog there is no head."""
+    """All that one checkpoint writes. Without a changelog there is no head; somebody waits for a `hurried` one."""
 
     outs: Sequence[Out]
     parts: Sequence[Pair]
     head: Pair | None
     positions: Positions
+    hurried: bool = False
 
 
 class Journal(Protocol):
@@ -50,8 +53,8 @@ class Journal(Protocol):
     async def ready(self) -> bool:
         """Tell whether a checkpoint can be written now; raises StaleOwner if never again."""
 
-    async def write(self, entry: Entry) -> None:
-        """Write a checkpoint; raises StaleOwner if it is not sure to hold."""
+    async def write(self, entry: Entry) -> bool:
+        """Write a checkpoint, and tell whether the offsets are in it; raises StaleOwner if it is not sure to hold."""
 
     async def close(self) -> None:
         """Let go of the broker."""
@@ -66,6 +69,7 @@ class TransactionJournal:
     def __init__(self, producer: Callable[[], AIOKafkaProducer], group: str, changelog: TP | None) -> None:
         self._make, self._group, self._changelog = producer, group, changelog
         self._producer: AIOKafkaProducer | None = None
+        self._untold = 0
 
     async def open(self) -> None:
         """Fence the owner before us."""
@@ -90,23 +94,30 @@ class TransactionJournal:
         """Say yes: who is fenced finds out by writing."""
         return True
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> bool:
         """Write all in one transaction; after any failure the producer is good for nothing more."""
+        told = self._tells(entry)
         try:
-            await self._in_transaction(entry)
+            await self._in_transaction(entry, told)
         except Exception as error:
             raise StaleOwner(f"the transaction failed: {error!r}") from error
+        return told
 
-    async def _in_transaction(self, entry: Entry) -> None:
+    def _tells(self, entry: Entry) -> bool:
+        """Leave the offsets out of what somebody waits for: the head says where to go on, they cost two round trips."""
+        self._untold = self._untold + 1 if entry.hurried and entry.head else 0
+        return self._untold % (_MOST_UNTOLD + 1) == 0
+
+    async def _in_transaction(self, entry: Entry, told: bool) -> None:
         if self._producer is None:
             raise StaleOwner("the partition was let go")
         await self._producer.begin_transaction()
-        await self._written(self._producer, entry)
+        await self._written(self._producer, entry, told)
         await self._producer.commit_transaction()
 
-    async def _written(self, producer: AIOKafkaProducer, entry: Entry) -> None:
+    async def _written(self, producer: AIOKafkaProducer, entry: Entry, told: bool) -> None:
         # One after the other: while Kafka adds one thing to a transaction it refuses what comes with another.
-        if entry.positions:
+        if entry.positions and told:
             await producer.send_offsets_to_transaction(_offsets(entry.positions), self._group)
         stored = {self._changelog: [*entry.parts, entry.head]} if self._changelog and entry.head else {}
         # Each answer is seen: a batch that was refused would otherwise be missing in a transaction that commits.
@@ -146,7 +157,7 @@ class OrderedJournal:
         """
         return await self._commit(self._stored)
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> bool:
         """Write in the order that keeps totals exact."""
         try:
             await self._batches.send(entry.outs)
@@ -158,6 +169,7 @@ class OrderedJournal:
         self._stored = entry.positions
         # Nothing is lost where the group does not answer: the head says where to go on, the offsets only follow.
         await self._commit(entry.positions)
+        return True
 
     async def close(self) -> None:
         """Do nothing: the producer is everybody's."""

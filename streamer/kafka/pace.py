@@ -32,6 +32,11 @@ class Pace:
         """When the next checkpoint is due."""
         return min(self._asked, self._ended + max(self._every, min(_REST * self._took, _LONGEST_REST)))
 
+    @property
+    def hurried(self) -> bool:
+        """Tell whether something waits."""
+        return self._asked < LATER
+
     def ask(self, within: float, now: float) -> None:
         """Something waits that is to be committed `within` so many seconds."""
         if within < LATER:

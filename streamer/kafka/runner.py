@@ -109,10 +109,12 @@ class Runner:
         """Write checkpoints when they are due, until cancelled; raises StaleOwner."""
         while True:
             await self._until_due()
-            await self.checkpoint()
+            await self.checkpoint(hurried=self._pace.hurried)
 
-    async def checkpoint(self) -> None:
+    async def checkpoint(self, *, hurried: bool = False) -> None:
         """Write what changed and commit; raises StaleOwner if the partition belongs to somebody else by now.
+
+        A `hurried` one may leave the group's offsets to the next.
 
         After one that failed there is no other: the changes that it took from the stage would be missing in it.
         """
@@ -123,7 +125,7 @@ class Runner:
                 raise StaleOwner("an earlier checkpoint failed half-way" if self._torn else "the stage failed")
             if await self.journal.ready():
                 began = _now()
-                entry = self._entry()
+                entry = self._entry()._replace(hurried=hurried)
                 # What was taken down has to be packed and sent, too.
                 work = 2 * (_now() - began)
                 if entry.outs or entry.parts or entry.positions != self._written:
@@ -139,8 +141,10 @@ class Runner:
     async def _write(self, entry: Entry) -> None:
         self._torn = True
         with self._metrics.checkpoints.time():
-            await self.journal.write(entry)
-        self._torn, self._written = False, dict(entry.positions)
+            told = await self.journal.write(entry)
+        self._torn = False
+        if told:
+            self._written = dict(entry.positions)
 
     def _entry(self) -> Entry:
         """No await in here: state, positions and what came of them must be of one moment."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.integration.deployment import Deployment, Process, until
 from tests.integration.events import record, usage
 
 pytestmark = pytest.mark.integration
+ENFORCE = '[{"kind": "loop", "scope": "session", "action": "pause", "mode": "enforce", "expires_seconds": 6}]'
 SUGGEST = '[{"kind": "loop", "scope": "session", "action": "pause", "expires_seconds": 600}]'
 
 
@@ -91,6 +92,39 @@ def test_a_persons_word_reaches_the_gateway_and_survives_a_killed_worker_and_bad
     ]
 
 
+def test_a_killed_workers_commands_are_continued_by_the_next_and_let_go_when_their_cause_is_over(
+    apache_broker: ApacheKafka, tmp_path: Path
+) -> None:
+    """Nobody but the next worker knows what the killed one had in force, and it has it from the last checkpoint."""
+    deployment = Deployment(
+        Broker("apache", apache_broker.bootstrap),
+        tmp_path,
+        THROTTLE__POLICIES=ENFORCE,
+        THROTTLE__HOLD_SECONDS="0",
+        DETECT__LOOP__QUIET_SECONDS="20",
+        GATEWAY__NAME="edge-1",
+    )
+    throttle = deployment.topics.throttle
+    with deployment.running() as first, deployment.running("gateway") as gateway:
+        deployment.produce(deployment.topics.usage, turns(8))
+        until(lambda: not decision(gateway)["allowed"], "the gateway to refuse")
+        first.kill()
+        killed = utc(wall()).isoformat()
+        with deployment.running():
+            found = deployment.consume_until(lambda found: _ends_with_a_release(found[throttle]), throttle)
+            until(lambda: decision(gateway)["allowed"], "the gateway to let it go")
+    commands = found[throttle]
+    assert [one["generation"] for one in commands] == list(range(1, len(commands) + 1))
+    assert {one["action"] for one in commands[:-1]} == {"pause"}
+    assert {one["scope"]["session"] for one in commands} == {"runaway"}
+    # It was still open when the next worker took over, and so was renewed before it was let go.
+    assert [one["action"] for one in commands if one["issued_at"] > killed][:1] == ["pause"]
+
+
+def _ends_with_a_release(commands: list[Any]) -> bool:
+    return bool(commands) and commands[-1]["action"] == "release"
+
+
 def _said(acks: list[Any]) -> list[str]:
     return [ack["state"] for ack in acks if "state" in ack]
 
@@ -137,6 +171,35 @@ async def test_a_gateway_that_is_cut_off_goes_by_what_it_knows_and_finds_back(
         assert _asked(client, "s3").allowed
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_gateways_whose_clocks_are_a_minute_apart_begin_and_end_a_command_together(
+    apache_broker: ApacheKafka, tmp_path: Path
+) -> None:
+    """One is half a minute ahead of the worker, where a command of two seconds would be void as it comes."""
+    deployment = Deployment(Broker("apache", apache_broker.bootstrap), tmp_path)
+    kafka = KafkaConfig(bootstrap=apache_broker.bootstrap, topic_prefix=deployment.topics.raw.removesuffix("raw"))
+    await ensure(kafka, deployment.topics, {})
+    apart = (-30.0, 0.0, 30.0)
+    clients = [GatewayClient(kafka, GatewayConfig(name=f"at {by:g}"), clock=_ahead(by)) for by in apart]
+    running = [asyncio.create_task(client.run()) for client in clients]
+    for client in clients:
+        await asyncio.wait_for(client.caught_up.wait(), 60)
+    issued = time.monotonic()
+    await asyncio.to_thread(deployment.produce, deployment.topics.throttle, [_command("s1", 2)])
+    await _until(lambda: not any(_asked(client, "s1").allowed for client in clients))
+    await _until(lambda: any(_asked(client, "s1").allowed for client in clients))
+    assert time.monotonic() - issued >= 1.9
+    first = time.monotonic()
+    await _until(lambda: all(_asked(client, "s1").allowed for client in clients))
+    assert time.monotonic() - first < 2
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def _ahead(by: float) -> Callable[[], float]:
+    return lambda: wall() + by
 
 
 def _asked(client: GatewayClient, session: str) -> Decision:

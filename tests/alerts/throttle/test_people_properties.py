@@ -67,6 +67,14 @@ class People(RuleBasedStateMachine):
             self.let_go.discard(name)
         assert name not in self.let_go & (self.causes() - before)
 
+    @precondition(lambda self: bool(self.let_go))
+    @rule(data=st.data(), restarted=st.booleans())
+    def hear_again(self, data: st.DataObject, restarted: bool) -> None:
+        """What was let go goes on, which few alerts that are drawn from all would be; also after a restart."""
+        if restarted:
+            self.restart()
+        self.hear(data.draw(st.sampled_from(sorted(self.let_go))), "updated", 1)
+
     @rule(seconds=st.integers(1, 30))
     def wait(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -81,8 +89,10 @@ class People(RuleBasedStateMachine):
         ack = Ack(command=name, gateway="edge-1", state=state, at=moment(self.now))
         assert self.desk.acknowledge(ack, self.now) == (name != "unknown")
 
-    @rule(name=st.sampled_from(sorted(ALERTS)), verdict=st.sampled_from(["throttle", "release"]))
-    def speak_of_an_alert(self, name: str, verdict: Any) -> None:
+    @rule(data=st.data(), verdict=st.sampled_from(["throttle", "release"]))
+    def speak_of_an_alert(self, data: st.DataObject, verdict: Any) -> None:
+        """Of one behind a command, if there are any: of others people seldom speak, and little comes of it."""
+        name = data.draw(st.sampled_from(sorted(self.causes()) or sorted(ALERTS)))
         self._say(Word(id="", at=START, verdict=verdict, anomaly=name, by="ann"), {name})
         if verdict == "release":
             # It goes on as if nothing had been said, and must lead to nothing.

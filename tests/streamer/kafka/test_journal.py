@@ -70,6 +70,26 @@ async def test_without_a_changelog_there_are_outputs_and_offsets() -> None:
     assert producer.journal == ["start", "begin", "offsets of group", "out a", "commit"]
 
 
+async def test_what_somebody_waits_for_leaves_the_offsets_to_the_next_that_nobody_does() -> None:
+    """Where the state says itself where to go on; and not for ever, for people look at them."""
+    producer = Transactional()
+    journal = await opened(producer)
+    hurried = ENTRY._replace(hurried=True)
+    assert [await journal.write(hurried) for _ in range(22)] == [*[False] * 20, True, False]
+    assert producer.journal.count("offsets of group") == 1
+    assert producer.journal.count("commit") == 22
+    assert await journal.write(ENTRY)
+    assert not await journal.write(hurried)
+    assert producer.journal.count("offsets of group") == 2
+
+
+async def test_a_stage_without_state_goes_on_by_its_offsets_so_they_are_in_every_transaction() -> None:
+    producer = Transactional()
+    journal = await opened(producer, None)
+    assert await journal.write(ENTRY._replace(parts=(), head=None, hurried=True))
+    assert "offsets of group" in producer.journal
+
+
 async def test_whoever_is_fenced_is_a_stale_owner() -> None:
     producer = Transactional()
     journal = await opened(producer)

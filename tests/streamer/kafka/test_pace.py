@@ -22,8 +22,11 @@ def test_a_checkpoint_that_takes_long_is_followed_by_twenty_times_as_long_a_rest
 def test_what_is_urgent_waits_for_no_rest() -> None:
     pace = Pace(1.0, now=0.0)
     pace.ran(0.5, ended=1.5)
+    assert not pace.hurried
     pace.ask(AT_ONCE, 1.6)
-    assert pace.due == 1.6
+    assert (pace.due, pace.hurried) == (1.6, True)
+    pace.begun()
+    assert not pace.hurried
 
 
 def test_what_is_wanted_soon_waits_a_moment_for_company() -> None:

@@ -41,10 +41,11 @@ class FakeJournal:
     async def ready(self) -> bool:
         return True
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> bool:
         if self.stale:
             raise StaleOwner("fenced")
         self.entries.append(entry)
+        return not entry.hurried
 
     async def close(self) -> None:
         self.events.append(f"close {self.name}")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.kafka import runner as module
-from streamer.kafka.journal import StaleOwner
+from streamer.kafka.journal import Entry, StaleOwner
 from streamer.kafka.runner import Runner
 from streamer.kafka.stage import AT_ONCE, LATER, Out, Record
 from streamer.kafka.transport import Run
@@ -435,6 +435,45 @@ async def test_what_somebody_waits_for_is_committed_at_once_and_the_rest_with_th
     await settled(lambda: bench.consumer.committed == {USAGE: 2})
     assert bench.producer.values("out") == [b"a", b"b"]
     writing.cancel()
+
+
+class Reluctant:
+    """A journal that leaves the group's offsets out of what is hurried."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    async def open(self) -> None:
+        """There is nobody to fence."""
+
+    async def discard(self, topics: Iterable[str]) -> None:
+        """There is nothing to end."""
+
+    async def ready(self) -> bool:
+        return True
+
+    async def write(self, entry: Entry) -> bool:
+        self.entries.append(entry)
+        return not entry.hurried
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+async def test_offsets_that_a_hurried_checkpoint_left_out_are_told_by_the_next() -> None:
+    journal, stage = Reluctant(), Counting()
+    runner = runner_of(stage, FakeConsumer(), FakeProducer(), journal=journal)
+    writing = asyncio.create_task(runner.run())
+    stage.within = AT_ONCE
+    await runner.take(run((b"a",), 0, USAGE), NOW)
+    await settled(lambda: len(journal.entries) == 1)
+    writing.cancel()
+    for _ in range(3):
+        await runner.checkpoint()
+    assert [(entry.hurried, len(entry.outs), entry.positions) for entry in journal.entries] == [
+        (True, 1, {USAGE: 1}),
+        (False, 0, {USAGE: 1}),
+    ]
 
 
 async def test_what_comes_while_a_commit_is_under_way_shares_the_next() -> None:
