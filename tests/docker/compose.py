@@ -35,7 +35,7 @@ def why_not() -> str:
         return "no `docker compose` and no `docker-compose`"
     if missing := [image for name, image in IMAGES.items() if name != "grafana" and not there(image)]:
         return f"the engine has no {', '.join(missing)}: pull and build them, or `python -m tests.docker.standins`"
-    if taken := [port for port in (3000, 8070, 8088, 9090, 9092) if _listens(port)]:
+    if taken := [port for port in (3000, 8070, 8088, 9090, 9092) if listens(port)]:
         return f"somebody listens on {', '.join(map(str, taken))}"
     return ""
 
@@ -118,6 +118,7 @@ def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
