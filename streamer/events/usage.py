@@ -20,7 +20,7 @@ Name = Annotated[str, Meta(max_length=256)]
 NONE = Decimal(0)
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class UsageEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One use of an LLM, a tool or another paid service, as CONTRACTS.md names its fields.
 
     `id` and `source` are unique together. Counts are whole numbers of 0 or more; `cost_usd` is in
