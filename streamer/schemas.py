@@ -18,6 +18,7 @@ from streamer.feedback import Feedback
 from streamer.ingest import openapi
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.records import Anomaly, Rollup
+from streamer.replay.scorecards import Scorecard
 
 #: The version of the records on the topics.
 VERSION = "1"
@@ -32,6 +33,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "throttle-ack": Ack,
     "feedback": Feedback,
     "dead-letter": DeadLetter,
+    "scorecard": Scorecard,
 }
 
 

@@ -79,6 +79,7 @@ def backtest(sources: tuple[str, ...], path: Path | None, labels: Path, out: Pat
 @_LABELS
 @click.option("--false-alarms", "most_false", type=click.FloatRange(0), default=0.5, show_default=True, help="The budget: false alarms a tenant and day.")  # fmt: skip # noqa: E501
 @click.option("--held-out", type=click.FloatRange(0, 0.9), default=0.3, show_default=True, help="The share of the tenants that take no part in the search.")  # fmt: skip # noqa: E501
+@click.option("--later", type=click.FloatRange(0, 0.9), default=0.3, show_default=True, help="The share of the time, at its end, that takes no part either.")  # fmt: skip # noqa: E501
 @_out("tuned.toml")
 @_GRACE
 @_RECOVERY
@@ -86,17 +87,17 @@ def backtest(sources: tuple[str, ...], path: Path | None, labels: Path, out: Pat
 @_END
 @STRICT
 def tune(sources: tuple[str, ...], path: Path | None, labels: Path, out: Path, **asked: Any) -> None:
-    """Search thresholds under a budget of false alarms, and say what they would do to tenants that were held out."""
+    """Search thresholds under a budget of false alarms, and say what they would do to what was held out."""
     config = configured(path)
     from streamer.replay.backtest import Margins, Truth  # noqa: PLC0415 - as above
     from streamer.replay.labels import read_labels  # noqa: PLC0415 - as above
     from streamer.replay.tune import Aim, run  # noqa: PLC0415 - as above
 
     margins = Margins(asked.pop("grace"), asked.pop("recovery"))
-    most_false, held_out = asked.pop("most_false"), asked.pop("held_out")
+    aim = Aim(*(asked.pop(name) for name in ("most_false", "held_out", "later")))
     with watched() as control:
         job = _job(sources, config, **asked)
-        lines = list(run(job, Truth(read_labels(labels), margins), Aim(most_false, held_out), out, control))
+        lines = list(run(job, Truth(read_labels(labels), margins), aim, out, control))
     _say(lines)
 
 

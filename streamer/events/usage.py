@@ -22,7 +22,7 @@ TIER = "service_tier"
 NONE = Decimal(0)
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class UsageEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One use of an LLM, a tool or another paid service, as CONTRACTS.md names its fields.
 
     `id` and `source` are unique together. Counts are whole numbers of 0 or more; `cost_usd` is in

@@ -1,7 +1,7 @@
 """`tidegate backtest`: what a configuration would have found of what really happened, how soon, and at what price."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -16,7 +16,7 @@ from streamer.records import Anomaly, Rollup
 from streamer.replay.extent import Control
 from streamer.replay.feed import Job
 from streamer.replay.labels import Label
-from streamer.replay.trial import Trial, run_trials
+from streamer.replay.trial import Side, Trial, run_trials
 
 _HOUR = 3600.0
 
@@ -184,11 +184,11 @@ def figures_of(judgement: Judgement, tenant_days: float) -> Figures:
     )
 
 
-def part(judgement: Judgement, counts: Callable[[str], bool]) -> Judgement:
-    """Give the part of a judgement that is about the tenants that count."""
+def part(judgement: Judgement, side: Side) -> Judgement:
+    """Give the part of a judgement that is about one side of the data: labels by their starts, alarms by theirs."""
     return Judgement(
-        [outcome for outcome in judgement.outcomes if counts(outcome.label.tenant)],
-        [case for case in judgement.false if counts(case.tenant)],
+        [o for o in judgement.outcomes if side.has(o.label.tenant, o.label.start.timestamp())],
+        [case for case in judgement.false if side.has(case.tenant, case.opened_at.timestamp())],
     )
 
 

@@ -1,8 +1,8 @@
 """Rows of a Parquet file that has the canonical columns straight into usage events, without a detour through JSON."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise, repeat
 from typing import Any
 
 import msgspec
@@ -11,27 +11,35 @@ import pyarrow as pa
 from streamer.events.rejected import Rejected, rejected_by
 from streamer.events.usage import UsageEvent
 
-_FIELDS = frozenset(UsageEvent.__struct_fields__)
+_FIELDS = {field.name: field for field in msgspec.structs.fields(UsageEvent)}
 # Where an archived event stood in its topic.
 _PLACE = frozenset({"partition", "offset"})
-_NEEDED = frozenset({"id", "time", "tenant"})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEEDED = frozenset(name for name, field in _FIELDS.items() if field.required)
 
 
-def events_of(batch: pa.RecordBatch) -> list[UsageEvent | Rejected] | None:
+def events_of(batch: pa.RecordBatch) -> Sequence[UsageEvent | Rejected] | None:
     """Give a batch's rows as events; None where its columns are not those of canonical events alone.
 
     A time must be a timestamp with a zone; what the types do not allow is rejected, row by row, and what they cannot
     state is not checked.
     """
-    schema = batch.schema
-    if not (_NEEDED <= set(schema.names) <= _FIELDS | _PLACE) or not _is_instant(schema.field("time").type):
+    names = set(batch.schema.names)
+    if not (names >= _NEEDED and names <= _FIELDS.keys() | _PLACE) or not _is_instant(batch.schema.field("time").type):
         return None
-    rows = list(_rows(batch))
     try:
-        return list(msgspec.convert(rows, list[UsageEvent]))
+        # Each column is checked as a whole, by the type of its field, and events are made of them in one go.
+        return list(map(UsageEvent, *(_column(batch, field) for field in _FIELDS.values())))
     except (msgspec.ValidationError, OverflowError):
-        return [_event(row) for row in rows]
+        return [_event(row) for row in _rows(batch)]
+
+
+def _column(batch: pa.RecordBatch, field: msgspec.structs.FieldInfo) -> list[Any]:
+    default = field.default_factory() if field.default is msgspec.NODEFAULT and not field.required else field.default
+    if field.name not in batch.schema.names:
+        return [default] * len(batch)
+    known, places = _coded(batch.column(field.name), default)
+    values: list[Any] = msgspec.convert(known, list[field.type])  # type: ignore[name-defined]
+    return values if places is None else list(map(values.__getitem__, places))
 
 
 def _is_instant(kind: pa.DataType) -> bool:
@@ -39,34 +47,65 @@ def _is_instant(kind: pa.DataType) -> bool:
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """Give each row's fields; empty cells are absent, and columns of nothing but 0 or empty cells are not looked at."""
-    # The ids stay whatever they are: there must be something to count the rows by.
-    cells_of = ((name, _values(batch.column(name))) for name in batch.schema.names if name in _FIELDS)
-    found = [(name, values) for name, values in cells_of if name == "id" or any(values)]
-    names, columns = [name for name, _ in found], [values for _, values in found]
-    for cells in zip(*columns, strict=True):
-        yield {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None and cell != ""}
+    """Give each row's fields; empty cells are absent."""
+    names = [name for name in batch.schema.names if name in _FIELDS]
+    for cells in zip(*(_cells(batch.column(name), None) for name in names), strict=True):
+        yield {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None}
 
 
-def _values(column: pa.Array) -> list[Any]:
-    if _is_instant(column.type):
-        moments = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()).to_pylist()
-        return [None if at is None else _EPOCH + timedelta(microseconds=at) for at in moments]
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_map(column.type) and not column.items.null_count:
-        return list(_maps(column))
-    if pa.types.is_string(column.type) or (pa.types.is_integer(column.type) and not column.null_count):
+def _cells(column: pa.Array, empty: Any) -> list[Any]:
+    """Give a column's cells, `empty` for those that hold nothing."""
+    known, places = _coded(column, empty)
+    return known if places is None else [known[place] for place in places]
+
+
+def _coded(column: pa.Array, empty: Any) -> tuple[list[Any], list[int] | None]:
+    """Give what is in a column, and which of that each row has: one object only of what comes often.
+
+    Without places each row has its own.
+    """
+    kind = column.type
+    if column.null_count == len(column):
+        return [empty], [0] * len(column)
+    if pa.types.is_string(kind) or pa.types.is_decimal(kind) or pa.types.is_dictionary(kind):
+        return _dictionary(column if pa.types.is_dictionary(kind) else column.dictionary_encode(), empty)
+    if _is_text_by_name(kind) and not column.items.null_count:
+        return _maps(column, empty)
+    if _is_instant(kind):
+        cells = _instants(column.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False).tolist())
+    elif pa.types.is_integer(kind) and not column.null_count:
         # numpy makes Python's objects of a whole column at once: five times as fast.
-        return list(column.to_numpy(zero_copy_only=False).tolist())
-    return list(column.to_pylist(maps_as_pydicts="strict"))
+        return list(column.to_numpy().tolist()), None
+    else:
+        cells = column.to_pylist(maps_as_pydicts="strict")
+    return [empty if cell is None or cell == "" else cell for cell in cells], None
 
 
-def _maps(column: pa.MapArray) -> Iterator[dict[str, str] | None]:
-    names, values = _values(column.keys), _values(column.items)
-    ends = column.offsets.to_pylist()
-    for begin, end in pairwise(ends):
-        yield dict(zip(names[begin:end], values[begin:end], strict=True)) if end > begin else None
+def _is_text_by_name(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_map(kind) and pa.types.is_string(kind.key_type) and pa.types.is_string(kind.item_type))
+
+
+def _dictionary(column: pa.DictionaryArray, empty: Any) -> tuple[list[Any], list[int]]:
+    known = [empty if value in (None, "") else value for value in column.dictionary.to_pylist()]
+    if not column.indices.null_count:
+        return known, column.indices.to_numpy().tolist()
+    return [*known, empty], column.indices.fill_null(len(known)).to_numpy().tolist()
+
+
+def _maps(column: pa.MapArray, empty: Any) -> tuple[list[Any], list[int]]:
+    pairs = list(zip(_cells(column.keys, ""), _cells(column.items, ""), strict=True))
+    found: dict[tuple[tuple[str, str], ...], int] = {(): 0}
+    ends = column.offsets.to_numpy().tolist()
+    places = [found.setdefault(tuple(pairs[begin:end]), len(found)) for begin, end in pairwise(ends)]
+    return [dict(pairs) if pairs else empty for pairs in found], places
+
+
+def _instants(naive: list[Any]) -> list[Any]:
+    """Give times in UTC; empty cells stay None, and what no datetime can hold stays a number."""
+    if set(map(type, naive)) == {datetime}:
+        # Five times as fast as `replace`.
+        return list(map(datetime.combine, map(datetime.date, naive), map(datetime.time, naive), repeat(UTC)))
+    return [at.replace(tzinfo=UTC) if isinstance(at, datetime) else at for at in naive]
 
 
 def _event(row: dict[str, Any]) -> UsageEvent | Rejected:

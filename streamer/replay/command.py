@@ -15,7 +15,9 @@ from streamer.replay.feed import Feed, Job
 from streamer.replay.office import Office, Told
 from streamer.replay.outputs import Outputs
 from streamer.replay.places import expand
+from streamer.replay.report.page import Findings
 from streamer.replay.report.page import write as write_report
+from streamer.replay.scorecards import scorecards
 from streamer.replay.sources import NO_PRESENT
 
 _UNWATCHED = Control()
@@ -44,7 +46,10 @@ def run(
         play.to_the_end()
         facts, seconds = play.facts, time.perf_counter() - started
         summary = outputs.finish(facts, feed.totals, seconds, stopped=play.stopped)
-        outputs.add("report.html", write_report(config, summary, facts, feed.totals, outputs.rollups()))
+        cards = scorecards(config, facts)
+        outputs.score(cards)
+        found = Findings(summary, facts, cards, feed.totals, outputs.rollups())
+        outputs.add("report.html", write_report(config, found))
     yield from feed.totals.faults.lines()
     if play.stopped:
         yield f"stopped by hand at {utc(facts.end):%Y-%m-%d %H:%M:%S} UTC of the data; the files are whole up to there"

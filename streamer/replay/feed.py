@@ -1,14 +1,14 @@
 """From the sources to chunks of what they bring out: in this process, or in several that share the tenants."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from xxhash import xxh3_64_intdigest
@@ -22,6 +22,7 @@ from streamer.replay.items import Run
 from streamer.replay.merge import Merge
 from streamer.replay.places import TOPIC
 from streamer.replay.run import Chunk, Shard, Totals, Word, joined
+from streamer.replay.shared import hand_out, taken
 from streamer.replay.sources import NO_PRESENT, read
 from streamer.replay.topic import ReadTopic, topic_runs
 from streamer.wiring import decoder_of
@@ -47,7 +48,7 @@ class Job(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """How many bytes the files among the sources have."""
-        return sum(Path(source).stat().st_size for source in self.sources if not source.startswith(TOPIC))
+        return sum(Path(source).stat().st_size for source in self.sources if not _is_topic(source))
 
     def words(self, faults: Faults, extent: Extent, topics: ReadTopic = topic_runs) -> Iterator[Word]:
         """Read the events of all sources in the order of time; what is wrong with them is noted."""
@@ -75,15 +76,12 @@ class Job(msgspec.Struct, frozen=True):
 class Feed:
     """The chunks of a job, by as many processes as are asked for; the same chunks by however many.
 
-    Each process reads all sources, and meters its own tenants only: reading is cheap beside metering, and all share
-    one clock that way. When the chunks are through, `totals` says what became of everything.
+    Each process reads all files, and meters its own tenants only: reading is cheap beside metering, and all share
+    one clock that way. Topics are read once, and handed to each. When the chunks are through, `totals` says what
+    became of everything.
     """
 
     def __init__(self, job: Job, workers: int = 1) -> None:
-        if workers > 1 and any(source.startswith(TOPIC) for source in job.sources):
-            raise SourceUnreadable(
-                "several processes read files only: a topic goes on while they begin; archive it first"
-            )
         self._job, self._workers = job, workers
         self.extent, self.totals = Extent(), Totals()
         self.extent.expect(job.size)
@@ -101,12 +99,16 @@ class Feed:
 
     def _together(self, goes_on: GoesOn) -> Iterator[Chunk]:
         with ExitStack() as stack:
-            lines = [stack.enter_context(_started(self._job, n, self._workers)) for n in range(self._workers)]
+            handed: dict[str, list[Connection]] = {source: [] for source in self._job.sources if _is_topic(source)}
+            lines = [stack.enter_context(self._line(number, handed)) for number in range(self._workers)]
+            for source, takers in handed.items():
+                hand_out(source, self._job.config.kafka, self.extent, takers)
             for _ in range(_AHEAD):
                 _say(lines, go_on=True)
             while True:
                 chunk = joined([_heard(line) for line in lines])
-                yield chunk
+                # Files are read by each process, topics by this one.
+                yield msgspec.structs.replace(chunk, read=chunk.read + self.extent.done)
                 if chunk.last:
                     break
                 _say(lines, go_on=goes_on())
@@ -119,23 +121,40 @@ class Feed:
             if failed := part.faults.rejected["failed"]:
                 self.totals.faults.rejected["failed"] += failed
 
+    def _line(self, number: int, handed: Mapping[str, list[Connection]]) -> "_Line":
+        topics = {source: Pipe(duplex=False) for source in handed}
+        for source, (_, end) in topics.items():
+            handed[source].append(end)
+        return _Line(self._job, Share(number, self._workers), {source: begin for source, (begin, _) in topics.items()})
 
-def mine(tenant: str, number: int, of: int) -> bool:
-    """Tell whether a tenant belongs to the process `number` of so many."""
-    return bool(xxh3_64_intdigest(tenant.encode()) % of == number)
+
+def _is_topic(source: str) -> bool:
+    return source.startswith(TOPIC)
+
+
+class Share(NamedTuple):
+    """The tenants of one of so many processes."""
+
+    number: int
+    of: int
+
+    def has(self, tenant: str) -> bool:
+        """Tell whether a tenant is among them."""
+        return bool(xxh3_64_intdigest(tenant.encode()) % self.of == self.number)
 
 
 class _Line:
-    """A process, and the line to it."""
+    """A process, and the line to it; from `topics` it takes the records of each topic."""
 
-    def __init__(self, job: Job, number: int, of: int) -> None:
+    def __init__(self, job: Job, share: Share, topics: Mapping[str, Connection]) -> None:
         context = get_context("forkserver")
         # What every process needs is imported once.
         context.set_forkserver_preload([__name__])
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, job, number, of), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, job, share, topics), daemon=True)
         self._process.start()
-        theirs.close()
+        for end in (theirs, *topics.values()):
+            end.close()
 
     def __enter__(self) -> "_Line":
         return self
@@ -146,10 +165,6 @@ class _Line:
         if self._process.is_alive():
             self._process.terminate()
             self._process.join()
-
-
-def _started(job: Job, number: int, of: int) -> _Line:
-    return _Line(job, number, of)
 
 
 def _say(lines: list[_Line], *, go_on: bool) -> None:
@@ -170,15 +185,15 @@ def _heard(line: _Line) -> Any:
     return said
 
 
-def _work(connection: Connection, job: Job, number: int, of: int) -> None:
+def _work(connection: Connection, job: Job, share: Share, topics: Mapping[str, Connection]) -> None:
     # Ctrl-C goes to all processes of a terminal; the first one tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
     try:
         faults, extent = Faults(job.strict), Extent()
         extent.expect(job.size)
-        shard = Shard(job.config, faults, partial(mine, number=number, of=of))
-        for chunk in shard.chunks(job.words(faults, extent), connection.recv):
+        shard = Shard(job.config, faults, share.has)
+        for chunk in shard.chunks(job.words(faults, extent, taken(topics)), connection.recv):
             connection.send(msgspec.structs.replace(chunk, read=extent.done))
         connection.send(shard.totals())
     except EOFError:  # nobody listens any more

@@ -1,7 +1,7 @@
 """Writes what a replay found: the files that CONTRACTS.md names, and the tables of docs/analysts.md."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from streamer.replay.charges import Charge
 from streamer.replay.facts import Facts
 from streamer.replay.office import Told
 from streamer.replay.run import Chunk, Totals
+from streamer.replay.scorecards import SCORECARDS, Scorecard, as_csv, as_json, as_table
 from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS, anomalies_table, charges_table, told_row
 
 _ROWS = 50_000
@@ -110,6 +111,14 @@ class Outputs:
         summary = _summary(facts, totals, seconds, stopped=stopped)
         self.add("summary.json", msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
         return summary
+
+    def score(self, cards: Sequence[Scorecard]) -> None:
+        """Write the scorecards, for programs, for spreadsheets and as a table."""
+        self.add("scorecards.json", as_json(cards))
+        self.add("scorecards.csv", as_csv(cards))
+        table = self._table("scorecards.parquet", SCORECARDS)
+        table.write(as_table(cards))
+        table.close()
 
     def add(self, name: str, content: bytes) -> None:
         """Write a file that is whole already."""

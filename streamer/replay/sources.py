@@ -38,7 +38,7 @@ NO_PRESENT = math.inf
 DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 _AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 # Rows that are decoded together, and rows of a Parquet file that are unpacked together.
-_RUN, _BATCH = 256, 2048
+_RUN, _BATCH = 256, 4096
 
 
 class _Row(msgspec.Struct, gc=False):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from itertools import islice
+from math import inf
+from typing import NamedTuple
 
 from streamer.config import Config
 from streamer.records import Rollup
@@ -14,6 +16,21 @@ from streamer.replay.run import CHUNK, Chunk, Shard, Word
 
 _DAY = 86_400.0
 OnRollup = Callable[[Rollup], object]
+
+
+class Side(NamedTuple):
+    """A part of the data: some tenants (None: all of them), in a stretch of time (epoch seconds)."""
+
+    tenants: frozenset[str] | None = None
+    since: float = -inf
+    until: float = inf
+
+    def has(self, tenant: str, at: float) -> bool:
+        """Tell whether what happened to a tenant at a moment belongs to it."""
+        return (self.tenants is None or tenant in self.tenants) and self.since <= at < self.until
+
+
+WHOLE = Side()
 
 
 class Trial:
@@ -35,9 +52,14 @@ class Trial:
         for told in self._office.close():
             self.facts.tell(told)
 
-    def tenant_days(self, counts: Callable[[str], bool] = lambda _: True) -> float:
-        """Give how long the tenants that count were watched, in days of all together."""
-        return sum(until - since for tenant, (since, until) in self.spans.items() if counts(tenant)) / _DAY
+    def tenant_days(self, side: Side = WHOLE) -> float:
+        """Give how long the tenants of a side were watched, in days of all together."""
+        lengths = (
+            min(until, side.until) - max(since, side.since)
+            for tenant, (since, until) in self.spans.items()
+            if side.tenants is None or tenant in side.tenants
+        )
+        return sum(max(0.0, length) for length in lengths) / _DAY
 
     def _seen(self, _: int, rollup: Rollup) -> None:
         if rollup.level == "tenant":

@@ -1,6 +1,10 @@
-"""`tidegate tune`: thresholds for a budget of false alarms, found by back-testing, and tried on what was held out."""
+"""`tidegate tune`: thresholds for a budget of false alarms, found by back-testing, and tried on what was held out.
 
-from collections.abc import Iterator, Mapping
+Two things are held out, for settings can fail in two ways: some of the tenants, who tell whether the settings suit
+anybody else, and the last of the time, which tells whether they would still suit the same ones next month.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +16,7 @@ from streamer.records import AnomalyKind
 from streamer.replay.backtest import Backtest, Figures, Judgement, Truth, figures_of, part, said
 from streamer.replay.extent import Control
 from streamer.replay.feed import Job
-from streamer.replay.trial import run_trials
+from streamer.replay.trial import Side, run_trials
 
 #: By kind, the settings that make its detector more or less easily alarmed, each with how much of a factor it takes:
 #: times the factor to this power. Larger values are calmer.
@@ -40,37 +44,48 @@ Choice = Mapping[AnomalyKind, float]
 
 
 class Aim(NamedTuple):
-    """How many false alarms a tenant and day there may be, and which share (0 to 1) of the tenants is held out."""
+    """How many false alarms a tenant and day there may be, and what is held out (0 to 1): of tenants, of the time."""
 
     most_false: float = 0.5
     held_out: float = 0.3
+    later: float = 0.3
+
+
+class Effect(NamedTuple):
+    """Figures of one side of the data, by the settings as they were and as they were found."""
+
+    where: str
+    before: Figures
+    after: Figures
 
 
 class Tuned(NamedTuple):
-    """Settings that were found, with their figures where they were looked for and where they were not."""
+    """Settings that were found, with what they do where they were looked for and where they were not."""
 
-    choice: Choice
     settings: Mapping[str, float | int]
-    tried: Figures
-    held_out: Figures
-    before_tried: Figures
-    before_held_out: Figures
+    tried: Effect
+    held: Sequence[Effect]
 
     def warnings(self, most_false: float) -> Iterator[str]:
         """Say what speaks against taking the settings over."""
-        few = min(self.tried.labels, self.held_out.labels)
-        if few < _FEW:
+        sides = [effect.after for effect in (self.tried, *self.held)]
+        if (few := min(side.labels for side in sides)) < _FEW:
             yield f"only {few} labels on one side of the split: the figures prove little"
-        tried, held = self.tried.recall or 0.0, self.held_out.recall or 0.0
-        if self.held_out.labels and held < tried - _WORSE:
-            yield f"would overfit: {tried:.0%} are found where it was tuned, {held:.0%} where it was not"
-        if self.held_out.false_a_day > most_false >= self.tried.false_a_day:
+        for where, _, held in self.held:
+            yield from self._overfit(where, held, most_false)
+        if self.tried.after.false_a_day > most_false:
+            yield "no settings that were tried keep to the budget of false alarms; these come nearest"
+
+    def _overfit(self, where: str, held: Figures, most_false: float) -> Iterator[str]:
+        tried = self.tried.after
+        found, there = tried.recall or 0.0, held.recall or 0.0
+        if held.labels and there < found - _WORSE:
+            yield f"would overfit: {found:.0%} are found {self.tried.where}, {there:.0%} {where}"
+        if held.false_a_day > most_false >= tried.false_a_day:
             yield (
-                f"would overfit: {self.held_out.false_a_day:.2f} false alarms a tenant-day where it was not tuned,"
+                f"would overfit: {held.false_a_day:.2f} false alarms a tenant-day {where},"
                 f" of {most_false:g} that are wanted at most"
             )
-        if self.tried.false_a_day > most_false:
-            yield "no settings that were tried keep to the budget of false alarms; these come nearest"
 
 
 def settings_of(config: Config, choice: Choice) -> dict[str, float | int]:
@@ -104,38 +119,42 @@ def tune(job: Job, truth: Truth, aim: Aim, control: Control) -> Tuned:
     factor is put together into the best choice, which a second reading tries as a whole.
     """
 
-    def tried(tenant: str) -> bool:
-        return not is_held_out(tenant, aim.held_out)
-
-    def held(tenant: str) -> bool:
-        return is_held_out(tenant, aim.held_out)
-
     tests = {factor: Backtest(with_settings(job.config, _all(job.config, factor)), truth) for factor in FACTORS}
     run_trials(job, [test.trial for test in tests.values()], control)
-    judged = {factor: part(test.judged(), tried) for factor, test in tests.items()}
-    days = tests[1.0].trial.tenant_days(tried)
-    choice = best(judged, days, aim.most_false)
+    now = tests[1.0]
+    tried, *held = sides_of(now.trial.spans, aim).items()
+    choice = best({f: part(test.judged(), tried[1]) for f, test in tests.items()}, now.trial.tenant_days(tried[1]), aim)
     settings = settings_of(job.config, choice)
-    last = Backtest(with_settings(job.config, settings), truth)
-    run_trials(job, [last.trial], control)
-    held_days = tests[1.0].trial.tenant_days(held)
-    judgement, before = last.judged(), tests[1.0].judged()
-    return Tuned(
-        choice,
-        settings,
-        figures_of(part(judgement, tried), days),
-        figures_of(part(judgement, held), held_days),
-        figures_of(part(before, tried), days),
-        figures_of(part(before, held), held_days),
+    then = Backtest(with_settings(job.config, settings), truth)
+    run_trials(job, [then.trial], control)
+
+    def effect(where: str, side: Side) -> Effect:
+        return Effect(
+            where, *(figures_of(part(test.judged(), side), now.trial.tenant_days(side)) for test in (now, then))
+        )
+
+    return Tuned(settings, effect(*tried), [effect(*one) for one in held])
+
+
+def sides_of(spans: Mapping[str, tuple[float, float]], aim: Aim) -> dict[str, Side]:
+    """Split the data, of tenants watched from when to when: where it is tuned, and the parts that are held out."""
+    # The same tenants in every run, in an order that says nothing of them.
+    tenants = sorted(spans, key=lambda tenant: xxh3_64_intdigest(f"held out/{tenant}".encode()))
+    others = frozenset(tenants[: int(len(tenants) * aim.held_out)])
+    begin, end = (
+        min((since for since, _ in spans.values()), default=0.0),
+        max((until for _, until in spans.values()), default=0.0),
     )
+    kept, cut = frozenset(tenants) - others, end - aim.later * (end - begin)
+    sides = {"where it was tuned": Side(kept, until=cut)}
+    if others:
+        sides["with the tenants held out"] = Side(others)
+    if aim.later:
+        sides["in the time after"] = Side(kept, since=cut)
+    return sides
 
 
-def is_held_out(tenant: str, share: float) -> bool:
-    """Tell whether a tenant takes no part in the search; the same in every run."""
-    return (xxh3_64_intdigest(f"held out/{tenant}".encode()) >> 11) / (1 << 53) < share
-
-
-def best(judged: Mapping[float, Judgement], days: float, most_false: float) -> dict[AnomalyKind, float]:
+def best(judged: Mapping[float, Judgement], days: float, aim: Aim) -> dict[AnomalyKind, float]:
     """Choose a factor for each kind: the most labels found within the budget, then the fewest false alarms.
 
     A label counts as found if an alarm of any kind would have been there.
@@ -149,7 +168,7 @@ def best(judged: Mapping[float, Judgement], days: float, most_false: float) -> d
         pairs = list(zip(kinds, factors, strict=True))
         wrong = sum(false[pair] for pair in pairs)
         right = len(set().union(*(found[pair] for pair in pairs)))
-        over = max(0.0, wrong - most_false * days)
+        over = max(0.0, wrong - aim.most_false * days)
         # The nearer to what is set already the better, where nothing else speaks for either.
         rank = (over, -right, wrong, sum(abs(factor - 1.0) for factor in factors))
         if calmest is None or rank < calmest:
@@ -170,8 +189,8 @@ def _choices(kind: AnomalyKind, found: Mapping[Any, set[int]], false: Mapping[An
 def text_of(tuned: Tuned, most_false: float) -> str:
     """Write the settings as TOML, with what is to be expected of them."""
     lines = [f"# Found by `tidegate tune`: at most {most_false:g} false alarms a tenant-day."]
-    for title, figures in (("where it was tuned", tuned.tried), ("held out", tuned.held_out)):
-        lines += [f"# Expected, {title}:", *(f"#   {line}" for line in said(figures))]
+    for where, _, after in (tuned.tried, *tuned.held):
+        lines += [f"# Expected, {where}:", *(f"#   {line}" for line in said(after))]
     lines += [f"# Beware: {warning}." for warning in tuned.warnings(most_false)]
     sections: dict[str, list[str]] = {}
     for name, value in sorted(tuned.settings.items()):
@@ -186,10 +205,9 @@ def run(job: Job, truth: Truth, aim: Aim, out: Path, control: Control) -> Iterat
     """Tune, write the settings to `out`, and say what is to be expected of them."""
     tuned = tune(job, truth, aim, control)
     out.write_text(text_of(tuned, aim.most_false), encoding="utf-8")
-    tried = "where it was tuned", tuned.before_tried, tuned.tried
-    for title, before, after in (tried, ("held out", tuned.before_held_out, tuned.held_out)):
+    for where, before, after in (tuned.tried, *tuned.held):
         false = f"false alarms a tenant-day {before.false_a_day:.2f} -> {after.false_a_day:.2f}"
-        yield f"{title}: recall {_share(before)} -> {_share(after)}, {false}"
+        yield f"{where}: recall {_share(before)} -> {_share(after)}, {false}"
     yield from (f"beware: {warning}" for warning in tuned.warnings(aim.most_false))
     yield f"{len(tuned.settings)} settings changed; written to {out}"
 

@@ -11,6 +11,7 @@ import pytest
 
 from examples.trace_events import events_of
 from streamer.config import Config, KafkaConfig, WindowsConfig
+from streamer.replay.command import run
 from streamer.replay.extent import Extent
 from streamer.replay.faults import Faults
 from streamer.replay.feed import Job
@@ -79,6 +80,19 @@ def test_a_replay_of_the_topic_says_what_the_worker_said(live: tuple[Deployment,
     assert any(b'"kind":"loop"' in anomaly for anomaly in anomalies)
     # Live, time goes on behind the last event; what came until then is the same.
     assert told[: len(anomalies)] == anomalies
+
+
+def test_two_processes_give_the_bytes_of_one_of_a_topic_too(
+    live: tuple[Deployment, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    deployment, events = live
+    source = f"kafka://{deployment.bootstrap}/{deployment.topics.usage}"
+    for workers in (1, 2):
+        list(run([source], CONFIG, tmp_path / str(workers), workers=workers))
+    assert summary(tmp_path / "2") == summary(tmp_path / "1")
+    assert summary(tmp_path / "2")["events"]["counted"] == len(events)
+    for path in (tmp_path / "1").iterdir():
+        assert path.name == "summary.json" or (tmp_path / "2" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_a_stretch_of_a_topic_is_read_by_offset_and_by_time(live: tuple[Deployment, list[dict[str, Any]]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from streamer.replay.scorecards import SCORECARDS
 from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS
 from tests.streamer.replay.data import day, replayed, write
 
@@ -29,7 +30,8 @@ def asked(query: str, tables: Path) -> list[Any]:
 
 
 def test_there_are_ten_questions() -> None:
-    assert len(QUERIES) == 10
+    (section,) = re.findall(r"## Ten questions(.*?)\n## ", PAGE, re.DOTALL)
+    assert section.count("```sql") == 10
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: str(QUERIES.index(query)))
@@ -53,7 +55,10 @@ def test_an_outcome_costs_what_its_use_case_does(tables: Path) -> None:
 
 @pytest.mark.parametrize(
     ("table", "schema"),
-    [("charges", CHARGES), ("rollups", ROLLUPS), ("anomalies", ANOMALIES), ("incidents", INCIDENTS)],
+    [
+        *(("charges", CHARGES), ("rollups", ROLLUPS), ("anomalies", ANOMALIES), ("incidents", INCIDENTS)),
+        ("scorecards", SCORECARDS),
+    ],
 )
 def test_every_column_is_explained(table: str, schema: Any) -> None:
     (section,) = re.findall(rf"\*\*{table}\.parquet\*\*(.*?)(?:\n\*\*|\n## )", PAGE, re.DOTALL)

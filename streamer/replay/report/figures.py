@@ -1,12 +1,12 @@
-"""The figures of the report: who spent what on what, budgets, what throttling would have saved, scorecards."""
+"""The figures of the report: who spent what on what, budgets, what throttling would have saved."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from alerts.throttle.command import Command
-from streamer.config import BudgetConfig, Config, UseCaseConfig
+from streamer.config import BudgetConfig, Config
 from streamer.periods import bounds, title
 from streamer.pricing.money import COST_KINDS, ZERO, dollars
 from streamer.replay.charges import SUMS, Key, date_of, day_of
@@ -150,53 +150,6 @@ def _after(found: Found, commands: Sequence[Command]) -> Decimal:
 def _sum(kind: str, rows: Sequence[Saving]) -> Saving:
     parts = ([row[place] for row in rows] for place in range(2, len(Saving._fields)))
     return Saving(kind, len(rows), *(sum(part, ZERO) for part in parts))  # type: ignore[arg-type]
-
-
-class Score(NamedTuple):
-    """One use case on one card: what it costs, what it brings, and whether that is what was hoped for.
-
-    `verdict` holds what an outcome cost against the hypothesis: met, missed, or why nobody can say.
-    """
-
-    tenant: str
-    use_case: str
-    agreed: UseCaseConfig | None
-    share: Share | None
-    budget: BudgetState | None
-    verdict: str
-
-
-def scorecards(config: Config, facts: Facts) -> list[Score]:
-    """Give a card for each use case that was agreed or seen, the dearest first."""
-    seen = {
-        share.names: share for share in shares(facts, lambda key: (key.tenant, key.use_case) if key.use_case else ())
-    }
-    agreed = {(use_case.tenant, use_case.name): use_case for use_case in config.use_cases}
-    states = {(state.budget.tenant, state.budget.use_case): state for state in _first(budgets(config, facts))}
-    names = sorted({*seen, *agreed}, key=lambda name: (-(seen[name].usd if name in seen else ZERO), name))
-    return [_score(name, agreed.get(name), seen.get(name), states.get(name)) for name in names]  # type: ignore[arg-type]
-
-
-def _first(states: Iterable[BudgetState]) -> Iterator[BudgetState]:
-    """Give the budgets in dollars last, so that of several of a use case that one is shown."""
-    return iter(sorted(states, key=lambda state: state.budget.metric == "usd"))
-
-
-def _score(
-    name: tuple[str, str], agreed: UseCaseConfig | None, share: Share | None, budget: BudgetState | None
-) -> Score:
-    return Score(*name, agreed, share, budget, _verdict(agreed, share))
-
-
-def _verdict(agreed: UseCaseConfig | None, share: Share | None) -> str:
-    hoped = agreed.hypothesis_usd_per_outcome if agreed else None
-    if share is None:
-        return "not used"
-    if share.usd_per_outcome is None:
-        return "no outcomes were sent"
-    if hoped is None:
-        return "no hypothesis"
-    return "met" if share.usd_per_outcome <= hoped else "missed"
 
 
 def month_of(key: Key) -> str:

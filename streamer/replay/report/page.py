@@ -17,6 +17,7 @@ from streamer.records import Anomaly
 from streamer.replay.facts import Facts, Found, Message
 from streamer.replay.report import charts, figures, windows
 from streamer.replay.run import Totals
+from streamer.replay.scorecards import Scorecard
 
 # Incidents that get a picture each, the dearest; rows of a table; rows of the time line.
 _PICTURES, _ROWS, _LINES = 12, 15, 25
@@ -34,9 +35,19 @@ class Shown(NamedTuple):
     commands: Sequence[Command]
 
 
-def write(config: Config, summary: dict[str, Any], facts: Facts, totals: Totals, rollups: Path) -> bytes:
-    """Give the page; `rollups` is the file of the closed windows."""
-    return render("report.html.j2", _content(config, summary, facts, totals, rollups))
+class Findings(NamedTuple):
+    """All that a replay found: in sums, by use case, and of the sources; `rollups` is the file of closed windows."""
+
+    summary: dict[str, Any]
+    facts: Facts
+    cards: Sequence[Scorecard]
+    totals: Totals
+    rollups: Path
+
+
+def write(config: Config, found: Findings) -> bytes:
+    """Give the page."""
+    return render("report.html.j2", _content(config, found))
 
 
 def render(template: str, content: dict[str, Any]) -> bytes:
@@ -47,7 +58,8 @@ def render(template: str, content: dict[str, Any]) -> bytes:
     return pages.get_template(template).render(content).encode()
 
 
-def _content(config: Config, summary: dict[str, Any], facts: Facts, totals: Totals, rollups: Path) -> dict[str, Any]:
+def _content(config: Config, found: Findings) -> dict[str, Any]:
+    summary, facts, cards, totals, rollups = found
     shown = list(_incidents(config, facts, rollups))
     bars, width = windows.bars(rollups, facts.begin, facts.end) if facts.read else ([], 1.0)
     return {
@@ -68,7 +80,7 @@ def _content(config: Config, summary: dict[str, Any], facts: Facts, totals: Tota
         "savings": figures.savings(facts),
         "showback": figures.shares(facts, lambda key: (figures.month_of(key), key.tenant, key.use_case or "-")),
         "chargeback": figures.shares(facts, figures.payer(config)),
-        "cards": figures.scorecards(config, facts) if facts.read else [],
+        "cards": cards,
         "totals": totals,
         "dirt": _dirt(totals),
     }

@@ -5,16 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
+from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
+from streamer.replay import shared
 from streamer.replay.command import run
-from streamer.replay.extent import Control, Progress
-from streamer.replay.feed import mine
+from streamer.replay.extent import Control, Extent, Progress
+from streamer.replay.feed import Share
 from streamer.replay.run import CHUNK
+from streamer.replay.topic import Record
 from tests.streamer.replay.data import CONFIG, Row, as_jsonl, day, lines, replayed, summary, write
 from tests.streamer.replay.test_replay import FILES, said
 
@@ -47,8 +51,44 @@ def test_three_processes_give_the_bytes_of_one(source: Path, alone: Path, tmp_pa
 
 def test_a_tenant_belongs_to_one_process() -> None:
     for of in (1, 2, 5):
-        assert all(sum(mine(f"tenant {n}", k, of) for k in range(of)) == 1 for n in range(50))
-    assert len({next(k for k in range(4) if mine(f"t{n}", k, 4)) for n in range(50)}) == 4
+        assert all(sum(Share(k, of).has(f"tenant {n}") for k in range(of)) == 1 for n in range(50))
+    assert len({next(k for k in range(4) if Share(k, 4).has(f"t{n}")) for n in range(50)}) == 4
+
+
+def test_a_topic_is_read_once_for_all_processes_and_gives_the_bytes_of_a_file(
+    source: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    seen: list[Progress] = []
+
+    def topic(source: str, _: KafkaConfig, extent: Extent) -> Iterator[list[Record]]:
+        read.append(source)
+        rows = as_jsonl(many_tenants()).splitlines()
+        extent.expect(len(rows))
+        for begin in range(0, len(rows), 100):
+            extent.advance(len(rows[begin : begin + 100]))
+            yield [Record(f"t[0]@{begin + n}", row, ()) for n, row in enumerate(rows[begin : begin + 100])]
+
+    monkeypatch.setattr(shared, "topic_runs", topic)
+    list(run(["kafka://b:9092/t"], CONFIG, tmp_path / "out", workers=3, control=Control(watch=seen.append)))
+    # The report names the file, whose rows are not all in order.
+    for name in set(FILES) - {"summary.json", "report.html"}:
+        assert (tmp_path / "out" / name).read_bytes() == (alone / name).read_bytes(), name
+    assert summary(tmp_path / "out") == summary(alone)
+    assert read == ["kafka://b:9092/t"]
+    assert seen[-1].read == seen[-1].size == len(many_tenants())
+
+
+@pytest.mark.parametrize("error", [SourceUnreadable("no such topic"), RuntimeError("no such topic")])
+def test_a_topic_that_cannot_be_read_ends_all_processes(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def topic(*_: object) -> Iterator[list[Record]]:
+        raise error
+
+    monkeypatch.setattr(shared, "topic_runs", topic)
+    with pytest.raises(SourceUnreadable, match="no such topic"):
+        list(run(["kafka://b:9092/t"], CONFIG, tmp_path / "out", workers=2))
 
 
 def test_a_fault_in_a_process_is_that_of_the_command(tmp_path: Path) -> None:
@@ -59,11 +99,6 @@ def test_a_fault_in_a_process_is_that_of_the_command(tmp_path: Path) -> None:
     said = replayed(tmp_path / "out", path, workers=2)
     assert said[0].startswith(f"{path}, row 1: undecodable")
     assert summary(tmp_path / "out")["rejected"] == {"undecodable": 1}
-
-
-def test_topics_are_read_by_one_process(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match="archive it first"):
-        list(run(["kafka://b:9092/t"], CONFIG, tmp_path / "out", workers=2))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

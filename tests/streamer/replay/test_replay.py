@@ -29,8 +29,13 @@ FIELDS = {
     *("id", "kind", "tenant", "scope", "series", "detector", "opened_at", "closed_at", "severity"),
     *("observed", "expected", "score", "usd_excess", "usd_per_hour", "reason"),
 }
-TABLES = ["anomalies.parquet", "charges.parquet", "incidents.parquet", "rollups.parquet"]
-FILES = sorted([*TABLES, "anomalies.jsonl", "commands.jsonl", "incidents.jsonl", "report.html", "summary.json"])
+TABLES = [f"{name}.parquet" for name in ("anomalies", "charges", "incidents", "rollups", "scorecards")]
+FILES = sorted(
+    [
+        *(*TABLES, "anomalies.jsonl", "commands.jsonl", "incidents.jsonl"),
+        *("scorecards.csv", "scorecards.json", "report.html", "summary.json"),
+    ]
+)
 SUMMED = ("events", "input_tokens", "output_tokens", "steps", "requests", "tool_calls", "unpriced")
 
 

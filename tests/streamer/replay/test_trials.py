@@ -18,7 +18,8 @@ from streamer.replay.backtest import Judgement, Margins, Outcome, Truth, figures
 from streamer.replay.extent import Control
 from streamer.replay.feed import Job
 from streamer.replay.labels import Label, read_labels
-from streamer.replay.tune import FACTORS, Aim, best, settings_of, with_settings
+from streamer.replay.trial import Side, Trial
+from streamer.replay.tune import FACTORS, Aim, Effect, Tuned, best, settings_of, sides_of, with_settings
 from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
 from tests.streamer.samples import NOON
 
@@ -166,7 +167,7 @@ def test_figures_are_what_their_names_say() -> None:
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=6, max_size=6), st.floats(0, 6))
 def test_the_best_choice_finds_the_most_that_the_budget_allows(rows: list[tuple[int, int]], most: float) -> None:
     judged = {factor: judgement(*row) for factor, row in zip(FACTORS, rows, strict=True)}
-    chosen = best(judged, 1.0, most)
+    chosen = best(judged, 1.0, Aim(most))
     if not any(found or false for found, false in rows):
         assert chosen == {}
         return
@@ -209,13 +210,58 @@ def test_tuning_under_a_budget_writes_a_configuration_with_its_figures(tmp_path:
     assert said[0].endswith("-> 0.00")
     text = out.read_text()
     assert tomllib.loads(text)["detect"]["loop"]["repeats"] > CONFIG.detect.loop.repeats
-    assert "# Expected, held out:" in text
+    assert "# Expected, with the tenants held out:" in text
+    assert "# Expected, in the time after:" in text
     assert "figures prove little" in text
     assert with_settings(CONFIG, {"loop.repeats": tomllib.loads(text)["detect"]["loop"]["repeats"]})
 
 
 def test_settings_that_do_not_carry_over_are_said_to_overfit() -> None:
     good, bad = figures_of(judgement(9, 0, 10), 10.0), figures_of(judgement(5, 9, 10), 10.0)
-    tuned = tune.Tuned({}, {}, good, bad, good, good)
-    assert [line.partition(":")[0] for line in tuned.warnings(0.5)] == ["would overfit", "would overfit"]
-    assert list(tuned._replace(held_out=good).warnings(0.5)) == []
+    tried, later = Effect("where it was tuned", good, good), Effect("in the time after", good, bad)
+    said = list(Tuned({}, tried, [tried, later]).warnings(0.5))
+    assert said == [
+        "would overfit: 90% are found where it was tuned, 50% in the time after",
+        "would overfit: 0.90 false alarms a tenant-day in the time after, of 0.5 that are wanted at most",
+    ]
+    assert list(Tuned({}, tried, [tried]).warnings(0.5)) == []
+
+
+@given(
+    st.dictionaries(st.text(max_size=3), st.just((0.0, 100.0)), min_size=1, max_size=20),
+    st.floats(0, 0.9),
+    st.floats(0, 0.9),
+)
+def test_every_moment_of_every_tenant_is_on_one_side_and_there_is_always_one_to_tune_on(
+    spans: dict[str, tuple[float, float]], held_out: float, later: float
+) -> None:
+    sides = sides_of(spans, Aim(0.5, held_out, later))
+    for tenant in spans:
+        for at in (0.0, 50.0, 99.0):
+            assert sum(side.has(tenant, at) for side in sides.values()) == 1
+    assert sum(watched(side, spans) for side in sides.values()) == pytest.approx(len(spans) * 100)
+    assert any(sides["where it was tuned"].has(tenant, 0.0) for tenant in spans)
+    assert len(sides.get("with the tenants held out", Side(frozenset())).tenants or ()) == int(held_out * len(spans))
+
+
+def watched(side: Side, spans: dict[str, tuple[float, float]]) -> float:
+    trial = Trial(Config())
+    trial.spans = spans
+    return trial.tenant_days(side) * 86_400
+
+
+def test_what_is_found_only_later_is_no_part_of_the_search_and_is_told(tmp_path: Path) -> None:
+    """Harmless polling in the last third of the time speaks against settings that know nothing of it."""
+    rows = day()
+    rows += [
+        {**rows[-1], "id": f"poll-{k}", "session": "poller", "kind": "tool", "tool": "poll", "tool_args_hash": "bb",
+         "tenant": "acme", "time": (NOON + timedelta(seconds=500 + k)).isoformat()} for k in range(7)
+    ]  # fmt: skip
+    rows.sort(key=lambda row: row["time"].replace("+00:00", "Z"))
+    truth, out = Truth([LABEL], Margins(10.0, 10.0)), tmp_path / "tuned.toml"
+    job = Job((str(write(tmp_path, "day.jsonl", rows)),), CONFIG)
+    said = list(tune.run(job, truth, Aim(0.0, 0.0, 0.3), out, Control()))
+    assert said[0].startswith("where it was tuned: recall 100% -> 100%, false alarms a tenant-day 0.00 -> 0.00")
+    assert said[1].startswith("in the time after: recall - -> -, false alarms a tenant-day")
+    assert not said[1].endswith("0.00")
+    assert any("would overfit" in line and "in the time after" in line for line in said)
