@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 # seen, longest gap
 _STATE = struct.Struct("<Qd")
+# Of less a window nothing is ever certain.
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class SilenceParams:
     `least`, `most` and `warm_up` are in windows: no gap shorter than `least` is told, none can be expected where it
     would take longer than `most`, and nothing is told before `warm_up` windows held something. `expected` is how much
     should have come in the gap, and `margin` is against the longest gap seen, which fades by `kept` with each window
-    that holds something.
+    that holds something. `evidence` is a logarithm of odds: where that much speaks for silence, no longest gap matters.
     """
 
     least: float = 3.0
@@ -24,6 +26,7 @@ class SilenceParams:
     expected: float = 20.0
     margin: float = 2.5
     kept: float = 0.9999
+    evidence: float = 10.0
 
 
 class SilenceBaseline:
@@ -46,14 +49,19 @@ class SilenceBaseline:
         self._seen = 0
         self._longest = 0.0
 
-    def certain_after(self, rate: float) -> float:
-        """Give the number of windows after which silence is certain, at `rate` expected a window; infinite if never."""
-        if not 0 <= rate < math.inf:
-            raise ValueError(f"a rate must be a finite number of 0 or more, not {rate}")
+    def certain_after(self, rate: float, odds: float = 0.0) -> float:
+        """Give the number of windows after which silence is certain, at `rate` expected a window; infinite if never.
+
+        `odds` is how much each empty window speaks for silence, as a logarithm, where the caller knows.
+        """
+        if not (0 <= rate < math.inf and 0 <= odds < math.inf):
+            raise ValueError(f"a rate and odds must be finite numbers of 0 or more, not {rate}, {odds}")
         params = self.params
-        if self._seen < params.warm_up or rate == 0:
+        if self._seen < params.warm_up:
             return math.inf
-        needed = max(params.least, params.expected / rate, params.margin * self._longest)
+        by_gap = max(params.expected / rate, params.margin * self._longest) if rate > _LEAST else math.inf
+        by_odds = params.evidence / odds if odds > _LEAST else math.inf
+        needed = max(params.least, min(by_gap, by_odds))
         return needed if needed <= params.most else math.inf
 
     def learn_one(self, gap: float) -> None:

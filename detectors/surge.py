@@ -30,7 +30,7 @@ class SurgeParams:
     warm_up: int = 30
     least: float = 10.0
     times: float = 4.0
-    evidence: float = 7.0
+    evidence: float = 6.5
     most_of_one: float = 0.5
     ratio: float = 2.5
     excess: float = 6.0
@@ -101,6 +101,13 @@ class SurgeBaseline(Evidence):
     def expected(self) -> float:
         """How many arrivals a window may be expected to have, on the high side; 0 before any were seen."""
         return (self._count + math.sqrt(self._count) + 1) / self._seen if self._seen else 0.0
+
+    @property
+    def missed(self) -> float:
+        """What an empty window says for silence: the arrivals it lacks, on the low side, over their dispersion."""
+        if not self._ready:
+            return 0.0
+        return max(0.0, self._count - math.sqrt(self._count + 1)) / self._seen / self._dispersion.value
 
     @property
     def usual_cost(self) -> float:

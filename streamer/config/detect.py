@@ -31,7 +31,7 @@ class SessionsConfig(Section):
 
     half_life_seconds: Positive = 3600.0
     warm_up_seconds: Positive = 300.0
-    evidence: Positive = 7.0
+    evidence: Positive = 6.5
     ratio: Annotated[float, Field(gt=1)] = 2.5
     floor: NotNegative = 6.0
 
@@ -71,6 +71,7 @@ class SilenceConfig(Section):
 
     enabled: bool = True
     expected: Positive = 25.0
+    evidence: Positive = 10.0
     least_windows: Annotated[int, Field(ge=2)] = 3
     warm_up_windows: Annotated[int, Field(ge=2)] = 120
     margin: Annotated[float, Field(ge=1)] = 3.0

@@ -80,12 +80,16 @@ class BurstJudge:
         found = [
             e
             for e in models.horizons.above(number, values, news=True)
-            if e.metric in _COUNTS or self._weighs(e, events)
+            if (self._counts(e) if e.metric in _COUNTS else self._weighs(e, events))
         ]
         often = any(excess.metric in _COUNTS for excess in found)
         # Where each thing has become larger or dearer, that is what is to be told, and the ratios tell it.
         if often or (found and not models.ratios.larger(values[_TOKENS], values[_REQUESTS], values[_USD])):
             self._open(models, max(found, key=_strength), values, window, at)
+
+    def _counts(self, excess: Excess) -> bool:
+        """Tell whether more happened than a few busy sessions bring; over minutes many sessions show by themselves."""
+        return excess.windows == 1 or self._is_much(excess)
 
     def _weighs(self, excess: Excess, events: int) -> bool:
         """Tell whether tokens or dollars are more because much happened, and not because one thing was large."""

@@ -79,6 +79,7 @@ def _silence(config: SilenceConfig, size: float) -> SilenceParams:
         most=config.longest_seconds / size,
         warm_up=config.warm_up_windows,
         expected=config.expected,
+        evidence=config.evidence,
         margin=config.margin,
         kept=float(0.5 ** (size / _DAY)),
     )

@@ -56,11 +56,17 @@ class SilenceJudge:
 
     def _look(self, entity: Entity, last: int, number: int) -> None:
         models = self._registry.get(entity)
-        needed = models.silence.certain_after(self._rate(models, number)) if models else math.inf
+        needed = self._needed(models, number) if models else math.inf
         if models is None or needed == math.inf:
             del self._waiting[entity]
         elif number - last - 1 >= needed and not self._with_the_whole(entity, last):
             self._tell(models, last, number, needed)
+
+    def _needed(self, models: Models, number: int) -> float:
+        """Give after how many windows silence is certain: by requests and gaps, or by sessions that do not begin."""
+        rate, now = models.horizons.rate(), self._rate(models, number)
+        share = now / rate if rate else 0.0
+        return models.silence.certain_after(now, models.surge.missed * share)
 
     def _with_the_whole(self, entity: Entity, last: int) -> bool:
         """Tell whether all of the tenant fell silent together, and is still waited for."""

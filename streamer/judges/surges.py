@@ -129,13 +129,15 @@ class SurgeJudge:
     def _reading(self, models: Models) -> Reading:
         run, seconds = models.surge.run, models.surge.run.windows * self._size
         usual = models.surge.usual_cost
-        above = max(0.0, run.observed / max(run.expected, _LEAST) - 1) * usual / self._size
+        spent = max(0.0, run.cost - usual * run.windows)
+        # What has begun is not paid for yet: at the usual cost of a session it will come to so much.
+        coming = max(0.0, run.observed / max(run.expected, _LEAST) - 1) * usual * run.windows
         return Reading(
             observed=run.observed,
             expected=round(run.expected, 6),
             score=models.surge.score,
-            usd_excess=Decimal(repr(max(0.0, run.cost - usual * run.windows))),
-            usd_per_hour=Decimal(repr(above)) * HOUR,
+            usd_excess=Decimal(repr(spent)),
+            usd_per_hour=Decimal(repr(max(spent, coming))) * HOUR / Decimal(repr(max(seconds, self._size))),
             reason=_reason(run.observed, run.expected, seconds),
             seconds=seconds,
         )

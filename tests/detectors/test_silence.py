@@ -64,3 +64,11 @@ def test_a_long_gap_fades() -> None:
         silence.learn_one(0.0)
     assert before > 200
     assert silence.certain_after(1000.0) == params.least
+
+
+def test_where_empty_windows_speak_for_themselves_the_longest_gap_does_not_matter() -> None:
+    silence = learned([300.0] + [0.0] * 100)
+    assert silence.certain_after(0.5) >= 300
+    assert silence.certain_after(0.5, 0.25) == PARAMS.evidence / 0.25
+    assert silence.certain_after(0.0, 0.25) == PARAMS.evidence / 0.25
+    assert silence.certain_after(0.5, 1000.0) == PARAMS.least
