@@ -192,19 +192,19 @@ def place(alert: Alert) -> str:
     return " · ".join(f"{name} {plain(alert.labels[name])}" for name in _PARTS if name in alert.labels)
 
 
-def stands_in(incident: Incident, most: int = 12) -> str:
+def stands_in(incident: Incident, most: int = 6) -> str:
     """Name the owners whom an incident tells of what is theirs in a storm; empty where there are none.
 
     >>> at = datetime(2026, 11, 22)
     >>> stands_in(Incident(id="1", receiver="r", group={}, opened_at=at, updated_at=at, owners=["a", "b", "c"]), 2)
-    '3 owners are told here first: a, b and 1 more; what goes on is told to themselves later'
+    '3 owners are told here first: a, b and 1 more; they hear of it themselves if it goes on'
     """
     if not incident.owners:
         return ""
     named, more = ", ".join(map(plain, incident.owners[:most])), len(incident.owners) - most
     count = f"{len(incident.owners)} owners are" if len(incident.owners) > 1 else "1 owner is"
     rest = f" and {more} more" if more > 0 else ""
-    return f"{count} told here first: {named}{rest}; what goes on is told to themselves later"
+    return f"{count} told here first: {named}{rest}; they hear of it themselves if it goes on"
 
 
 def history(incident: Incident, most: int = 5) -> list[str]:

@@ -22,7 +22,11 @@ from alerts.slack.answers import (
 from alerts.slack.blocks import Block, date_input, dialog
 
 _TITLES: dict[Verdict, str] = {"planned": "Planned until", "mute": "Muted until"}
-_LABEL, _HINT = "Nothing is told of it until", "By your own clock. The end of what is planned is told."
+_LABEL = "Nothing is told of it until"
+_HINTS: dict[Verdict, str] = {
+    "planned": "By your own clock. If it ends before, that is told.",
+    "mute": "By your own clock. Not even that it is over is told.",
+}
 _AHEAD = timedelta(hours=4)
 _LONGEST = timedelta(days=366)
 # The id of the one field.
@@ -80,7 +84,7 @@ def asked_of(payload: Mapping[str, Any]) -> Asked | None:
 def view_of(asked: Asked, now: datetime) -> Block:
     """Make the dialog, which begins with a full hour some time ahead."""
     begin = (now + _AHEAD).replace(minute=0, second=0, microsecond=0)
-    field = date_input(_FIELD, _LABEL, _HINT, begin)
+    field = date_input(_FIELD, _LABEL, _HINTS[asked.verdict], begin)
     return dialog(ACTIONS[asked.verdict], _TITLES[asked.verdict], f"{asked.about} {asked.channel}", [field])
 
 

@@ -65,7 +65,8 @@ def message(
     if buttons and incident.state == "open":
         blocks.append(_buttons(incident))
     name = f"incident {escape(incident.id)}"
-    blocks.append(context(f"{incident.severity} · {f'<{link}|{name}>' if link else name}"))
+    owner = f"owner {_line(incident.owner)} · " if incident.owner else ""
+    blocks.append(context(f"{incident.severity} · {owner}{f'<{link}|{name}>' if link else name}"))
     return clip(escape(f"{_title(incident)} ({cost(incident)})"), TEXT), blocks
 
 
@@ -89,7 +90,8 @@ def _facts(incident: Incident) -> str:
     if incident.resolved_at:
         span = f"{since} until {date(incident.resolved_at)} · {lasted(incident)}"
         return f"*{money(incident.usd_excess)} extra* in all\n{span}{_word(incident)}"
-    return f"{' · '.join(_cost(incident))}\n{since} · {lasted(incident)}{_word(incident)}"
+    so_long = lasted(incident) if incident.updated_at > incident.opened_at else "just now"
+    return f"{' · '.join(_cost(incident))}\n{since} · {so_long}{_word(incident)}"
 
 
 def _cost(incident: Incident) -> Iterator[str]:
@@ -114,9 +116,21 @@ def _why(incident: Incident, most: int = 4) -> str:
     if len(alerts) == 1:
         where = place(alerts[0])
         return f"*Why*  {_line(bare(alerts[0]) or '-')}" + (f"\n*Where*  {_line(where)}" if where else "")
-    lines = list(dict.fromkeys(f"• {_line(who(alert))}: {_line(bare(alert))}" for alert in alerts))
+    whose: dict[str, list[str]] = {}
+    for alert in alerts:
+        named = whose.setdefault(_line(bare(alert)), [])
+        named += [name for name in [_line(who(alert))] if name not in named]
+    lines = [_of(reason, names) for reason, names in whose.items()]
     more = [f"and {len(lines) - most} more"] if len(lines) > most else []
     return "\n".join(["*Why*", *lines[:most], *more])
+
+
+def _of(reason: str, names: list[str], most: int = 4) -> str:
+    """Say once what is alike of several."""
+    if len(names) == 1:
+        return f"• {names[0]}: {reason}"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"• {reason}: {', '.join(names[:most])}{more}"
 
 
 def _behind(incident: Incident, past: History | None) -> str:

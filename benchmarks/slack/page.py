@@ -37,7 +37,14 @@ img { display: block; width: 100%; max-width: 440px; border-radius: 8px; border:
 .choice { font-weight: 400 }
 .disc { display: inline-block; width: .82em; height: .82em; border-radius: 50%; vertical-align: -.06em }
 .thread { border-left: 2px solid #ddd; padding-left: 12px; margin: 0 0 10px 44px }
-.field { margin: 0 0 8px }
+.modal { border: 1px solid #ddd; border-radius: 12px; overflow: hidden }
+.bar { display: flex; justify-content: space-between; padding: 12px 16px; border-bottom: 1px solid #ddd;
+  font-weight: 900 }
+.bar span { font-weight: 400; color: #1264a3 }
+.field { margin: 14px 16px; font-weight: 700 }
+.pick { border: 1px solid #bbb; border-radius: 6px; padding: 8px 12px; margin: 6px 0; font-weight: 400; display: flex;
+  gap: 24px }
+.hint { color: #616061; font-size: 12px; font-weight: 400 }
 """
 
 
@@ -56,6 +63,20 @@ def message(blocks: Blocks, at: datetime, files: Mapping[str, bytes], *, edited:
 def reply(text: str, at: datetime) -> str:
     """Show a text in a thread."""
     return f'<div class="thread">{_sent(f"<div class=section>{_markup(text)}</div>", at)}</div>'
+
+
+def dialog(view: Block) -> str:
+    """Show a dialog as a phone does."""
+    close, title, submit = (html.escape(view[name]["text"]) for name in ("close", "title", "submit"))
+    fields = "".join(map(_field, view["blocks"]))
+    return f'<div class="modal"><div class="bar"><span>{close}</span>{title}<span>{submit}</span></div>{fields}</div>'
+
+
+def _field(block: Block) -> str:
+    begin = datetime.fromtimestamp(block["element"]["initial_date_time"], UTC)
+    label, hint = (html.escape(block[name]["text"]) for name in ("label", "hint"))
+    picked = f'<div class="pick"><span>{begin:%B} {begin.day}, {begin.year}</span><span>{begin:%H:%M}</span></div>'
+    return f'<div class="field">{label}{picked}<div class="hint">{hint}</div></div>'
 
 
 def _sent(body: str, at: datetime) -> str:

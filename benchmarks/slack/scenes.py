@@ -106,6 +106,30 @@ def budget() -> tuple[Incident, History]:
     )
 
 
+def storm() -> tuple[Incident, History]:
+    """A price that rose for everybody: fifty tenants of as many owners, of whom the default owner hears."""
+    names = ("acme", "globex", "initech", "hooli", "umbrella", *(f"tenant-{number}" for number in range(6, 51)))
+    alerts = [
+        _alert(
+            {"tenant": name, "use_case": "support", "kind": "mix"},
+            "warning",
+            series=f"tenant={name}/use_case=support#price",
+            observed=0.031,
+            expected=0.010,
+            usd=(f"{9 / (place + 1):.2f}", f"{118 / (place + 1):.2f}"),
+            reason="tokens cost 3.1 times the usual: claude-opus-4 took over from claude-haiku-4",
+            causes=(Cause("model", "claude-opus-4", 0.93),),
+            after=60,
+        )
+        for place, name in enumerate(names)
+    ]
+    told = incident(*alerts)
+    told.owner, told.storm = "finops", True
+    told.owners, told.stands_in = [f"{name}-team" for name in names[9:]], len(names[9:])
+    samples = _windows([*(4.0 for _ in range(30)), 5, 19, 38, 41, 40, 43, 42], 10, 10, until=60)
+    return told, History(unit="dollars an hour", per=3600, samples=samples, split=_split(llm="38.10", tool="0.90"))
+
+
 def showback() -> Report:
     """A day of one tenant, and the day before."""
     use_cases = [("support", "612.40", "402.10"), ("contracts", "231.05", "239.90"), ("search", "88.60", "71.30")]
@@ -160,6 +184,7 @@ def incident(*alerts: Alert) -> Incident:
     """An incident that has taken in these alerts."""
     first = alerts[0]
     made = Incident(id="4f2a6c1e9b03d857", receiver="finops", group={}, opened_at=START, updated_at=START)
+    made.owner = f"{first.labels['tenant']}-finance"
     for alert in (_changed(first, updated_at=START), *alerts):
         made.take(alert)
     return made

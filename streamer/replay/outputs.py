@@ -24,7 +24,10 @@ from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS, anoma
 
 _ROWS = 50_000
 # What an incident needs for itself, and tells nobody anything.
-_INNER = ("noted_at", "sent", "rest", "absorbed", "told_at", "joined_at", "unheard", "track", "answered", "word")
+_INNER = (
+    *("noted_at", "sent", "rest", "absorbed", "told_at", "joined_at", "unheard", "track", "answered", "word"),
+    *("told_by", "told_by_until"),
+)
 _NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
 # What a file is called until it is whole.
 _UNFINISHED = ".part"
@@ -152,7 +155,7 @@ def _line(record: Any) -> bytes:
 
 def _public(anomaly: Anomaly) -> dict[str, Any]:
     fields = msgspec.structs.asdict(anomaly)
-    return {name: value for name, value in fields.items() if name not in _NOT_PUBLIC}
+    return {name: value for name, value in fields.items() if name not in _NOT_PUBLIC and value is not msgspec.UNSET}
 
 
 def _told(told: Told) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,20 @@ import aiohttp
 import pytest
 
 from tests.brokers import Broker
+from tests.brokers.apache import ApacheKafka
 from tests.integration.deployment import PATIENCE, Deployment, Process
 from tests.integration.events import record, usage
 from tests.slack.press import SECRET, posted, pressed
 from tests.slack.socket import APP_TOKEN
-from tests.slack.standin import CHANNEL, TOKEN, Message, SlackStandIn
+from tests.slack.standin import CHANNEL, HANG, TOKEN, Message, SlackStandIn
 
 pytestmark = pytest.mark.integration
 AT_ONCE = 1.0
 
 
-def deployed(embedded_broker: str, folder: Path, slack: SlackStandIn, **settings: str) -> Deployment:
+def deployed(broker: Broker, folder: Path, slack: SlackStandIn, **settings: str) -> Deployment:
     return Deployment(
-        Broker("embedded", embedded_broker),
+        broker,
         folder,
         SLACK__TOKEN=TOKEN,
         SLACK__BASE_URL=slack.base_url,
@@ -36,7 +38,7 @@ def deployed(embedded_broker: str, folder: Path, slack: SlackStandIn, **settings
 async def test_slack_gets_one_message_that_is_edited_to_its_end(embedded_broker: str, tmp_path: Path) -> None:
     """One incident is one message, with its picture; its end is said in it and in its thread."""
     async with SlackStandIn() as slack:
-        deployment = deployed(embedded_broker, tmp_path, slack, DETECT__LOOP__QUIET_SECONDS="2")
+        deployment = deployed(Broker("embedded", embedded_broker), tmp_path, slack, DETECT__LOOP__QUIET_SECONDS="2")
         with deployment.running() as worker:
             await asyncio.to_thread(_loop, deployment)
             await _until(lambda: any(_is_said(message) for message in slack.messages.values()), "the end to be said")
@@ -52,7 +54,7 @@ async def test_what_is_pressed_is_heard_within_a_second_and_says_by_whom(embedde
     """By Socket Mode and by signed HTTP; a double click is one word, and a forged request none."""
     async with SlackStandIn() as slack:
         deployment = deployed(
-            embedded_broker,
+            Broker("embedded", embedded_broker),
             tmp_path,
             slack,
             SLACK__APP_TOKEN=APP_TOKEN,
@@ -84,8 +86,39 @@ async def test_what_is_pressed_is_heard_within_a_second_and_says_by_whom(embedde
     assert took < AT_ONCE, f"it took {took:.2f} s"
 
 
-def _loop(deployment: Deployment) -> None:
-    who = {"tenant": "acme", "agent": "triage", "tool": "search"}
+async def test_kill_9_on_the_way_to_slack_loses_no_message_and_repeats_the_one_in_flight(
+    apache_broker: ApacheKafka, tmp_path: Path
+) -> None:
+    """Once before Slack has it, once when it has, once right after the usage; then a worker lives."""
+    async with SlackStandIn() as slack:
+        broker = Broker("apache", apache_broker.bootstrap)
+        deployment = deployed(broker, tmp_path, slack, DETECT__LOOP__QUIET_SECONDS="2")
+        moments: list[tuple[str, Callable[[], bool]]] = [
+            ("asked", lambda: "chat.postMessage" in slack.methods),
+            ("taken", lambda: any("asked" not in message.text for message in slack.messages.values())),
+            ("begun", lambda: True),
+        ]
+        slack.fail_next(HANG, method="chat.postMessage")
+        for tenant, reached in moments:
+            with deployment.running() as worker:
+                await asyncio.to_thread(_loop, deployment, tenant)
+                await _until(reached, tenant)
+                worker.kill()
+        with deployment.running():
+            await _until(lambda: {whose for whose, over in _told(slack) if over} == {"asked", "taken", "begun"}, "all")
+    tops = Counter(whose for whose, _ in _told(slack))
+    assert (tops["asked"], tops["begun"]) == (1, 1)
+    assert tops["taken"] <= 2, "the one in flight"
+
+
+def _told(slack: SlackStandIn) -> list[tuple[str, bool]]:
+    """Each incident's message: of whom, and whether it says that it is over."""
+    tops = [message.text for message in slack.messages.values() if message.thread_ts is None]
+    return [(text.split(" · ")[0][2:], "back to normal" in text) for text in tops]
+
+
+def _loop(deployment: Deployment, tenant: str = "acme") -> None:
+    who = {"tenant": tenant, "agent": "triage", "tool": "search"}
     now = time.time()
     before = [usage(n, at=now - 30 + n, session=f"s{n}", tool_args_hash=f"a{n}", **who) for n in range(28)]
     calls = [usage(100 + n, at=now, session="runaway", tool_args_hash="aa", **who) for n in range(6)]

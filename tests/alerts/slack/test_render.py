@@ -105,7 +105,7 @@ def test_a_message_says_who_how_much_since_when_why_and_who_is_behind_it() -> No
     assert [block["type"] for block in blocks] == kinds
     assert blocks[0]["text"]["text"] == title
     assert markup(told)[2:] == [
-        "*$1.50 extra* so far · *$18.20 an hour* if nobody acts\nsince NOW · 0 s\n"
+        "*$1.50 extra* so far · *$18.20 an hour* if nobody acts\nsince NOW · just now\n"
         "✓ *ann acknowledged it at 10:00:07 UTC*",
         "*Why*  120 requests a minute, 20 are usual",
         "*Behind it*\n`█████████░` 92% agent triage\n`████░░░░░░` 40% model gpt-4o\n"
@@ -162,3 +162,14 @@ def row(told: Incident) -> Block:
 def test_a_text_at_the_limit_is_left_whole(limit: int) -> None:
     assert clip("x" * limit, limit) == "x" * limit
     assert clip("x" * (limit + 1), limit) == "x" * (limit - 1) + "…"
+
+
+def test_what_several_have_in_common_is_said_once_and_whose_it_is_is_shown() -> None:
+    labels: list[Label] = ["tenant", "kind"]
+    told = incident(*(alert(f"a{n}", labels=dict(zip(labels, (f"t{n}", "burst"), strict=True))) for n in range(7)))
+    told.owner, told.owners = "finops", ["blue", "<red>"]
+    text = str(message(notification(told))[1])
+    assert text.count("120 requests a minute, 20 are usual") == 1
+    assert "t6, t5, t4, t3 and 3 more" in text or "t0, t1, t2, t3 and 3 more" in text
+    assert "warning · owner finops · incident 4e8f1c" in text
+    assert "2 owners are told here first: blue, &lt;red&gt;; they hear of it themselves" in text

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from io import StringIO
+from random import Random
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from slack_sdk.http_retry import async_handler, builtin_async_handlers
 
@@ -15,12 +17,16 @@ from alerts.routes import Route
 from alerts.slack.app import SlackApp
 from alerts.slack.client import SlackReceiver
 from alerts.storm import StormRule
+from streamer.config import Config
 from streamer.kafka import notifier as module
 from streamer.kafka.notifier import Notifier
+from streamer.kafka.stages import MeterStage
+from streamer.pipeline import Pipeline
 from streamer.web.metrics import Metrics
-from tests.alerts.build import NOW, TRIAGE, alert
-from tests.slack.standin import DROP, TOKEN, Failure, SlackStandIn, page, rate_limited, server_error
-from tests.streamer.kafka.fakes import sample
+from streamer.wiring import decoder_of
+from tests.alerts.build import NOW, START, TRIAGE, alert
+from tests.slack.standin import DROP, HANG, TOKEN, Failure, SlackStandIn, page, rate_limited, server_error
+from tests.streamer.kafka.fakes import TOPICS, USAGE, FakeConsumer, FakeProducer, run, runner_of, sample
 
 TENANTS = ("acme", "globex", "initech")
 
@@ -32,7 +38,7 @@ class Worker:
         self.now, self.metrics, self.dead = NOW, Metrics(), Channels()
         monkeypatch.setattr(module, "wall", lambda: self.now)
         self.dispatcher = Dispatcher(
-            [Route(receiver="team", group_wait=0, group_interval=60)], storm=StormRule(tenants=9)
+            [Route(receiver="team", group_wait=0, group_interval=60)], storm=StormRule(tenants=99, incidents=99)
         )
         app = SlackApp(TOKEN, base_url=slack.base_url, timeout=2, spacing=0)
         receiver = SlackReceiver(app, "#finops")
@@ -93,3 +99,56 @@ async def test_ten_minutes_without_slack_lose_nothing(
     assert list(worker.dispatcher.pending(worker.now)) == []
     assert worker.fallen_back.getvalue().count("incident ") == 2, "that Slack is dead, and that it is back"
     assert sample(worker.metrics, "tidegate_notifications_total", receiver="team", result="delivered") == 4
+
+
+async def test_every_incident_of_a_long_outage_ends_as_it_is_and_metering_never_waits(
+    slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty incidents begin and end at random in ten minutes in which Slack only fails, by turns in all ways."""
+    dice, worker = Random(5), Worker(slack, monkeypatch)
+    tenants = [f"t{number}" for number in range(40)]
+    ends = {tenant: dice.choice((0, dice.randrange(100, 590))) for tenant in tenants}
+    begins = {tenant: dice.randrange(0, 90) for tenant in tenants}
+    for second in range(0, 600, 5):
+        slack.down = dice.choice((server_error(503), page(502), DROP, rate_limited(30)))
+        for tenant in tenants:
+            if second <= begins[tenant] < second + 5:
+                worker.burst(tenant)
+            if ends[tenant] and second <= ends[tenant] < second + 5:
+                worker.burst(tenant, over=True, after=second + 5)
+        await worker.run_until(second + 5)
+    assert slack.messages == {}
+    slack.down = None
+    await worker.run_until(900)
+    tops = {message.text.split(" · ")[0]: message for message in slack.messages.values() if not message.thread_ts}
+    assert sorted(tops) == sorted(f"{'🟢' if ends[tenant] else '🟠'} {tenant}" for tenant in tenants)
+    posted = [call for call in slack.calls if call.method == "chat.postMessage" and "thread_ts" not in call.arguments]
+    assert len(slack.messages) == len(tops), "one message each, and nothing in threads: there was nothing to repeat"
+    assert len(posted) > len(tops)
+    assert list(worker.dispatcher.pending(worker.now)) == []
+
+
+async def test_while_slack_hangs_usage_is_metered_and_judged(
+    slack: SlackStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it, before the delivery that hangs is even given up."""
+    worker = Worker(slack, monkeypatch)
+    slack.down = HANG
+    worker.burst("acme")
+    worker.notifier.send_due(worker.dispatcher, worker.dead, worker.now + 1)
+    async with asyncio.timeout(5):
+        while not slack.calls:  # noqa: ASYNC110 - the stand-in's state is what we wait for
+            await asyncio.sleep(0)
+    meter = MeterStage(decoder_of(Config(), feedback=True), Pipeline(Config()), TOPICS, Metrics(), 0)
+    runner = runner_of(meter, FakeConsumer(), FakeProducer())
+    runner.begin(USAGE, 0)
+    for number in range(50):
+        await runner.take(run([usage(number * 20 + one) for one in range(20)], number * 20), NOW)
+        worker.notifier.send_due(worker.dispatcher, worker.dead, worker.now + 1)
+    assert meter._pipeline.counts()["counted"] == 1000
+    assert sample(worker.metrics, "tidegate_notifications_total", receiver="team", result="failed") == 0
+    assert len(slack.calls) == 1
+
+
+def usage(number: int) -> bytes:
+    return msgspec.json.encode({"id": str(number), "time": START, "tenant": f"t{number % 7}", "input_tokens": 5})
