@@ -60,7 +60,9 @@ def _of(path: Path) -> Iterator[Seed]:
 
 
 def _parquet(record: bytes) -> bytes:
-    table = csv.read_csv(io.BytesIO(record))
+    head = record.partition(b"\n")[0]
+    separator = ";" if b";" in head else ","
+    table = csv.read_csv(io.BytesIO(record), parse_options=csv.ParseOptions(delimiter=separator))
     made = pa.BufferOutputStream()
     parquet.write_table(table, made)
     written: bytes = made.getvalue().to_pybytes()

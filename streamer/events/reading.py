@@ -60,11 +60,11 @@ def _why(error: Exception) -> str:
 
 
 def _items(record: bytes, headers: Mapping[str, str], most: int | None) -> Iterator[Any]:
+    record = _unpacked(record, most)
     binary = cloudevents.structured(headers, record)
     if binary is not None:
         yield binary
         return
-    record = _unpacked(record, most)
     if record.startswith(tables.PARQUET):
         yield from _rows(tables.parquet_rows_of(record, most))
     elif headers.get("content-type", "").partition(";")[0].strip().lower() in _PROTOBUF:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -10,13 +11,15 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from streamer.events.formats.base import Unmappable
+from streamer.events.formats.focus_rows import plain
 from streamer.events.rejected import Rejected
 
 PARQUET = b"PAR1"
 _COUNTS = "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens steps tool_calls requests"
 _WHOLE = frozenset(_COUNTS.split())
 # Names of which one is in the head of every table that is taken for one by its looks.
-_HEADS = ("ChargePeriodStart", "tenant")
+_HEADS = frozenset((plain("ChargePeriodStart"), "tenant"))
+_SEPARATORS = ",;\t"
 # Encodings can make millions of rows of a few bytes.
 _MOST_ROWS, _BATCH = 1_000_000, 256
 
@@ -26,13 +29,19 @@ def is_csv(record: bytes, headers: Mapping[str, str]) -> bool:
     if headers.get("content-type", "").partition(";")[0].strip().lower() == "text/csv":
         return True
     head = record[:65536].partition(b"\n")[0].decode("utf-8", "replace")
-    names = {name.strip('"\r\ufeff ') for name in head.split(",")}
-    return len(names) > 1 and any(name in names for name in _HEADS)
+    names = {plain(name.strip('"\r\ufeff ')) for name in head.split(_separator(head))}
+    return len(names) > 1 and not names.isdisjoint(_HEADS)
+
+
+def _separator(head: str) -> str:
+    return max(_SEPARATORS, key=head.count)
 
 
 def csv_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | Rejected]:
     """Read rows of CSV; raises csv.Error for what is none."""
-    return (row_of(fields) for fields in csv.DictReader(lines))
+    rest = iter(lines)
+    head = next(rest, "")
+    return (row_of(fields) for fields in csv.DictReader(chain([head], rest), delimiter=_separator(head)))
 
 
 def csv_rows_of(record: bytes) -> Iterator[dict[str, Any] | Rejected]:

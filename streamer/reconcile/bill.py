@@ -53,7 +53,7 @@ def bill_of(
         try:
             cells = cells_of(row)
             charge = _charge(cells, rate, cost, tag)
-        except (Unmappable, AttributeError) as error:
+        except (Unmappable, AttributeError, TypeError) as error:
             why = error if isinstance(error, Unmappable) else "a row must be a JSON object"
             raise SourceUnreadable(f"{source}, row {number}: {why}") from None
         if charge.service in services if services else charge.model or cells.get("ServiceCategory") == _AI:

@@ -23,11 +23,29 @@ NAMES = Names(
     ),
     tags=("requestMetadata.*", "region", "inferenceRegion"),
 )
+# The log's own counts, then those of the answer's body: of Converse, Claude, Llama, Titan and of OpenAI's kind.
 _TOKENS = {
-    "input": ("input.inputTokenCount", "output.outputBodyJson.usage.inputTokens"),
-    "read": ("input.cacheReadInputTokenCount", "output.outputBodyJson.usage.cacheReadInputTokens"),
-    "write": ("input.cacheWriteInputTokenCount", "output.outputBodyJson.usage.cacheWriteInputTokens"),
-    "output": ("output.outputTokenCount", "output.outputBodyJson.usage.outputTokens"),
+    "input": (
+        *("input.inputTokenCount", "usage.inputTokens", "usage.input_tokens", "prompt_token_count"),
+        *("inputTextTokenCount", "usage.prompt_tokens"),
+    ),
+    "read": (
+        *("input.cacheReadInputTokenCount", "usage.cacheReadInputTokens", "usage.cacheReadInputTokenCount"),
+        "usage.cache_read_input_tokens",
+    ),
+    "write": (
+        *("input.cacheWriteInputTokenCount", "usage.cacheWriteInputTokens", "usage.cacheWriteInputTokenCount"),
+        "usage.cache_creation_input_tokens",
+    ),
+    "output": (
+        *("output.outputTokenCount", "usage.outputTokens", "usage.output_tokens", "generation_token_count"),
+        "usage.completion_tokens",
+    ),
+}
+# What comes last in the answer of a stream, and how it is called here.
+_METRICS = {
+    **{"inputTokenCount": "inputTokens", "outputTokenCount": "outputTokens"},
+    **{"cacheReadInputTokenCount": "cacheReadInputTokens", "cacheWriteInputTokenCount": "cacheWriteInputTokens"},
 }
 
 
@@ -42,6 +60,8 @@ def parts(item: Item) -> Sequence[Any]:
     """Give the logs in CloudWatch's envelope, or the one log."""
     if "logEvents" not in item:
         return (item,)
+    if item.get("messageType") == "CONTROL_MESSAGE":  # CloudWatch asks whether anybody is there
+        return ()
     return [_log(mapping(entry).get("message")) for entry in listed(item["logEvents"])]
 
 
@@ -60,8 +80,8 @@ def fields_of(item: Any, context: Context) -> dict[str, Any]:
         "status": "error" if failed else "ok",
         "requests": 1,
         "steps": int("embed" not in model),
-        **_tokens(item),
-        **work_of(_calls(item), context.argument_hash),
+        **_tokens(item, body := _body(item)),
+        **work_of(_calls(body), context.argument_hash),
         **owners([item], context.names),
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}
@@ -71,8 +91,32 @@ def _log(message: Any) -> Item:
     return mapping(decoded(message) if isinstance(message, str) else message)
 
 
-def _tokens(item: Item) -> dict[str, int]:
-    found = {what: count(first([item], names), names[0]) for what, names in _TOKENS.items()}
+def _body(item: Item) -> Item:
+    """Give the answer's body; that of a stream is put together from its chunks."""
+    body = mapping(item.get("output")).get("outputBodyJson")
+    return _streamed([mapping(chunk) for chunk in listed(body)]) if listed(body) else mapping(body)
+
+
+def _streamed(chunks: Sequence[Item]) -> Item:
+    usage: dict[str, Any] = {}
+    blocks: list[dict[str, Any]] = []
+    for chunk in chunks:
+        metrics = mapping(chunk.get("amazon-bedrock-invocationMetrics"))
+        usage |= {**mapping(mapping(chunk.get("message")).get("usage")), **mapping(chunk.get("usage"))}
+        usage |= {known: metrics[name] for name, known in _METRICS.items() if name in metrics}
+        if block := mapping(chunk.get("content_block")):
+            blocks.append({"type": block.get("type"), "name": block.get("name"), "input": ""})
+        if blocks and isinstance(part := mapping(chunk.get("delta")).get("partial_json"), str):
+            blocks[-1]["input"] += part
+    return {"usage": usage, "content": blocks}
+
+
+def _tokens(item: Item, body: Item) -> dict[str, int]:
+    found = {what: count(first([item, body], names), names[0]) for what, names in _TOKENS.items()}
+    if not found["output"]:  # Titan counts each of its results
+        found["output"] = sum(
+            count(mapping(one).get("tokenCount"), "tokenCount") for one in listed(body.get("results"))
+        )
     return {
         "input_tokens": found["input"] + found["read"] + found["write"],
         "output_tokens": found["output"],
@@ -86,8 +130,7 @@ def _model(model: str) -> tuple[str, str]:
     return "bedrock", model.rpartition("/")[2] if model.startswith("arn:") else model
 
 
-def _calls(item: Item) -> list[Call]:
-    body = mapping(mapping(item.get("output")).get("outputBodyJson"))
+def _calls(body: Item) -> list[Call]:
     content = mapping(mapping(body.get("output")).get("message")).get("content")
     uses = (mapping(mapping(block).get("toolUse")) for block in listed(content))
     return [Call(text(use.get("name")), use.get("input")) for use in uses if use] or calls_of(body)

@@ -12,12 +12,15 @@ import orjson
 
 from streamer.events import canonical
 from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
-from streamer.events.formats.values import owners
+from streamer.events.formats.values import decoded, owners
 
 _PREFIXES = ("ce_", "ce-")
 # What a structured event, or a batch of them, cannot do without.
 MARK = b'"specversion"'
-_ALIASES = {"cached_input_tokens": "cache_read_tokens", "run_id": "session"}
+_ALIASES = {
+    **{"cached_input_tokens": "cache_read_tokens", "run_id": "session"},
+    **{"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"},
+}
 # Names of attributes are lower-case letters and digits by the specification.
 NAMES = Names(
     tenant=("tenant", "tenantid"),
@@ -42,7 +45,8 @@ def recognises(item: Item) -> bool:
 def fields_of(item: Item, context: Context) -> dict[str, Any]:
     """Map one structured event onto the fields of a canonical event."""
     data = _data(item)
-    fields = {_ALIASES.get(name, name): value for name, value in data.items()}
+    fields = {known: data[name] for name, known in _ALIASES.items() if name in data}
+    fields |= {name: value for name, value in data.items() if name not in _ALIASES}
     for name, value in owners([item, data], context.names).items():
         if name == "tags" and isinstance(fields.get(name), dict):
             fields[name] = {**value, **fields[name]}
@@ -67,12 +71,16 @@ def structured(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None
 
 
 def _data(item: Item) -> dict[str, Any]:
-    data = item.get("data")
-    if data is None and isinstance(item.get("data_base64"), str):
+    data, packed = item.get("data"), item.get("data_base64")
+    if item.get("datacontentencoding") == "base64":  # as version 0.3 has it
+        packed, data = data, None
+    if data is None and isinstance(packed, str):
         try:
-            data = orjson.loads(base64.b64decode(item["data_base64"], validate=True))
+            data = orjson.loads(base64.b64decode(packed, validate=True))
         except ValueError:
             data = None
+    if isinstance(data, str):  # JSON in text, which some producers make of it
+        data = decoded(data)
     if not isinstance(data, dict):
         raise Unmappable("wrong_type", "the data of the CloudEvent are no JSON object")
     return data

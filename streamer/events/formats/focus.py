@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
-from streamer.events.formats.focus_rows import MODEL, TOKENS, begin_of, cells_of, model_of, tokens_of
+from streamer.events.formats.focus_rows import MODEL, TOKENS, begin_of, cells_of, model_of, named, tokens_of
 from streamer.events.formats.identity import identity_of
 from streamer.events.formats.values import amount, count, dollars, first, is_given, owners, text
 
@@ -41,6 +41,7 @@ _WORDS = words_of(
 
 def recognises(item: Item) -> bool:
     """Tell whether `item` is a row of a bill."""
+    item = item if "ChargePeriodStart" in item else named(item)
     return "ChargePeriodStart" in item or ("BillingPeriodStart" in item and any(name in item for name in NAMES.cost))
 
 
@@ -91,4 +92,4 @@ def _quantity(row: Item) -> dict[str, Any]:
     return {}
 
 
-FORMAT = Format("focus", NAMES, recognises, each(fields_of), _WORDS)
+FORMAT = Format("focus", NAMES, recognises, each(fields_of), _WORDS, kept=named)

@@ -21,9 +21,39 @@ TOKENS = {
     "cache_write_tokens": ("x_CacheWriteTokens", "x_CacheCreationTokens"),
     "reasoning_tokens": ("x_ReasoningTokens",),
 }
+# What is read of a row; warehouses spell columns in lower case, or with underscores.
+_READ = (
+    *("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "BillingCurrency", "Tags", "SkuPriceDetails"),
+    *("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd", "ChargeDescription"),
+    *("BillingAccountId", "BillingAccountName", "SubAccountId", "SubAccountName", "ChargeCategory", "ChargeClass"),
+    *("ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "ProviderName", "ServiceProviderName"),
+    *("HostProviderName", "PublisherName", "InvoiceIssuerName", "ServiceName", "ServiceCategory", "RegionId"),
+    *("ResourceId", "ResourceName", "ResourceType", "SkuMeter", "x_ServiceTier", "x_Requests", "x_RequestCount"),
+    *(name for name in MODEL if "." not in name),
+    *(name for names in TOKENS.values() for name in names),
+)
 _NUMBERS, _TIMES = ("Cost", "Quantity", "Price"), ("Start", "End")
 _UNIT = re.compile(r"(?:([\d,]+)\s*)?(k|m|thousand|million)?\s*(?:\w+\s+)?tokens?", re.IGNORECASE)
 _SCALES = {"": 1, "k": 1000, "thousand": 1000, "m": 1_000_000, "million": 1_000_000}
+
+
+def plain(name: str) -> str:
+    """Spell a column's name as all its spellings have it in common.
+
+    >>> plain("charge_period_start") == plain("ChargePeriodStart")
+    True
+    """
+    return name.replace("_", "").lower()
+
+
+_NAMES = {plain(name): name for name in _READ}
+
+
+def named(item: Item) -> Item:
+    """Give a row with the names of its columns as the specification spells them."""
+    if "ChargePeriodStart" in item or "BillingPeriodStart" in item:
+        return item
+    return {_NAMES.get(plain(name), name): value for name, value in item.items()}
 
 
 def cells_of(item: Item) -> dict[str, Any]:
@@ -31,7 +61,7 @@ def cells_of(item: Item) -> dict[str, Any]:
 
     Raises Unmappable for a number or a time that is none.
     """
-    return {name: _value(name, value) for name, value in item.items() if is_given(value)}
+    return {name: _value(name, value) for name, value in named(item).items() if is_given(value)}
 
 
 def begin_of(cells: Cells) -> datetime | None:

@@ -10,8 +10,20 @@ from typing import Any
 
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.calls import calls_of, work_of
-from streamer.events.formats.values import count, first, is_given, mapping, moment, owners, text
+from streamer.events.formats.values import count, first, inclusive, is_given, mapping, moment, owners, text
 
+_USAGE = {
+    "input_tokens": ("prompt_tokens", "input_tokens"),
+    "output_tokens": ("completion_tokens", "output_tokens"),
+    "cache_read_tokens": (
+        *("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cache_read_input_tokens"),
+    ),
+    "cache_write_tokens": (
+        *("cache_creation_input_tokens", "prompt_tokens_details.cache_creation_tokens"),
+        "prompt_tokens_details.cache_write_tokens",
+    ),
+    "reasoning_tokens": (*("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),),
+}
 _STEPLESS = ("embedding", "image_generation", "rerank", "transcription", "speech", "moderation")
 # What the caller said in its request's metadata and tags goes before whom the proxy bills.
 _ASKED = ("metadata.requester_metadata", "metadata.spend_logs_metadata")
@@ -30,7 +42,7 @@ NAMES = Names(
     agent=(*(f"{place}.{name}" for name in ("agent", "agent_name") for place in _ASKED), "request_tags.agent"),
     session=(*(f"{place}.session_id" for place in _ASKED), "session_id", "trace_id"),
     user=("end_user", "metadata.user_api_key_user_id"),
-    cost=("response_cost", "cost"),
+    cost=("response_cost", "cost", "spend", "cost_breakdown.total_cost"),
     tier=(
         *("cost_breakdown.service_tier", "response.service_tier", "response.usage.service_tier"),
         *("metadata.usage_object.service_tier", "model_parameters.service_tier"),
@@ -47,9 +59,10 @@ def recognises(item: Item) -> bool:
 def fields_of(item: Item, context: Context) -> dict[str, Any]:
     """Map one payload onto the fields of a canonical event; what is absent stays absent."""
     metadata = mapping(item.get("metadata"))
-    failed = item.get("status") != "success"
+    # Early versions say no status, but what went wrong.
+    failed = item.get("status", "failure" if item.get("error_str") else "success") != "success"
     fields = {
-        "id": item.get("id") or item.get("litellm_call_id"),
+        "id": item.get("id") or item.get("litellm_call_id") or item.get("request_id"),
         "source": "litellm",
         "time": moment(item.get("endTime") or item.get("startTime")),
         "status": "error" if failed else "ok",
@@ -85,16 +98,13 @@ def _model(item: Item) -> dict[str, Any]:
 
 
 def _tokens(item: Item, metadata: Item) -> dict[str, int]:
-    usage = mapping(metadata.get("usage_object"))
-    read = mapping(usage.get("prompt_tokens_details")).get("cached_tokens") or usage.get("cache_read_input_tokens")
-    reasoning = mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")
-    return {
-        "input_tokens": count(item.get("prompt_tokens"), "prompt_tokens"),
-        "output_tokens": count(item.get("completion_tokens"), "completion_tokens"),
-        "cache_read_tokens": count(read, "cached_tokens"),
-        "cache_write_tokens": count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens"),
-        "reasoning_tokens": count(reasoning, "reasoning_tokens"),
-    }
+    """Read the counts that LiteLLM made itself, and their parts from the provider's usage, in each of its shapes."""
+    usage = mapping(metadata.get("usage_object")) or mapping(mapping(item.get("response")).get("usage"))
+    told = (item, usage)
+    found = {field: count(first(told, names), names[0]) for field, names in _USAGE.items()}
+    # Early versions leave the cached tokens out for some providers.
+    found["input_tokens"] = inclusive(found["input_tokens"], found["cache_read_tokens"], found["cache_write_tokens"])
+    return found
 
 
 def _work(item: Item, metadata: Item, context: Context) -> dict[str, Any]:

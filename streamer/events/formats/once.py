@@ -7,7 +7,8 @@ Spans of one call are told by their place in the trace, and by the id of the res
   between the two makes them two calls.
 - A span of an agent or a workflow repeats what lies below it. It counts only where it tells of an agent elsewhere
   (kind client), reports usage, and nothing below it does: what happens there has no spans of its own here.
-- A tool's span below one of the same tool is the same call; the outermost counts, for it knows the arguments.
+- A tool's span below one of the same tool is the same call; the outermost counts, for it knows the arguments. So is a
+  query of a vector database below a retrieval.
 - Calls of tools in a model's answer have spans of their own, where the batch has any of tools in that trace.
 - Of model spans with the same response id, of different services or instrumentations, those of one count.
 
@@ -145,7 +146,7 @@ class Family:
     def _mark_itself(self, sight: Sight) -> None:
         """Mark this span where one above it tells of the same call and knows more."""
         for above in self.ancestors(sight):
-            same_tool = sight.role == above.role == "tool" and sight.tool == above.tool
+            same_tool = sight.role == above.role and sight.role in ("tool", "vector") and sight.tool == above.tool
             known_above = sight.role == above.role == "model" and above.has_usage and not sight.has_usage
             if same_tool or (known_above and id(above) not in self._repeated):
                 self._repeated.add(id(sight))

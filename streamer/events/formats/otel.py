@@ -4,6 +4,7 @@ Old names are those of the conventions up to 1.36 (`gen_ai.system`), of OpenLLMe
 OpenInference (`llm.token_count.*`) and of Vercel's AI SDK (`ai.*`). Input tokens include the cached ones.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +41,7 @@ NAMES = Names(
     ),
     use_case=(
         *("tidegate.use_case", "use_case", "traceloop.association.properties.use_case"),
-        *("gen_ai.workflow.name", "traceloop.workflow.name", "service.name"),
+        *("gen_ai.workflow.name", "traceloop.workflow.name", "ai.telemetry.functionId", "service.name"),
     ),
     agent=("tidegate.agent", "gen_ai.agent.name", "traceloop.agent.name", "agent.name", "gen_ai.agent.id"),
     session=(
@@ -51,7 +52,7 @@ NAMES = Names(
         *("user.id", "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
         *("langfuse.user.id", "ai.telemetry.metadata.userId", "metadata.user_api_key_user_id"),
     ),
-    cost=("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total"),
+    cost=("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total", "operation.cost"),
     tier=(
         *("openai.response.service_tier", "gen_ai.openai.response.service_tier", "gen_ai.response.service_tier"),
         *("openai.request.service_tier", "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier"),
@@ -61,7 +62,7 @@ NAMES = Names(
 _USAGE = {
     "input_tokens": (
         *("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
-        *("llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+        *("llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens"),
     ),
     "output_tokens": (
         *("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens"),
@@ -71,28 +72,50 @@ _USAGE = {
         *("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
         *("gen_ai.usage.cached_tokens", "gen_ai.usage.input_tokens.cached", "llm.usage.cache_read_input_tokens"),
         *("llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens"),
+        *("ai.usage.inputTokenDetails.cacheReadTokens", "gen_ai.usage.cached_input_tokens"),
+        *("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens"),
     ),
     "cache_write_tokens": (
         *("gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
         *("gen_ai.usage.cache_write.input_tokens", "llm.usage.cache_creation_input_tokens"),
-        "llm.token_count.prompt_details.cache_write",
+        *("gen_ai.usage.cache_write_input_tokens", "llm.token_count.prompt_details.cache_write"),
+        *("ai.usage.inputTokenDetails.cacheWriteTokens", "gen_ai.usage.details.cache_write_tokens"),
     ),
     "reasoning_tokens": (
         *("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens"),
         *("gen_ai.usage.reasoning_output_tokens", "llm.token_count.completion_details.reasoning"),
+        *("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
+        "gen_ai.usage.details.reasoning_tokens",
     ),
 }
-_OPERATION = ("gen_ai.operation.name", "llm.request.type", "traceloop.span.kind", "openinference.span.kind")
-_MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.response.model", "llm.request.model", "llm.model_name")
-_PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.vendor", "ai.model.provider")
+_OPERATION = (
+    *("gen_ai.operation.name", "llm.request.type", "traceloop.span.kind", "openinference.span.kind"),
+    *("ai.operationId", "gen_ai.type"),
+)
+_MODEL = (
+    *("gen_ai.response.model", "gen_ai.request.model", "llm.response.model", "llm.request.model", "llm.model_name"),
+    *("ai.response.model", "ai.model.id", "embedding.model_name", "reranker.model_name"),
+)
+_PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "llm.vendor", "ai.model.provider")
+# What Vercel's SDK puts behind a provider's name: which of its interfaces is called.
+_INTERFACE = re.compile(r"\.(chat|completions?|responses|messages|embeddings?|image|speech|transcription)$")
 _TOOL = ("gen_ai.tool.name", "ai.toolCall.name", "mcp.tool.name", "tool.name", "traceloop.entity.name")
 _ARGUMENTS = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "traceloop.entity.input", "input.value")
 _RESPONSE = ("gen_ai.response.id", "ai.response.id")
 _HOST, _PORT = ("server.address", "gen_ai.openai.api_base", "net.peer.name"), ("server.port", "net.peer.port")
 _API_KEY = ("metadata.user_api_key_alias", "metadata.user_api_key_hash")
 _NONE = (None, 0, "0")
-_AGENTS = ("invoke_agent", "invoke_workflow", "create_agent", "plan", "agent", "workflow", "task", "chain")
-_TOOLS, _VECTORS, _EMBEDS = ("execute_tool", "tool"), ("retrieval", "retriever"), ("embedding", "embeddings")
+_AGENTS = (
+    *("invoke_agent", "invoke_workflow", "create_agent", "plan", "agent", "workflow", "task", "chain"),
+    # Of Vercel's SDK: each is around one span or more that end in doGenerate, doStream or doEmbed.
+    *("ai.generatetext", "ai.streamtext", "ai.generateobject", "ai.streamobject", "ai.embed", "ai.embedmany"),
+)
+_TOOLS, _VECTORS = ("execute_tool", "tool"), ("retrieval", "retriever")
+_EVALUATIONS = ("evaluation", "evaluate", "evaluator")
+_DATABASE = ("db.system.name", "db.system")
+_VECTOR_DATABASES = frozenset(
+    ("pinecone", "qdrant", "weaviate", "chroma", "chromadb", "milvus", "lancedb", "marqo", "vespa", "turbopuffer")
+)
 
 
 def recognises(item: Item) -> bool:
@@ -171,7 +194,7 @@ def _role(attributes: Attributes) -> Role:
         return "tool"
     if operation in _AGENTS:
         return "agent"
-    if operation in _VECTORS:
+    if operation in _VECTORS or text(_said(attributes, _DATABASE)).lower() in _VECTOR_DATABASES:
         return "vector"
     return "model" if _has_usage(attributes) or _said(attributes, _MODEL) is not None else "other"
 
@@ -215,11 +238,13 @@ def _work(sight: Sight, context: Context) -> dict[str, Any]:
         hashed = "" if arguments is None else context.argument_hash(arguments)
         return {"kind": "tool", "tool": sight.tool, "tool_args_hash": hashed, "tool_calls": 1}
     if sight.role == "vector":
-        return {"kind": "vector", "requests": 1, "provider": _provider(own)}
-    steps = int(text(_said(own, _OPERATION)).lower().removeprefix("a") not in _EMBEDS)
+        return {"kind": "vector", "requests": 1, "provider": _provider(own) or text(_said(own, _DATABASE)).lower()}
+    operation = text(_said(own, _OPERATION)).lower()
+    steps = int("embed" not in operation and operation != "reranker")
     return {
         **_tokens(own),
         **_model(own),
+        "kind": "evaluation" if operation in _EVALUATIONS else "llm",
         "cost_usd": _cost(own, context),
         "requests": 1,
         "steps": steps,
@@ -233,7 +258,7 @@ def _tokens(own: Attributes) -> dict[str, int]:
 
 
 def _provider(own: Attributes) -> str:
-    return text(_said(own, _PROVIDER)).lower()
+    return _INTERFACE.sub("", text(_said(own, _PROVIDER)).lower())
 
 
 def _model(own: Attributes) -> dict[str, str]:
