@@ -55,7 +55,9 @@ def demo_config(bootstrap: str, ingest_port: int, web_port: int, page_port: int)
         throttle=_throttle(),
         web=WebConfig(port=web_port),
         ingest=IngestConfig(port=ingest_port),
-        page=PageConfig(port=page_port, history_seconds=360, rate_seconds=10),
+        page=PageConfig(
+            port=page_port, public_url=f"http://127.0.0.1:{page_port}", history_seconds=360, rate_seconds=10
+        ),
         log=LogConfig(level="warning"),
     )
 

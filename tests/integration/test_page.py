@@ -3,21 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from importlib.resources import files
-from importlib.util import find_spec
 from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
 from alerts.throttle.command import CommandScope
 from streamer.clock import utc
 from streamer.page.access import hashed
 from tests.brokers import Broker
-from tests.conftest import go_without
+from tests.integration.browsing import axe_core, browsing, serious
 from tests.integration.deployment import Deployment, Process
 from tests.integration.events import record, usage
 from tests.integration.page_life import BUDGETS, HOSTILE, encoded, life
@@ -29,10 +26,7 @@ TOKEN = "tgp_of-bob"
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """The source of axe-core, which finds what keeps people out."""
-    if not find_spec("axe_playwright_python"):
-        go_without("axe-core", "pip install axe-playwright-python")
-    return (files("axe_playwright_python") / "axe.min.js").read_text()
+    return axe_core()
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +53,6 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         started = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started
         await started.close()
-
-
-@asynccontextmanager
-async def browsing(browser: Browser, url: str, **context: Any) -> AsyncIterator[Page]:
-    """A reader of their own, who in the end must not have seen the console complain."""
-    faults: list[str] = []
-    reader = await browser.new_context(viewport={"width": 1440, "height": 960}, **context)
-    page = await reader.new_page()
-    page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.set_default_timeout(15_000)
-    await page.goto(url)
-    yield page
-    await reader.close()
 
 
 async def said_on(deployment: Deployment, verdict: str) -> dict[str, Any]:
@@ -203,10 +183,7 @@ async def test_nothing_serious_keeps_anybody_out(served: Process, browser: Brows
             await page.goto(served.url + WAYS[name])
             await expect(page.get_by_role("heading", level=1)).to_be_visible()
             await expect(page.locator("#status")).to_have_text("live")
-            await page.evaluate(axe)
-            found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            told = [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in found["violations"]]
-            assert [one for one in told if one[0] in ("serious", "critical")] == [], (scheme, name)
+            assert await serious(page, axe) == [], (scheme, name)
 
 
 async def test_a_phone_shows_all_of_it_without_a_sideways_scroll(served: Process, browser: Browser) -> None:
