@@ -11,6 +11,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streamer.config import Config
+from streamer.events.formats.calls import calls_of
+from streamer.events.formats.litellm import NAMES
+from streamer.events.formats.values import first
 from streamer.events.hashing import ArgumentHash
 from streamer.kafka.connection import producer_of
 from streamer.kafka.topics import Topics
@@ -34,18 +37,16 @@ def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[st
     """Give of a StandardLoggingPayload what Tidegate reads: no prompts, no answers, of tool arguments a hash."""
     sent = {name: payload[name] for name in _FIELDS if payload.get(name) is not None}
     sent["metadata"] = _metadata(_dict(payload.get("metadata")), argument_hash)
+    if isinstance(tier := first([payload], NAMES.tier), str):
+        sent["cost_breakdown"] = {"service_tier": tier}
+    # Whatever the API: an answer of the provider's own shape is told as one of Chat Completions.
     calls = [
-        {"function": {"name": _dict(call.get("function")).get("name"), "arguments": _hashed(call, argument_hash)}}
-        for choice in _dicts(_dict(payload.get("response")).get("choices"))
-        for call in _dicts(_dict(choice.get("message")).get("tool_calls"))
+        {"function": {"name": call.name, "arguments": argument_hash(call.arguments)}}
+        for call in calls_of(payload.get("response"))
     ]
     if calls:
         sent["response"] = {"choices": [{"message": {"tool_calls": calls}}]}
     return sent
-
-
-def _hashed(call: Mapping[str, Any], argument_hash: ArgumentHash) -> str:
-    return argument_hash(_dict(call.get("function")).get("arguments"))
 
 
 def _metadata(metadata: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[str, Any]:
@@ -64,10 +65,6 @@ def _metadata(metadata: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [_dict(item) for item in value] if isinstance(value, list) else []
 
 
 class _Way(Protocol):

@@ -44,6 +44,8 @@ COMMANDS = {
     "backtest",
     "tune",
     "archive",
+    "backup",
+    "restore",
 }
 
 

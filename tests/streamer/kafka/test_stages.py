@@ -30,7 +30,7 @@ CONFIG = Config(
     throttle=ThrottleConfig(
         policies=(PolicyConfig(kind="loop", scope="session", action="pause", mode="enforce"),), hold_seconds=10
     ),
-    windows=WindowsConfig(size_seconds=10, lateness_seconds=0, grace_seconds=0),
+    windows=WindowsConfig(size_seconds=10, lateness_seconds=0, grace_seconds=0, stagger_seconds=0),
 )
 WORDS = "my credit card is 4111"
 RUNAWAY = "tenant=acme/session=runaway"
