@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _STATE = struct.Struct("<Qd")
 # Of less a window nothing is ever certain.
 _LEAST = 1e-9
+# So many times the longest gap of late is more than a pause as there are others.
+_TWICE = 2.0
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class SilenceParams:
     `least`, `most` and `warm_up` are in windows: no gap shorter than `least` is told, none can be expected where it
     would take longer than `most`, and nothing is told before `warm_up` windows held something. `expected` is how much
     should have come in the gap, and `margin` is against the longest gap seen, which fades by `kept` with each window
-    that holds something. `evidence` is a logarithm of odds: where that much speaks for silence, no longest gap matters.
+    that holds something. `evidence` is a logarithm of odds: where that much speaks for silence, twice the longest gap
+    is enough.
     """
 
     least: float = 3.0
@@ -60,7 +63,7 @@ class SilenceBaseline:
         if self._seen < params.warm_up:
             return math.inf
         by_gap = max(params.expected / rate, params.margin * self._longest) if rate > _LEAST else math.inf
-        by_odds = params.evidence / odds if odds > _LEAST else math.inf
+        by_odds = max(params.evidence / odds, _TWICE * self._longest) if odds > _LEAST else math.inf
         needed = max(params.least, min(by_gap, by_odds))
         return needed if needed <= params.most else math.inf
 

@@ -16,15 +16,13 @@ from detectors import (
     SurgeParams,
 )
 from streamer.judges.horizons import Horizon, Horizons, HorizonsState
-from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState
+from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState, same
 from streamer.judges.relation import related, scope_of
 from streamer.records import Scope
 from streamer.windows.entity import Entity
 
 #: What the series of arrivals is called.
 SESSIONS = "sessions"
-# Ratios that are of the same numbers: what is usual for one is for the other.
-_ALIKE: dict[str, tuple[str, ...]] = dict.fromkeys(("size", "growth"), ("size", "growth"))
 
 
 class ModelParams(msgspec.Struct, frozen=True):
@@ -86,7 +84,7 @@ class Models:
     def forgive(self, name: str) -> bool:
         """Take a ratio, the volume ("drift") or the rate of sessions as it is now for usual; False if nothing is."""
         found: list[DriftDetector | RatioBaseline | SurgeBaseline] = []
-        found += [baseline for ratio, baseline in self.ratios.baselines.items() if ratio in _ALIKE.get(name, (name,))]
+        found += [baseline for ratio, baseline in self.ratios.baselines.items() if same(ratio, name)]
         found += [self.drift, self.share] if name == "drift" else []
         found += [self.surge] if name == SESSIONS else []
         forgiven = [model for model in found if not model.calm]

@@ -26,6 +26,15 @@ DIMENSIONS = (
 _COMBINATION = CombinationParams(len(DIMENSIONS))
 
 
+def same(one: str, other: str) -> bool:
+    """Tell whether two names are of one and the same ratio.
+
+    >>> same("growth", "size"), same("size", "price")
+    (True, False)
+    """
+    return one == other or {one, other} == {"size", "growth"}
+
+
 class RatiosConfig(msgspec.Struct, frozen=True):
     """How a tenant's ratios are judged; `enough` is how many units make a slice."""
 

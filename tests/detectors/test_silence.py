@@ -66,9 +66,9 @@ def test_a_long_gap_fades() -> None:
     assert silence.certain_after(1000.0) == params.least
 
 
-def test_where_empty_windows_speak_for_themselves_the_longest_gap_does_not_matter() -> None:
-    silence = learned([300.0] + [0.0] * 100)
-    assert silence.certain_after(0.5) >= 300
-    assert silence.certain_after(0.5, 0.25) == PARAMS.evidence / 0.25
-    assert silence.certain_after(0.0, 0.25) == PARAMS.evidence / 0.25
-    assert silence.certain_after(0.5, 1000.0) == PARAMS.least
+def test_where_empty_windows_speak_for_themselves_twice_the_longest_gap_is_enough() -> None:
+    silence = learned([15.0] + [0.0] * 100)
+    assert silence.certain_after(0.5) > PARAMS.evidence / 0.3
+    assert silence.certain_after(0.5, 0.3) == PARAMS.evidence / 0.3
+    assert silence.certain_after(0.0, 0.3) == PARAMS.evidence / 0.3
+    assert 29 < silence.certain_after(0.5, 1000.0) <= 30
