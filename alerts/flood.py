@@ -35,12 +35,14 @@ class Floods:
         return begun >= self._rule.incidents
 
     def stand_in(self, wait: float, now: float) -> Incident | None:
-        """Find the incident that tells of what is held back; None where it is yet to be opened.
+        """Find the incident that tells of what is held back, and of the default owner's own; None where none is.
 
         It is one that does so, else what the default owner was told of late.
         """
         for incident in self._incidents.open_of(self._default):
-            if incident.stands_in and not incident.full and now - incident.joined_at <= self._rule.window:
+            if incident.storm and not incident.full and now - incident.joined_at <= self._rule.window:
+                incident.joined_at = now
+                self._touch(incident)
                 return incident
         return self._storms.together(self._default, wait, now)
 

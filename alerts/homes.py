@@ -41,10 +41,12 @@ class Homes:
         if storm := self._storms.host(route.receiver, labels, route.group_wait, now):
             self._touch(storm)
             return storm
-        flood = self._floods.is_on(now)
+        if not self._floods.is_on(now):
+            return self._opened(leaf, alert, now)
+        if (route.receiver, labels.get("owner", "")) == self._default:
+            return self._floods.stand_in(route.group_wait, now) or self._opened(leaf, alert, now)
         incident = self._opened(leaf, alert, now)
-        if flood and (incident.receiver, incident.owner) != self._default:
-            self._floods.hold(incident, self._stand_in(alert, now), now)
+        self._floods.hold(incident, self._stand_in(alert, now), now)
         return incident
 
     def besides(self, incident: Incident) -> list[Incident]:

@@ -48,13 +48,17 @@ class Remarks:
                 self._touch(found)
 
     def released(self, scope: str, incident: str = "", saved: Decimal = Decimal(0)) -> None:
-        """Note that the command on `scope` was released; `incident` is told how many dollars that `saved`."""
+        """Note that the command on `scope` was released; `incident` is told how many dollars that `saved`.
+
+        It alone, of all that tell of the same alerts: people add the savings of incidents up.
+        """
         for found in self._incidents.bound(scope):
             found.commands.remove(scope)
             self._touch(found)
-        for found in self._related(incident) if saved else ():
-            found.usd_saved += saved
-            self._touch(found)
+        named = self._incidents.find(incident)
+        if saved and named is not None:
+            named.usd_saved += saved
+            self._touch(named)
         self._incidents.unbind(scope)
 
     def _related(self, incident: str) -> list[Incident]:

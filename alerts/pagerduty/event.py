@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from alerts.incident import Incident
 from alerts.notification import Notification
 from alerts.text import cost, headline, history, reasons, span, stands_in, who
 
@@ -35,11 +34,14 @@ def _payload(notification: Notification) -> dict[str, Any]:
         "component": incident.main.labels.get("agent", ""),
         "group": incident.main.labels.get("tenant", ""),
         "class": incident.main.labels.get("kind", ""),
-        "custom_details": _details(incident, notification.owner.name if notification.owner else ""),
+        "custom_details": _details(notification),
     }
 
 
-def _details(incident: Incident, owner: str) -> dict[str, str]:
+def _details(notification: Notification) -> dict[str, str]:
+    incident, owner = notification.incident, notification.owner
     found = {"cost": cost(incident), "span": span(incident), "why": "\n".join(reasons(incident))}
+    found |= {"done": "\n".join(history(incident)), "owner": owner.name if owner else ""}
+    found |= {"told because": notification.because}
     others = stands_in(incident)
-    return {**found, "done": "\n".join(history(incident)), "owner": owner, **({"storm": others} if others else {})}
+    return {**found, "storm": others} if others else found

@@ -66,7 +66,8 @@ def message(
         blocks.append(_buttons(incident))
     name = f"incident {escape(incident.id)}"
     owner = f"owner {_line(incident.owner)} · " if incident.owner else ""
-    blocks.append(context(f"{incident.severity} · {owner}{f'<{link}|{name}>' if link else name}"))
+    told = f"told because {notification.because}"
+    blocks.append(context(f"{incident.severity} · {owner}{told} · {f'<{link}|{name}>' if link else name}"))
     return clip(escape(f"{_title(incident)} ({cost(incident)})"), TEXT), blocks
 
 

@@ -13,6 +13,7 @@ class ShowbackConfig(Section):
     """One showback: of whose spend, to which receiver, for which period, and at what time of whose day."""
 
     receiver: str
+    owner: str = ""
     tenants: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     period: Literal["day", "week"] = "day"
     at: time = time(8)
@@ -30,4 +31,5 @@ class ShowbackConfig(Section):
     @property
     def name(self) -> str:
         """What tells it apart from others."""
-        return "/".join((self.receiver, self.period, *self.tenants))
+        owner = (f"owner={self.owner}",) if self.owner else ()
+        return "/".join((self.receiver, self.period, *owner, *self.tenants))

@@ -10,18 +10,21 @@ import msgspec
 import structlog
 from aiokafka.structs import TopicPartition
 
+from alerts.alert import Label
 from alerts.receiver import DeliveryFailed
 from alerts.showback import Report, Reporter
 from alerts.text import money
 from streamer.clock import wall
-from streamer.config import Config, ShowbackConfig
+from streamer.config import BudgetConfig, Config, ShowbackConfig
 from streamer.kafka.reading import first_offsets, reading, to_the_end
 from streamer.kafka.topics import Topics
 from streamer.pricing.money import ZERO
 from streamer.records import Anomaly
+from streamer.routing import owners_of
 from streamer.showback.marks import Marks
 from streamer.showback.period import Period, due
-from streamer.showback.spend import Spend, Spent, report_of
+from streamer.showback.spend import Holder, Spend, Spent, report_of
+from streamer.wiring import alert_of
 
 log = structlog.get_logger()
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
@@ -50,7 +53,7 @@ class Showbacks:
         self, config: Config, topics: Topics, partitions: Mapping[str, int], reporters: Mapping[str, Reporter]
     ) -> None:
         self._config, self._topics, self._reporters = config, topics, reporters
-        self._partitions = partitions
+        self._partitions, self._owners = partitions, owners_of(config.alerts)
         self._sending: asyncio.Task[None] | None = None
         self._not_before, self._pause = 0.0, _FIRST_PAUSE
 
@@ -92,12 +95,17 @@ class Showbacks:
             spent = msgspec.json.decode(value, type=Spent)
             now_spent.add(spent)
             then_spent.add(spent)
+        if one.owner:
+            now_spent, then_spent = (
+                spent.owned(lambda holder: self._owns(one, _labels(holder))) for spent in (now_spent, then_spent)
+            )
+        budgets = [each for each in self._config.budgets if self._owns(one, _labels(each))]
         return report_of(
             now_spent,
             then_spent,
             period,
-            whose=", ".join(one.tenants),
-            budgets=self._config.budgets,
+            whose=one.owner or ", ".join(one.tenants),
+            budgets=budgets,
             causes=await self._causes(one, period),
             saved=await self._saved(one, period),
         )
@@ -112,7 +120,11 @@ class Showbacks:
             if latest and period.start <= anomaly.opened_at < period.end:
                 found[anomaly.id] = anomaly
         mine = [
-            each for each in found.values() if each.usd_excess > 0 and each.tenant in (one.tenants or (each.tenant,))
+            each
+            for each in found.values()
+            if each.usd_excess > 0
+            and each.tenant in (one.tenants or (each.tenant,))
+            and self._owns(one, alert_of(each).labels)
         ]
         return [_cause(each) for each in sorted(mine, key=lambda each: (-each.usd_excess, each.id))[:_MOST_CAUSES]]
 
@@ -121,10 +133,16 @@ class Showbacks:
         found: dict[bytes, Decimal] = {}
         async for key, value in self._records(self._topics.alerts, period):
             incident = msgspec.json.decode(value, type=_Saved)
-            tenants = {alert.labels.get("tenant", "") for alert in incident.alerts.values()}
-            if period.start <= incident.updated_at < period.end and tenants <= set(one.tenants or tenants):
+            alerts = incident.alerts.values()
+            tenants = {alert.labels.get("tenant", "") for alert in alerts}
+            owned = all(self._owns(one, alert.labels) for alert in alerts)
+            if period.start <= incident.updated_at < period.end and tenants <= set(one.tenants or tenants) and owned:
                 found[key or b""] = incident.usd_saved
         return sum(found.values(), ZERO) or None
+
+    def _owns(self, one: ShowbackConfig, labels: Mapping[Label, str]) -> bool:
+        """Tell whether what has these labels belongs to the showback's owner; without one everything does."""
+        return not one.owner or self._owners.labels_of(labels).get("owner") == one.owner
 
     async def _values(self, topic: str, period: Period, *, keyed: bool = False) -> AsyncIterator[bytes]:
         async for key, value in self._records(topic, period):
@@ -142,6 +160,12 @@ class Showbacks:
                 for record in records:
                     if record.value is not None:
                         yield record.key, record.value
+
+
+def _labels(holder: Holder | BudgetConfig) -> dict[Label, str]:
+    agent = holder.agent if isinstance(holder, Holder) else ""
+    named = {"tenant": holder.tenant, "use_case": holder.use_case, "agent": agent}
+    return {name: value for name, value in named.items() if value}
 
 
 def _cause(anomaly: Anomaly) -> str:

@@ -1,7 +1,7 @@
 """Dollars by holder and kind of cost, added up from rollups; exact."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -37,6 +37,13 @@ class Holder(msgspec.Struct, frozen=True):
     use_case: str = ""
     agent: str = ""
 
+    @property
+    def above(self) -> "Holder | None":
+        """The next wider holder; None above a tenant."""
+        if self.agent and self.use_case:
+            return Holder(self.tenant, self.use_case)
+        return Holder(self.tenant) if self.agent or self.use_case else None
+
 
 class Spend:
     """Dollars of one period by holder and kind. Rollups of levels that overlap (models, sessions) are left out."""
@@ -57,6 +64,21 @@ class Spend:
         usd = self._usd[Holder(rollup.tenant, rollup.scope.use_case, rollup.scope.agent)]
         for kind, amount in rollup.usd_by_kind.items():
             usd[kind] += amount
+
+    def owned(self, owns: Callable[[Holder], bool]) -> "Spend":
+        """Give the part of it that somebody owns: each dollar is that of the narrowest holder that it is known of."""
+        found, below = Spend(self._period), defaultdict[Holder, list[Holder]](list)
+        for holder in self._usd:
+            if holder.above:
+                below[holder.above].append(holder)
+        for holder in filter(owns, list(self._usd)):
+            for kind, amount in self._usd[holder].items():
+                rest = amount - sum((self._usd[each].get(kind, ZERO) for each in below[holder]), ZERO)
+                at: Holder | None = holder
+                while rest and at is not None:
+                    found._usd[at][kind] += rest
+                    at = at.above
+        return found
 
     def of(self, holder: Holder) -> Mapping[CostKind, Decimal]:
         """Give a holder's dollars by kind."""

@@ -1,6 +1,7 @@
 """The dispatcher groups alerts into incidents, and keeps what is due pending until it is delivered."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from alerts.alert import Label
 from alerts.decide import Because
@@ -226,3 +227,14 @@ def test_what_goes_on_is_never_forgotten() -> None:
     found = told(dispatcher())
     found.tick(NOW + 99_999)
     assert len(found.open_incidents()) == 1
+
+
+def test_what_throttling_saved_counts_once_where_several_are_told_of_it() -> None:
+    found = dispatcher(Route(receiver="pager", go_on=True), Route(receiver="finops"))
+    first = found.submit(alert(), NOW)
+    assert first is not None
+    found.remarks.throttled(first.id, "tenant=acme")
+    assert [one.commands for one in found.open_incidents()] == [["tenant=acme"]] * 2
+    found.remarks.released("tenant=acme", first.id, Decimal("2.50"))
+    assert [one.commands for one in found.open_incidents()] == [[], []]
+    assert sum(one.usd_saved for one in found.open_incidents()) == Decimal("2.50")

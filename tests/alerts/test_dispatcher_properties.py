@@ -48,7 +48,7 @@ class Deliveries(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dispatcher = Dispatcher([LOUD, REST])
+        self.dispatcher = Dispatcher([LOUD, REST], inhibit=())
         self.now = NOW
         self.known: dict[str, Known] = {}
         self.store: dict[str, bytes] = {}
@@ -104,7 +104,7 @@ class Deliveries(RuleBasedStateMachine):
                 self.store.pop(name, None)
             else:
                 self.store[name] = state
-        self.dispatcher = Dispatcher([LOUD, REST])
+        self.dispatcher = Dispatcher([LOUD, REST], inhibit=())
         self.dispatcher.restore(self.store)
         after = list(self.dispatcher.pending(self.now))
         assert {found.incident.id: found for found in after} == {found.incident.id: found for found in before}

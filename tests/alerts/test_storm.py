@@ -218,7 +218,7 @@ def test_a_storm_goes_on_after_a_restart() -> None:
     assert [one.because for one in told(again, 30)] == ["new"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.sampled_from(KINDS[:4]), st.floats(0, 4)), min_size=1, max_size=60),
     st.integers(2, 4),

@@ -111,7 +111,7 @@ def test_a_message_says_who_how_much_since_when_why_and_who_is_behind_it() -> No
         "*Behind it*\n`█████████░` 92% agent triage\n`████░░░░░░` 40% model gpt-4o\n"
         "*Kinds of cost*  LLM 75% · SaaS 25%",
         "↳ told gateways to pause acme · support",
-        "warning · incident 4e8f1c",
+        "warning · told because new · incident 4e8f1c",
     ]
 
 
@@ -171,5 +171,5 @@ def test_what_several_have_in_common_is_said_once_and_whose_it_is_is_shown() -> 
     text = str(message(notification(told))[1])
     assert text.count("120 requests a minute, 20 are usual") == 1
     assert "t6, t5, t4, t3 and 3 more" in text or "t0, t1, t2, t3 and 3 more" in text
-    assert "warning · owner finops · incident 4e8f1c" in text
+    assert "warning · owner finops · told because new · incident 4e8f1c" in text
     assert "2 owners are told here first: blue, &lt;red&gt;; they hear of it themselves" in text

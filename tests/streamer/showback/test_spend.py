@@ -125,3 +125,38 @@ def test_a_message_keeps_to_slacks_limits_whatever_names_hold(
     assert problems_of(blocks) == []
     assert 1 <= len(text) <= 150
     assert not any("<" in block["text"]["text"] for block in blocks if block["type"] == "section")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["acme", "globex"]),
+            st.sampled_from(["", "support", "search"]),
+            st.sampled_from(["", "a", "b"]),
+            st.sampled_from(COST_KINDS),
+            st.decimals(0, 1000, places=15),
+        ),
+        max_size=20,
+    )
+)
+def test_each_dollar_has_one_owner_who_is_told_of_it(events: list[tuple[str, str, str, CostKind, Decimal]]) -> None:
+    """The owner of the agent, else of the use case, else of the tenant; all together own all."""
+    whole = spend(
+        *(
+            spent(str(usd), tenant=tenant, use_case=case, agent=agent, kind=kind, part=n)
+            for n, (tenant, case, agent, kind, usd) in enumerate(events)
+        )
+    )
+    owners = {
+        "triage": lambda holder: holder.agent == "a",
+        "support": lambda holder: holder.use_case == "support" and holder.agent != "a",
+        "rest": lambda holder: holder.use_case != "support" and holder.agent != "a",
+    }
+    parts = {name: whole.owned(owns) for name, owns in owners.items()}
+    for kind in COST_KINDS:
+        assert sum(part.kinds()[kind] for part in parts.values()) == whole.kinds()[kind]
+    own = sum((usd for _, _, agent, _, usd in events if agent == "a"), Decimal(0))
+    assert sum(parts["triage"].kinds().values()) == own
+    for part in parts.values():
+        rows = report_of(part, part, DAY).use_cases
+        assert sum(row.usd for row in rows) == sum(part.kinds().values())
