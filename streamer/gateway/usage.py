@@ -11,6 +11,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streamer.config import Config
+from streamer.events.formats.litellm import NAMES
+from streamer.events.formats.values import tier
 from streamer.events.hashing import ArgumentHash
 from streamer.kafka.connection import producer_of
 from streamer.kafka.topics import Topics
@@ -41,6 +43,8 @@ def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[st
     ]
     if calls:
         sent["response"] = {"choices": [{"message": {"tool_calls": calls}}]}
+    if served := tier([payload], NAMES.tier):
+        sent["cost_breakdown"] = served
     return sent
 
 
