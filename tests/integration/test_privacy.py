@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from benchmarks.fuzz.seeds import MARKER, Seed, seeds
 from benchmarks.fuzz.spoiling import spoil
@@ -46,8 +46,10 @@ async def written(deployment: Deployment) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     async with AIOKafkaConsumer(bootstrap_servers=deployment.bootstrap, auto_offset_reset="earliest") as consumer:
         names = [name for name in await consumer.topics() if name.startswith(deployment.group)]
-        consumer.assign([TopicPartition(name, n) for name in names for n in consumer.partitions_for_topic(name) or ()])
-        while batch := await consumer.getmany(timeout_ms=3000):
+        consumer.subscribe(names)
+        while (batch := await consumer.getmany(timeout_ms=3000)) or {tp.topic for tp in consumer.assignment()} < {
+            *names
+        }:
             for tp, of_tp in batch.items():
                 kept = (part for r in of_tp for part in (r.key, r.value, *(value for _, value in r.headers)))
                 found[tp.topic] = found.get(tp.topic, b"") + b"".join(part or b"" for part in kept)
