@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from streamer.config import Config
 from streamer.events.formats.calls import calls_of
 from streamer.events.formats.litellm import NAMES
-from streamer.events.formats.values import first
+from streamer.events.formats.values import tier
 from streamer.events.hashing import ArgumentHash
 from streamer.kafka.connection import producer_of
 from streamer.kafka.topics import Topics
@@ -37,8 +37,6 @@ def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[st
     """Give of a StandardLoggingPayload what Tidegate reads: no prompts, no answers, of tool arguments a hash."""
     sent = {name: payload[name] for name in _FIELDS if payload.get(name) is not None}
     sent["metadata"] = _metadata(_dict(payload.get("metadata")), argument_hash)
-    if isinstance(tier := first([payload], NAMES.tier), str):
-        sent["cost_breakdown"] = {"service_tier": tier}
     # Whatever the API: an answer of the provider's own shape is told as one of Chat Completions.
     calls = [
         {"function": {"name": call.name, "arguments": argument_hash(call.arguments)}}
@@ -46,6 +44,8 @@ def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[st
     ]
     if calls:
         sent["response"] = {"choices": [{"message": {"tool_calls": calls}}]}
+    if served := tier([payload], NAMES.tier):
+        sent["cost_breakdown"] = served
     return sent
 
 

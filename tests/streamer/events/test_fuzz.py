@@ -77,6 +77,19 @@ def test_a_broken_promise_is_found(breach: Any, monkeypatch: pytest.MonkeyPatch,
     assert (tmp_path / "record").exists()
 
 
+def test_memory_that_grows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = iter([100 << 20, 150 << 20, 200 << 20])
+    monkeypatch.setattr(promises.cpu, "resident", lambda _: next(held))
+    memory = promises.Memory()
+    memory.look(0)
+    memory.look(20_000)
+    memory.look(20_001)
+    memory.look(40_000)
+    assert (memory.warm >> 20, memory.most >> 20) == (100, 150)
+    with pytest.raises(promises.BrokenPromise, match="from 100 to 200 MB in 60000 records"):
+        memory.look(60_000)
+
+
 def test_the_command_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     assert fuzz.main(["--seconds", "0.3", "--seed", "7"]) == 0
     said = capsys.readouterr().out

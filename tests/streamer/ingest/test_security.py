@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import gzip
+import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import orjson
 import pytest
 import structlog
+import zstandard
 
 from streamer.ingest import server, tokens
 from tests.streamer.ingest.door import Door, opened
@@ -127,6 +130,49 @@ async def test_bodies_made_to_cost_are_answered_soon(body: bytes, door: Door) ->
     assert len(orjson.dumps(answer)) < 50_000
     assert time.process_time() - began < 3
     assert door.producer.sent == []
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
+async def test_a_bomb_in_a_bomb_is_stopped_at_the_limit(pack: Callable[[bytes], bytes], door: Door) -> None:
+    """The door unpacks what the header says, and the decoder what it finds in that; nobody unpacks a third time."""
+    inner = pack(bytes(64 * MB))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status, answer = await door.post(gzip.compress(inner), Content_Encoding="gzip")
+    assert (status, answer["rejected"][0]["reason"]) == (422, "too_large")
+    assert (await door.post(gzip.compress(gzip.compress(inner)), Content_Encoding="gzip"))[0] == 422
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+    assert door.producer.sent == []
+
+
+@pytest.mark.parametrize("first", ["acme", "beta"])
+@pytest.mark.parametrize("shape", ['{"id": "1", "time": "2026-11-22T10:00:00Z", %s}', '[%s, {"tenant": "acme"}]', None])
+async def test_a_name_that_comes_twice_carries_nothing_past_a_token(
+    shape: str | None, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two is read, it is the one that is checked, and the one that is on the topic."""
+    monkeypatch.setattr(server, "wall", lambda: NOW)
+    second = "beta" if first == "acme" else "acme"
+    names = f'"tenant": "{first}", "tenant": "{second}"'
+    one = '{"id": "1", "time": "2026-11-22T10:00:00Z", ' + names + "}"
+    cloud = f'{{"specversion": "1.0", "type": "t", "source": "s", {one[1:-1]}, "data": {{{names}}}}}'
+    body = cloud if shape is None else shape % (one if shape[0] == "[" else names)
+    async with opened(tokens=[KEPT.model_dump()]) as door:
+        status, _ = await door.post(body.encode(), Authorization=f"Bearer {TOKEN}")
+        assert status in (202, 422)
+        assert {event["tenant"] for event in door.events} <= {"acme"}
+        assert {key for _, _, key in door.producer.sent} <= {b"acme"}
+
+
+@pytest.mark.parametrize(
+    "broken", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xaf", b"\\ud800"]
+)
+async def test_text_that_is_not_utf_8_is_rejected_and_not_repaired(broken: bytes, door: Door) -> None:
+    whole = orjson.dumps({**EVENT, "model": "@", "tags": {"a": "b"}})
+    for body in (whole.replace(b"@", broken), b"[" + whole.replace(b"@", broken) + b"]", broken):
+        status, answer = await door.post(body)
+        assert (status, answer["accepted"]) == (422, 0)
+    line = orjson.dumps(EVENT)
+    assert (await door.post(line + b"\n" + whole.replace(b"@", broken) + b"\n" + line))[1]["accepted"] == 2
 
 
 async def test_other_paths_and_methods_are_no_way_in(door: Door) -> None:
