@@ -55,7 +55,7 @@ SEEDS = st.integers(0, 2**32)
 Step = tuple[float, UsageEvent | None]
 
 
-def phases(seed: int, hours: float = 2.5) -> list[Step]:
+def phases(seed: int, hours: float = 2.0) -> list[Step]:
     """A tenant's afternoon in phases of minutes: busy, calm and silent ones, with other models, sizes and caches."""
     rng, at, steps = Random(seed), 0.0, list[Step]()
     while at < hours * 3600:
