@@ -50,7 +50,8 @@ def _take_fewer_examples(test: Any) -> None:
     test = getattr(test, "__func__", test)
     known = getattr(test, "_hypothesis_internal_use_settings", None)
     if known and known.max_examples != settings.default.max_examples:
-        test._hypothesis_internal_use_settings = settings(known, max_examples=max(_LEAST, known.max_examples // 7))
+        fewer = min(known.max_examples, max(_LEAST, known.max_examples // 7))
+        test._hypothesis_internal_use_settings = settings(known, max_examples=fewer)
 
 
 @pytest.fixture(scope="session")
