@@ -22,12 +22,15 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: install
 	$(BIN)/tidegate demo $(ARGS)
 
-test: check litellm
-	$(BIN)/python -m pytest $(ARGS)
+# Two processes: one for what starts brokers, and at first one for all else (tests/conftest.py).
+SHARED := -n 2 --dist loadgroup --no-loadscope-reorder
 
-# Everything but what starts brokers and processes.
+test: check litellm
+	$(BIN)/python -m pytest $(SHARED) $(ARGS)
+
+# Everything but what starts brokers and processes, with few examples of what hypothesis tries.
 test-fast: install
-	$(BIN)/python -m pytest -m "not integration" $(ARGS)
+	$(BIN)/python -m pytest -m "not integration and not processes" $(SHARED) --hypothesis-profile=fast $(ARGS)
 
 # The fault suite in its long form; `make test` runs a short one. ARGS="-k 3" takes three workers only.
 chaos: install

@@ -57,10 +57,10 @@ class Log:
 class Stream:
     """The events in the order of their time, made as far as they are asked for, from `begin` (epoch seconds) on."""
 
-    def __init__(self, begin: float) -> None:
+    def __init__(self, begin: float, warm_up: float = _WARM_UP) -> None:
         self.begin = self._at = begin
         self._traffic = Traffic(profiles(), seed=1)
-        self._traffic.due(begin - _WARM_UP, begin)
+        self._traffic.due(begin - warm_up, begin)
         self._made: list[Item] = []
 
     def first(self, count: int) -> list[Item]:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,10 +19,39 @@ LITELLM = Path(__file__).parents[1] / ".venv-litellm" / "bin"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # CI judges a change by the same examples each time; whoever runs the tests elsewhere looks for new ones. Machines are
-# shared, so that neither says anything by being slow.
+# shared, so that neither says anything by being slow. `make test-fast` takes few examples of everything.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
+settings.register_profile("fast", settings.get_profile("here"), max_examples=14)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+# What has a number of its own takes a seventh of it in that profile, too, but at least so many.
+_LEAST = 4
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Share the tests among processes, where there are several, and take fewer examples where that was asked for.
+
+    What starts brokers stays in one process and begins first, for it takes longest; in it the faults come last, when
+    the other processes are done and disturb no clock. All else goes a file at a time, so that fixtures are shared.
+    """
+    items.sort(key=lambda item: (not _is_heavy(item), "/chaos/" in str(item.path)))
+    for item in items:
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group("brokers" if _is_heavy(item) else item.path.stem))
+        if settings.get_current_profile_name() == "fast":
+            _take_fewer_examples(getattr(item, "obj", None))
+
+
+def _is_heavy(item: pytest.Item) -> bool:
+    return item.get_closest_marker("integration") is not None
+
+
+def _take_fewer_examples(test: Any) -> None:
+    test = getattr(test, "__func__", test)
+    known = getattr(test, "_hypothesis_internal_use_settings", None)
+    if known and known.max_examples != settings.default.max_examples:
+        fewer = min(known.max_examples, max(_LEAST, known.max_examples // 7))
+        test._hypothesis_internal_use_settings = settings(known, max_examples=fewer)
 
 
 @pytest.fixture(scope="session")

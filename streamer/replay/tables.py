@@ -1,6 +1,7 @@
 """The tables of a replay, as Parquet: their columns, which docs/analysts.md explains, and how records become rows."""
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -73,7 +74,7 @@ class RollupRows:
     def table(self) -> pa.Table:
         """Give all rows."""
         rollups = self._rollups
-        columns: dict[str, list[Any]] = {name: [getattr(r, name) for r in rollups] for name in self._PLAIN}
+        columns: dict[str, list[Any]] = {name: list(map(attrgetter(name), rollups)) for name in self._PLAIN}
         for name in SCOPE:
             columns[name] = [getattr(r.scope, name) or None for r in rollups]
         for kind in COST_KINDS:

@@ -6,17 +6,19 @@ import pytest
 
 from benchmarks import topics
 from benchmarks.contenders import job
-from benchmarks.events import Log, log_of, stream
+from benchmarks.events import Log, Stream, closed
 from benchmarks.live import Tally
 from benchmarks.load import fresh
 from streamer.events.usage import UsageEvent
 
 COUNT = 3000
+# The traffic need not have come to its full strength.
+STREAM = Stream(1_790_000_000.0, warm_up=3.0)
 
 
 @pytest.fixture(scope="module")
 def log() -> Log:
-    return log_of(COUNT, topics.markers())
+    return closed(STREAM.first(COUNT), STREAM.begin, topics.markers())
 
 
 def test_a_log_has_two_markers_a_partition_the_events_asked_for_and_one_closing_event_a_tenant(log):
@@ -39,17 +41,17 @@ def test_what_the_job_closes_adds_up_to_what_the_log_says_of_its_opening_and_of_
     for records, expected in ((log.opening, log.opened), (log.records, log.totals)):
         for _, value in records:
             usage = job.decode(value)
-            for closed in job.add(tenants.setdefault(usage.tenant, {}), usage):
-                tally.take(job.encode(closed), 1.0)
+            for window in job.add(tenants.setdefault(usage.tenant, {}), usage):
+                tally.take(job.encode(window), 1.0)
         assert tally.totals == expected
 
 
 def test_a_shorter_log_is_the_beginning_of_a_longer_one(log):
-    assert log_of(100, topics.markers()).records[:100] == log.records[:100]
+    assert closed(STREAM.first(100), STREAM.begin, topics.markers()).records[:100] == log.records[:100]
 
 
 def test_repeated_traffic_is_other_sessions_with_other_ids():
-    values = [value for _, value in islice(fresh(stream().first(50)), 150)]
+    values = [value for _, value in islice(fresh(STREAM.first(50)), 150)]
     events = [msgspec.json.decode(value, type=UsageEvent) for value in values]
     assert len({event.id for event in events}) == 150
     assert len({event.session for event in events}) == 3 * len({event.session for event in events[:50]})

@@ -230,6 +230,7 @@ def digest() -> str:
     return hashlib.sha256(b"".join(fed(subject, noise(500)).snapshot() for subject in SUBJECTS)).hexdigest()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("seed", ["0", "1234"])
 def test_the_bytes_are_the_same_in_another_process(seed: str) -> None:
     code = "from tests.detectors.test_contract import digest; print(digest())"

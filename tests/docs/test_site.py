@@ -27,6 +27,7 @@ def test_every_page_is_in_the_navigation() -> None:
     assert yaml.safe_load(text)["theme"]["font"] is False, "the site loads nothing from elsewhere"
 
 
+@pytest.mark.processes
 def test_the_site_is_built(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

@@ -19,6 +19,8 @@ import pytest
 from streamer.demo import figures
 from tests.conftest import SHARED_DATA
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 TRACES = SHARED_DATA / "traces"
 EXAMPLES = ROOT / "examples"

@@ -103,6 +103,7 @@ def test_every_command_and_option_says_what_it_does() -> None:
             assert said or parameter.name == "out"
 
 
+@pytest.mark.processes
 def test_the_installed_command_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "streamer.cli", "--version"], capture_output=True, text=True, check=True

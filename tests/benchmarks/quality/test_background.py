@@ -94,6 +94,7 @@ def test_sessions_repeat_a_call_three_times_at_the_most(clean):
     assert set(calls.values()) == {1, 2, 3}
 
 
+@pytest.mark.processes
 def test_events_are_the_same_in_any_process():
     program = (
         "import xxhash, msgspec\n"

@@ -22,6 +22,7 @@ def figures(processes: int) -> dict[str, object]:
     return {name: value for name, value in measure.measure(console, options).items() if name != "cost"}
 
 
+@pytest.mark.processes
 def test_two_processes_give_the_figures_of_one():
     one = figures(1)
     assert one["tenants"] == 2

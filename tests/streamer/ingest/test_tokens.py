@@ -34,6 +34,7 @@ async def door(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
 @pytest.mark.parametrize(
     ("token", "tenant", "allowed"),
     [(ACME, "acme", True), (ACME, "beta", False), (BOTH, "beta", True), (BOTH, "gamma", False), (ALL, "gamma", True)],
+    ids=["its own", "another's", "one of both", "neither", "all"],  # tokens are others in every process
 )
 def test_a_token_is_for_its_tenants(token: str, tenant: str, allowed: bool) -> None:
     grant = KNOWN.grant(f"Bearer {token}")

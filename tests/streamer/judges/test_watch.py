@@ -55,7 +55,7 @@ SEEDS = st.integers(0, 2**32)
 Step = tuple[float, UsageEvent | None]
 
 
-def phases(seed: int, hours: float = 2.5) -> list[Step]:
+def phases(seed: int, hours: float = 2.0) -> list[Step]:
     """A tenant's afternoon in phases of minutes: busy, calm and silent ones, with other models, sizes and caches."""
     rng, at, steps = Random(seed), 0.0, list[Step]()
     while at < hours * 3600:
@@ -176,7 +176,7 @@ def test_an_entity_that_is_crowded_out_takes_its_open_case_with_it() -> None:
 @settings(max_examples=3, deadline=None)
 @given(SEEDS)
 def test_a_tenant_that_floods_changes_no_byte_of_another(seed: int) -> None:
-    steps, rng = phases(seed, hours=1.0), Random(seed)
+    steps, rng = phases(seed, hours=0.5), Random(seed)
     alone, both = Pipeline(QUICK), Pipeline(QUICK)
     for number, (at, one) in enumerate(steps):
         flood = [

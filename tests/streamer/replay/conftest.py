@@ -6,8 +6,8 @@ import pytest
 
 from streamer.replay import command
 
-#: The modules whose tests look at reports.
-_LOOKING = ("test_report", "test_feed")
+#: The module whose tests look at reports.
+_LOOKING = "test_report"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -40,6 +40,7 @@ def alone(source: Path) -> Path:
     return source.parent / "alone"
 
 
+@pytest.mark.processes
 def test_three_processes_give_the_bytes_of_one(source: Path, alone: Path, tmp_path: Path) -> None:
     replayed(tmp_path / "out", source, workers=3)
     for name in FILES:
@@ -55,6 +56,7 @@ def test_a_tenant_belongs_to_one_process() -> None:
     assert len({next(k for k in range(4) if Share(k, 4).has(f"t{n}")) for n in range(50)}) == 4
 
 
+@pytest.mark.processes
 def test_a_topic_is_read_once_for_all_processes_and_gives_the_bytes_of_a_file(
     source: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_topic_is_read_once_for_all_processes_and_gives_the_bytes_of_a_file(
     assert seen[-1].read == seen[-1].size == len(many_tenants())
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("error", [SourceUnreadable("no such topic"), RuntimeError("no such topic")])
 def test_a_topic_that_cannot_be_read_ends_all_processes(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -91,6 +94,7 @@ def test_a_topic_that_cannot_be_read_ends_all_processes(
         list(run(["kafka://b:9092/t"], CONFIG, tmp_path / "out", workers=2))
 
 
+@pytest.mark.processes
 def test_a_fault_in_a_process_is_that_of_the_command(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"nonsense\n")
@@ -101,7 +105,7 @@ def test_a_fault_in_a_process_is_that_of_the_command(tmp_path: Path) -> None:
     assert summary(tmp_path / "out")["rejected"] == {"undecodable": 1}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.processes)])
 def test_a_replay_that_is_stopped_leaves_whole_files(workers: int, tmp_path: Path) -> None:
     rows = [{**row, "id": f"{row['id']}/{n}"} for n in range(80) for row in day()]
     path = tmp_path / "long.jsonl"
@@ -121,6 +125,7 @@ def test_a_replay_that_is_stopped_leaves_whole_files(workers: int, tmp_path: Pat
     assert 0 < seen[0].read <= seen[0].size == path.stat().st_size
 
 
+@pytest.mark.processes
 def test_ctrl_c_ends_the_command_with_whole_files(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     os.mkfifo(path)

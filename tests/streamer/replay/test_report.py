@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from streamer.config import BudgetConfig, Config, UseCaseConfig
 from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
 
+pytestmark = pytest.mark.processes
 EVIL = '<img src=x onerror=alert(1)> $x^2$ & "acme" \'n\u202e'
 AGREED: Config = CONFIG.model_copy(
     update={

@@ -139,3 +139,15 @@ def test_an_empty_file_has_no_events(tmp_path: Path) -> None:
     ):
         (tmp_path / name).write_bytes(content)
         assert items(tmp_path / name) == []
+
+
+def test_files_of_older_and_newer_versions_are_read_alike(rows: list[Row], tmp_path: Path) -> None:
+    """An older one lacks columns, a newer one has some that nobody here knows."""
+    known = ("id", "time", "tenant", "use_case", "input_tokens", "kind")
+    old = [{name: row[name] for name in known if name in row} for row in rows]
+    expected = [event for event, _ in items(write(tmp_path, "day.jsonl", old))]
+    assert all(isinstance(event, UsageEvent) for event in expected)
+    assert [event for event, _ in items(write(tmp_path, "day.parquet", old))] == expected
+    new = [{**row, "colour": "red"} for row in old]
+    for name in ("day.parquet", "day.csv", "day.jsonl"):
+        assert [event for event, _ in items(write(tmp_path, name, new))] == expected
