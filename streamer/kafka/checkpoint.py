@@ -132,9 +132,9 @@ class Checkpoints:
 
 
 def layout_of(stored: Mapping[bytes, bytes]) -> int:
-    """Give the newest layout among the heads of what is stored."""
+    """Give the newest layout among the heads of what is stored; the present one where nothing is."""
     heads = [value for key, value in stored.items() if _read_key(key)[1] < 0]
-    return max((msgspec.msgpack.decode(head, type=Head).layout for head in heads), default=FIRST)
+    return max((msgspec.msgpack.decode(head, type=Head).layout for head in heads), default=LAYOUT)
 
 
 def _key(partition: int, slot: int, name: str) -> bytes:

@@ -19,7 +19,7 @@ from streamer.demo.command import Demo
 from streamer.demo.screen import Screen
 from streamer.demo.stack import Stack as Running
 from tests.brokers import Broker
-from tests.docker.compose import SERVICES, Stack, asked, kill, running, until, why_not
+from tests.docker.compose import IMAGES, SERVICES, Stack, asked, kill, running, until, why_not
 from tests.docker.test_stack import DASHBOARD, OURS, RULES
 from tests.integration.deployment import Deployment
 from tests.integration.events import metered, produced, usage
@@ -69,6 +69,13 @@ def test_prometheus_finds_every_process_and_takes_every_rule_and_every_panel(sta
     for panel in DASHBOARD["panels"]:
         for target in panel["targets"]:
             assert _result(target["expr"]) is not None, panel["title"]
+
+
+def test_grafana_has_the_dashboard(stack: Stack) -> None:
+    if "grafana" not in stack.services:
+        pytest.skip(f"the engine has no {IMAGES['grafana']}, and it has no stand-in")
+    found = asked("http://127.0.0.1:3000/api/search?type=dash-db")
+    assert DASHBOARD["title"] in [one["title"] for one in found]
 
 
 async def test_the_story_runs_through_it_and_a_worker_that_is_killed_loses_nothing(stack: Stack) -> None:

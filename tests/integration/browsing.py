@@ -23,7 +23,7 @@ async def browsing(browser: Browser, url: str, **context: Any) -> AsyncIterator[
     await page.goto(url)
     yield page
     await reader.close()
-    assert faults == []
+    assert not faults, faults
 
 
 def axe_core() -> str:

@@ -39,6 +39,8 @@ COMMANDS = {
     "status",
     "doctor",
     "topics",
+    "backup",
+    "restore",
     "gateway",
     "compare",
     "backtest",

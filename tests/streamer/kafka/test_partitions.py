@@ -5,14 +5,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from streamer.config import KafkaConfig
+from streamer.errors import StateUnreadable
 from streamer.kafka import partitions as module
-from streamer.kafka.checkpoint import Checkpoints, Topic
+from streamer.kafka.checkpoint import Checkpoints, Head, Topic
 from streamer.kafka.journal import Entry, StaleOwner
+from streamer.kafka.layout import LAYOUT
 from streamer.kafka.partitions import Kind, Partitions
 from streamer.kafka.restore import Kept
 from streamer.kafka.stage import AT_ONCE
@@ -200,3 +203,15 @@ async def test_a_changelog_is_given_the_partitions_that_its_source_was_given(
     await asyncio.wait_for(bench.begin(TP(TOPICS.usage, 5)), 5)
     assert widened == [("g-meter-changelog", 6)]
     await bench.partitions.release()
+
+
+async def test_state_that_cannot_be_read_is_nobodys_here(bench: Bench) -> None:
+    """All are let go: the group gives them to a worker that can read it."""
+    bench.log = {b"0:head": msgspec.msgpack.encode(Head(generation=3, layout=LAYOUT + 1))}
+    with pytest.raises(StateUnreadable):
+        await bench.begin(RAW, USAGE)
+    assert list(bench.partitions) == []
+    assert sorted(event for event in bench.events if event.startswith("close")) == [
+        "close g-meter-0",
+        "close g-normaliser-0",
+    ]
