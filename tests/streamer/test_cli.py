@@ -46,8 +46,6 @@ COMMANDS = {
     "backtest",
     "tune",
     "archive",
-    "backup",
-    "restore",
 }
 
 
