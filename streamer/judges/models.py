@@ -161,7 +161,8 @@ class Registry:
             models.silence.restore(written.silence)
             models.drift.restore(written.drift)
             models.share.restore(written.share)
-            models.surge.restore(written.surge)
+            if written.surge:  # a state of before there was one knows nothing of it
+                models.surge.restore(written.surge)
         for part in seasons:
             entity, state = msgspec.msgpack.decode(part, type=tuple[Entity, bytes])
             models = self._models[entity]

@@ -6,16 +6,28 @@ before; see docs/decisions/0031. A state of a newer layout is refused, for half 
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from streamer.errors import StateUnreadable
+from streamer.tenant import MODELS
 
 #: The layout that is written.
-LAYOUT = 1
+LAYOUT = 2
 #: The layout of a head that names none.
 FIRST = 1
 Parts = Mapping[str, bytes]
 Upgrade = Callable[[Parts], Parts]
+
+
+def _with_sessions(parts: Parts) -> Parts:
+    """From 1 to 2: models know how often sessions begin, which is learned anew after layout 1."""
+    pack, unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
+    ours = f"{MODELS}/"
+    return {name: pack([*unpack(part), b""]) if name.startswith(ours) else part for name, part in parts.items()}
+
+
 #: How parts become those of the next layout, by the layout that they are of. A part's name says which stage's it is.
-UPGRADES: Mapping[int, Upgrade] = {}
+UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions}
 
 
 def upgraded(parts: Parts, layout: int, to: int = LAYOUT, by: Mapping[int, Upgrade] = UPGRADES) -> Parts:

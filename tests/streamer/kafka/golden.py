@@ -36,6 +36,8 @@ POLICY = PolicyConfig(kind="loop", scope="session", action="pause", mode="enforc
 CONFIG = Config.model_validate(
     {
         **{name: getattr(NERVOUS, name) for name in Config.model_fields},
+        # As layout 1 was written: or it would have closed windows that are still open where nothing was interrupted.
+        "windows": NERVOUS.windows.model_copy(update={"stagger_seconds": 0.0}),
         "throttle": ThrottleConfig(policies=(POLICY,)),
     }
 )

@@ -121,9 +121,9 @@ def test_what_an_upgrade_changed_is_written_with_the_next_checkpoint(monkeypatch
     log: dict[bytes, bytes] = {}
     before = Checkpoints(0)
     store(log, [*before.parts([("a", b"1"), ("same", b"1"), ("gone", b"1")]), before.head({})])
-    read = {1: lambda parts: {"a": b"new", "same": parts["same"]}}
-    monkeypatch.setattr(checkpoint, "LAYOUT", 2)
-    monkeypatch.setattr(checkpoint, "upgraded", lambda parts, of: upgraded(parts, of, to=2, by=read))
+    read = {LAYOUT: lambda parts: {"a": b"new", "same": parts["same"]}}
+    monkeypatch.setattr(checkpoint, "LAYOUT", LAYOUT + 1)
+    monkeypatch.setattr(checkpoint, "upgraded", lambda parts, of: upgraded(parts, of, to=LAYOUT + 1, by=read))
     after, parts = restored(log)
     assert parts == {"a": b"new", "same": b"1"}
     crashed = dict(log)
