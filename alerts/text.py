@@ -23,6 +23,7 @@ _WHAT = {
 _MORE = {
     "usd": "spends {} times the usual",
     "requests": "sends {} times the usual requests",
+    "sessions": "begins {} times the usual sessions",
     "tokens": "uses {} times the usual tokens",
     "steps": "takes {} times the usual steps",
     "tool_calls": "makes {} times the usual tool calls",

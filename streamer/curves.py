@@ -59,14 +59,17 @@ _RATES: dict[str, _Shape] = {
     "usd": _Shape("dollars an hour", _HOUR, 0.0, lambda total: total.usd),
     "calls": _Shape("requests and calls a minute", _MINUTE, 0.0, lambda total: total.requests + total.tool_calls),
 }
+_SIZE = _Shape("tokens a request", 0.0, 1.0, lambda total: _ratio(total.tokens, total.requests))
 # By what stands after the # of a series; of a budget it is told apart by its metric.
 _SHAPES: dict[str, _Shape] = {
     **_RATES,
     "drift": _RATES["requests"],
+    "sessions": _RATES["requests"],
     "silence": _RATES["calls"],
     "loop": _RATES["calls"],
     "busywork": _RATES["usd"],
-    "size": _Shape("tokens a request", 0.0, 1.0, lambda total: _ratio(total.tokens, total.requests)),
+    "size": _SIZE,
+    "growth": _SIZE,
     "price": _Shape("dollars a million tokens", 0.0, 1e6, lambda total: _ratio(total.usd, total.tokens, 1e6)),
     "uncached": _Shape(
         "% of input not cached",

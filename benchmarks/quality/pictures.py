@@ -192,7 +192,9 @@ def _rate(drawn: Drawn) -> Panel:
     planting, (since, until) = drawn.verdict.planting, _around(drawn)
     entity = Entity("agent" if planting.agent else "use_case", planting.use_case, planting.agent)
     series, alarms = f"{entity.key(planting.tenant)}#requests", drawn.verdict.alarms
-    curve = drawn.seen.found_in(alarms[0]) if alarms else drawn.seen.curve(series, _MINUTE)
+    found = drawn.seen.found_in(alarms[0]) if alarms else None
+    # Sessions that begin have no baseline of their own: their requests are drawn.
+    curve = found if found and found.points else drawn.seen.curve(series, _MINUTE)
     points = [point for point in curve.whole(drawn.seen.tracer.size) if since <= point.end <= until]
     times = [_hours(drawn, point.end) for point in points]
     metric = curve.series.rpartition("#")[2].replace("_", " ")

@@ -129,7 +129,8 @@ def _curve(want: Want, rows: Sequence[dict[str, Any]], window: float) -> Curve:
 
 def _has_usual(case: Anomaly) -> bool:
     """Tell whether what is expected is in the unit of the picture."""
-    return case.kind in ("burst", "bloat", "mix") and case.expected > 0
+    # Sessions that begin are drawn by their requests.
+    return case.kind in ("burst", "bloat", "mix") and case.expected > 0 and not case.series.endswith("#sessions")
 
 
 class _Measure(NamedTuple):
@@ -156,6 +157,7 @@ _MEASURES = {
     "requests": ("requests", _Measure(("requests",))),
     "usd": ("dollars", _Measure(("usd",))),
     "size": ("tokens a request", _Measure(_TOKENS, ("requests",))),
+    "growth": ("tokens a request", _Measure(_TOKENS, ("requests",))),
     "price": ("dollars a million tokens", _Measure(("usd_llm",), _TOKENS, scale=1e6)),
     "uncached": ("input that is not cached", _Measure(("input_tokens",), ("input_tokens",), ("cache_read_tokens",))),
     "evaluation": ("evaluation for a dollar", _Measure(("usd_evaluation",), ("usd",), (), ("usd_evaluation",))),
