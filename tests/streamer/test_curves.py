@@ -41,6 +41,12 @@ def values(series: str, *rollups: Rollup) -> list[float]:
     return [round(sample.value, 6) for sample in Curve(series).history(rollups, NOW).samples]
 
 
+def test_what_is_judged_in_numbers_that_rollups_lack_is_drawn_in_the_nearest_that_they_have() -> None:
+    window = rollup(requests=4, input_tokens=900, output_tokens=100)
+    assert values("tenant=acme#sessions", window) == values("tenant=acme#requests", window)
+    assert values("tenant=acme#growth", window) == values("tenant=acme#size", window) == [250.0]
+
+
 def test_a_rate_is_in_the_unit_that_people_read() -> None:
     assert values("tenant=acme#requests", rollup(requests=7)) == [42.0]
     assert values("tenant=acme#usd", rollup(usd={"llm": "0.25", "tool": "0.25"})) == [180.0]
