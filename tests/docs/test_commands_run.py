@@ -35,8 +35,9 @@ LANGUAGES = {"": "shell", "sh": "shell", "console": "shell", "python": "python",
 OTHERS = {
     "toml": "tests/docs/test_snippets.py loads it as configuration",
     "sql": "tests/streamer/test_analysts_page.py runs it on what a replay wrote",
-    "csv": "the owners' file of `tidegate routes test` below is this",
-    "lua": "it runs inside Kong",
+    "csv": "the owners' file of `tidegate routes test` below is one; tests/alerts/test_owners.py reads the columns of both",
+    "lua": "tests/integration/test_proxies.py runs it under LuaJIT",
+    "nginx": "tests/integration/test_proxies.py runs nginx with it",
 }
 # Statements that are not run here, by how they begin or what they hold, and why.
 EXCEPTIONS = {
@@ -96,7 +97,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     replayed(here / "replayed" / "october", write(here / "october", "day.jsonl", rows))
     billed(here / "replayed" / "focus-october.csv", {"x_AIModel": "gpt-4o", "BilledCost": "1.5"})
     shutil.copytree(ROOT / "examples", here / "examples")
-    (owners,) = (one.text for one in ALL if one.language == "csv")
+    owners = next(one.text for one in ALL if one.language == "csv" and "cost_centre" in one.text)
     (here / "owners.csv").write_text(owners)
     for name in ("tidegate.toml", "now.toml", "then.toml", "corrected.toml"):
         (here / name).write_text('[alerts.owners]\nfile = "owners.csv"\n' if name == "tidegate.toml" else "")
@@ -172,7 +173,7 @@ def test_what_is_to_be_made_is_there(statement: str) -> None:
 
 @pytest.mark.parametrize("snippet", [pytest.param(s, id=s.place) for s in ALL if s.language == "yaml"])
 def test_a_piece_of_yaml_can_be_read(snippet: Snippet) -> None:
-    assert isinstance(yaml.safe_load(snippet.text), dict)
+    assert isinstance(yaml.safe_load(snippet.text), dict | list)
 
 
 async def test_the_code_for_gateways_in_python_runs(deployment: Deployment) -> None:
