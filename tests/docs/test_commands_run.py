@@ -35,7 +35,7 @@ LANGUAGES = {"": "shell", "sh": "shell", "console": "shell", "python": "python",
 OTHERS = {
     "toml": "tests/docs/test_snippets.py loads it as configuration",
     "sql": "tests/streamer/test_analysts_page.py runs it on what a replay wrote",
-    "csv": "the owners' file of `tidegate routes test` below is one; tests/alerts/test_owners.py reads the columns of both",
+    "csv": "the owners' file of `tidegate routes test` below is one; test_owners.py reads such columns",
     "lua": "tests/integration/test_proxies.py runs it under LuaJIT",
     "nginx": "tests/integration/test_proxies.py runs nginx with it",
 }
