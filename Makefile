@@ -22,8 +22,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: install
 	$(BIN)/tidegate demo $(ARGS)
 
-# Two processes: one for what starts brokers, and at first one for all else (tests/conftest.py).
-SHARED := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, a file of tests at a time; those that start brokers first (tests/conftest.py).
+SHARED := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: check litellm
 	$(BIN)/python -m pytest $(SHARED) $(ARGS)

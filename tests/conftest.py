@@ -28,22 +28,15 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 _LEAST = 4
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests among processes, where there are several, and take fewer examples where that was asked for.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests, and take fewer examples where that was asked for.
 
-    What starts brokers stays in one process and begins first, for it takes longest; in it the faults come last, when
-    the other processes are done and disturb no clock. All else goes a file at a time, so that fixtures are shared.
+    What starts brokers begins first, for it takes longest. Processes take a file at a time, so that fixtures are shared.
     """
-    items.sort(key=lambda item: (not _is_heavy(item), "/chaos/" in str(item.path)))
-    for item in items:
-        if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group("brokers" if _is_heavy(item) else item.path.stem))
-        if settings.get_current_profile_name() == "fast":
+    items.sort(key=lambda item: item.get_closest_marker("integration") is None)
+    if settings.get_current_profile_name() == "fast":
+        for item in items:
             _take_fewer_examples(getattr(item, "obj", None))
-
-
-def _is_heavy(item: pytest.Item) -> bool:
-    return item.get_closest_marker("integration") is not None
 
 
 def _take_fewer_examples(test: Any) -> None:
