@@ -31,7 +31,7 @@ _LEAST = 4
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests, and take fewer examples where that was asked for.
 
-    What starts brokers begins first, for it takes longest. Processes take a file at a time, so that fixtures are shared.
+    What starts brokers begins first, for it takes longest. Processes take a file at a time: its fixtures are shared.
     """
     items.sort(key=lambda item: item.get_closest_marker("integration") is None)
     if settings.get_current_profile_name() == "fast":
