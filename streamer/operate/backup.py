@@ -4,13 +4,15 @@ Both want the workers stopped: then all changelogs and positions are of one mome
 Kafka.
 """
 
+import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 
@@ -25,6 +27,8 @@ from streamer.kafka.topics import CHANGELOGS, Topics, administering, changelog, 
 from streamer.operate.backup_file import About, Backup, Log, load, save
 
 _HEAD = b":head"
+# Seconds in which a broker that is up has found its coordinator.
+_PATIENCE = 20
 
 
 async def make(kafka: KafkaConfig, path: Path) -> str:
@@ -75,9 +79,18 @@ def _must_be_of(about: About, kafka: KafkaConfig) -> None:
         raise BackupRefused(f"the backup is of {theirs}, not of {kafka.group} over {kafka.topic_prefix}*")
 
 
+async def _described(admin: AIOKafkaAdminClient, group: str) -> list[Any]:
+    """Describe the group; a new cluster makes the topic that groups are kept in only when it is first asked for one."""
+    for _ in range(_PATIENCE):
+        with suppress(GroupCoordinatorNotAvailableError):
+            return list(await admin.describe_consumer_groups([group]))
+        await asyncio.sleep(1)
+    return list(await admin.describe_consumer_groups([group]))
+
+
 async def _must_be_alone(admin: AIOKafkaAdminClient, kafka: KafkaConfig) -> None:
     try:
-        ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([kafka.group]))
+        ((found, *_),) = (answer.groups for answer in await _described(admin, kafka.group))
     except (KafkaError, ValueError) as error:
         raise BackupRefused(f"the broker does not tell whether workers of {kafka.group} run: {error!r}") from error
     _, _, _, _, _, members, *_ = found

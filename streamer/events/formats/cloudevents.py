@@ -44,6 +44,9 @@ def recognises(item: Item) -> bool:
 
 def fields_of(item: Item, context: Context) -> dict[str, Any]:
     """Map one structured event onto the fields of a canonical event."""
+    for name in ("specversion", "type", "source"):
+        if not (isinstance(item[name], str) and item[name]):
+            raise Unmappable("wrong_type", f"the CloudEvent's {name} is no text, or empty")
     data = _data(item)
     fields = {known: data[name] for name, known in _ALIASES.items() if name in data}
     fields |= {name: value for name, value in data.items() if name not in _ALIASES}

@@ -36,7 +36,7 @@ def rollups(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(*arguments: str) -> list[str]:
     done = CliRunner().invoke(cli, ["showback", *arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return done.output.splitlines()
+    return done.stdout.splitlines()
 
 
 def test_a_day_is_told_against_the_day_before(rollups: Path) -> None:

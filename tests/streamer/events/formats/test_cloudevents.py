@@ -105,6 +105,14 @@ def wrapped(**changes: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("name", ["specversion", "type", "source"])
+@pytest.mark.parametrize("value", [1.0, "", None])
+def test_an_attribute_that_must_be_text_is_refused_where_it_is_none(name: str, value: Any) -> None:
+    (result,) = decode(orjson.dumps({**wrapped(), name: value}))
+    assert isinstance(result, Rejected)
+    assert (result.reason, result.detail) == ("wrong_type", f"the CloudEvent's {name} is no text, or empty")
+
+
 def test_a_tenant_among_the_attributes_does_not_hide_the_data() -> None:
     """With id, time and tenant outside, a CloudEvent looks canonical; its tokens are in the data all the same."""
     attributed = wrapped(tenant="beta", agent="triage", session="7")
