@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from streamer.kafka.checkpoint import Head
 from streamer.kafka.layout import LAYOUT
-from streamer.kafka.topics import changelog
+from streamer.kafka.topics import administering, changelog
 from tests.brokers import Broker
 from tests.brokers.apache import ApacheKafka
 from tests.integration.deployment import Deployment, until
@@ -73,12 +73,28 @@ def test_a_worker_takes_up_the_state_of_a_release(path: Path, apache_broker: Apa
     names = {"KAFKA__GROUP": GROUP, "KAFKA__TOPIC_PREFIX": "tidegate.", "KAFKA__PARTITIONS": "1"}
     names["PRICING__PRICES"] = '[{"kind": "tool", "each": "0.01"}]'
     events = [(one.tenant, msgspec.json.encode(one)) for one in golden_usage(BEFORE, BEFORE + AFTER)]
-    here = Deployment(Broker("apache", apache_broker.bootstrap), tmp_path, WINDOWS__SIZE_SECONDS="10", **names)
+    here = Deployment(
+        Broker("apache", apache_broker.bootstrap),
+        tmp_path,
+        WINDOWS__SIZE_SECONDS="10",
+        WINDOWS__STAGGER_SECONDS="0",
+        **names,
+    )
     back = here.command("restore", str(path), "--replace")
     assert back.returncode == 0, back.stderr[-2000:]
-    with here.running():
+    with here.running() as worker:
         here.produce(TOPICS.usage, events)
         here.consume_until(lambda found: metered(found[TOPICS.rollups]) == expected, TOPICS.rollups)
+        assert worker.terminate() == 0
+    asyncio.run(_cleared(here.bootstrap))
+
+
+async def _cleared(bootstrap: str) -> None:
+    """Leave nothing of a deployment whose names are those of all golden states."""
+    async with administering({"bootstrap_servers": bootstrap}) as admin:
+        while names := [name for name in await admin.list_topics() if name.startswith(GROUP)]:
+            await admin.delete_topics(names)
+            await asyncio.sleep(0.05)
 
 
 def test_state_of_a_newer_version_ends_the_worker_with_what_to_do(deployment: Deployment) -> None:
