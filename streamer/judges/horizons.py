@@ -177,7 +177,7 @@ class Horizons:
         return known.get(metric)
 
     def _attention(self) -> int:
-        return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(self.rate(), 1e-3)))
+        return attention(self.rate())
 
     def _slot_of(self, place: int, number: int) -> Slot:
         """Give the slot of window `number`, which may not have been turned to yet."""
@@ -204,6 +204,11 @@ class Horizons:
 
 # Of a gap, so many windows are learned at least, and until so much should have come.
 _LEAST_ATTENTION, _EXPECTED_IN_A_GAP = 18, 10.0
+
+
+def attention(rate: float) -> int:
+    """Say how many windows of a gap are learned, where `rate` are expected in each: what sleeps is not slow."""
+    return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(rate, 1e-3)))
 
 
 def _less(all_: Values, part: Values) -> Values:

@@ -12,6 +12,7 @@ from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.floor import Floor
+from streamer.judges.horizons import attention
 from streamer.judges.models import SESSIONS, Models, Registry
 from streamer.judges.relation import contains, scope_of
 from streamer.pricing.money import FEMTODOLLARS
@@ -52,7 +53,7 @@ class SurgeJudge:
     def on_close(self, models: Models, totals: Totals, shapes: list[Shape], number: int, window: OpenWindow) -> None:
         """Learn one closed window of an entity, and the gap before it."""
         surge = models.surge
-        surge.pass_over(min(number - models.horizons.last - 1, _attention(surge.expected)))
+        surge.pass_over(min(number - models.horizons.last - 1, attention(surge.expected)))
         before = surge.evidence
         surge.learn_one(self._begun.count(shapes, number), max(0, totals.judged("usd")) / FEMTODOLLARS)
         if surge.evidence >= _HALF * surge.params.evidence:
@@ -143,15 +144,8 @@ class SurgeJudge:
         )
 
 
-# Of a gap, so many windows are learned at least, and until so many arrivals should have come: a stream that sleeps at
-# night has not become a slow one.
-_LEAST_ATTENTION, _EXPECTED_IN_A_GAP = 18, 10.0
 # Expected arrivals, for no division by zero.
 _LEAST = 1e-9
-
-
-def _attention(expected: float) -> int:
-    return round(max(_LEAST_ATTENTION, _EXPECTED_IN_A_GAP / max(expected, 1e-3)))
 
 
 def _excess(models: Models) -> float:
