@@ -1,8 +1,9 @@
 """What all commands share."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -31,6 +32,21 @@ class Moment(click.ParamType):
         except ValueError:
             self.fail(f"{value!r} is no RFC 3339 time, such as 2026-11-01T00:00:00Z", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Duration(click.ParamType):
+    """A length of time, such as 30m, 8h or 2d (s, m, h, d, w), of ten years at most."""
+
+    name = "duration"
+    units: ClassVar = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    longest = timedelta(days=3653)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read the length."""
+        if not (found := re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", value, re.ASCII)):
+            self.fail(f"{value!r} is no duration, such as 30m, 8h or 2d", param, ctx)
+        length = timedelta(**{self.units[found[2]]: int(found[1])})
+        return length if length <= self.longest else self.fail(f"{value} is more than ten years", param, ctx)
 
 
 def example(command: str) -> dict[str, Any]:

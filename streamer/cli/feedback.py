@@ -1,12 +1,12 @@
 """The command by which people answer anomalies."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import click
 
-from streamer.cli.base import CONFIG, Moment, cli, configured, example
+from streamer.cli.base import CONFIG, Duration, Moment, cli, configured, example
 from streamer.clock import utc, wall
 from streamer.events.rejected import Rejected
 from streamer.feedback import SCHEMA, VERDICTS, Feedback, feedback_of
@@ -25,16 +25,21 @@ from streamer.records import Scope
 @click.option("--model", default="", help="A part of the tenant: the model.")
 @click.option("--session", default="", help="A part of the tenant: the session.")
 @click.option("--tool", default="", help="A part of the tenant: the tool.")
-@click.option("--until", type=Moment(), help="The end of what is planned (RFC 3339).")
+@click.option("--for", "length", type=Duration(), help="How long it holds from now, such as 30m, 8h or 2d.")
+@click.option("--until", type=Moment(), help="When it ends (RFC 3339), in place of --for.")
 @click.option("--by", default="", help="Who says so.")
-def feedback(verdict: str, path: Path | None, until: datetime | None, **fields: str) -> None:
+def feedback(verdict: str, path: Path | None, length: timedelta | None, until: datetime | None, **fields: str) -> None:
     """Answer an anomaly, or announce what is planned; the detectors act upon expected, planned and false_alarm."""
-    said = _feedback(verdict, until, fields, utc(wall()))
+    if length and until:
+        raise click.UsageError("--for and --until exclude each other")
+    now = utc(wall())
+    said = _feedback(verdict, now + length if length else until, fields, now)
     config = configured(path)
     from streamer.kafka.say import say  # noqa: PLC0415 - as above
 
     say(said, config.kafka)
-    click.echo(f"{said.verdict} is said, as {said.id}")
+    end = f", until {said.until:%Y-%m-%d %H:%M %Z}" if said.until else ""
+    click.echo(f"{said.verdict} is said, as {said.id}{end}")
 
 
 def _feedback(verdict: str, until: datetime | None, fields: dict[str, str], now: datetime) -> Feedback:
