@@ -1,5 +1,6 @@
 """All benchmarks in order, on one broker: `make bench`. The figures go to build/bench.json."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from benchmarks import door, latency, live, page, pipeline, processes, recovery,
 
 def main() -> None:
     """Run all; about ten minutes."""
+    argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__).parse_args()
     results.PATH.unlink(missing_ok=True)
     pipeline.main()
     # In a process of its own: what others have left in memory would count.
