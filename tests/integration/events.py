@@ -44,12 +44,12 @@ COUNTS = ("input_tokens", "output_tokens", "steps", "tool_calls", "requests")
 
 
 def produced(events: Iterable[dict[str, Any]]) -> dict[str, Counter[str]]:
-    """Totals by tenant of what was produced, dollars in hundred-thousandths."""
+    """Totals by tenant of what was produced, dollars in femtodollars, so that parts add up to the last digit."""
     totals: dict[str, Counter[str]] = {}
     for event in events:
         mine = totals.setdefault(event["tenant"], Counter())
         mine["events"] += 1
-        mine["usd"] += int(Decimal(event["cost_usd"]) * 100_000)
+        mine["usd"] += int(Decimal(event["cost_usd"]).scaleb(15))
         mine.update({name: event[name] for name in COUNTS})
     return {tenant: +counter for tenant, counter in totals.items()}
 
@@ -61,6 +61,6 @@ def metered(rollups: Sequence[dict[str, Any]]) -> dict[str, Counter[str]]:
     for rollup in last.values():
         mine = totals.setdefault(rollup["tenant"], Counter())
         mine["events"] += rollup["events"]
-        mine["usd"] += int(Decimal(rollup["usd"]) * 100_000)
+        mine["usd"] += int(Decimal(rollup["usd"]).scaleb(15))
         mine.update({name: rollup[name] for name in COUNTS})
     return {tenant: +counter for tenant, counter in totals.items()}
