@@ -1,6 +1,7 @@
 """Bytes into items: what a record is packed in and written in, told by its headers or else by its looks."""
 
 import base64
+import codecs
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -83,15 +84,19 @@ def _unpacked(record: bytes, most: int | None) -> bytes:
     if packing is None:
         return record
     try:
-        return unpack(record, packing, most, _MOST_PARTS)
+        unpacked = unpack(record, packing, most, _MOST_PARTS)
     except TooLarge as why:
         raise Unmappable("too_large", str(why)) from None
     except Damaged as why:
         raise Unmappable("undecodable", f"packed with {packing}, and {why}") from None
+    if packing_of(unpacked):
+        raise Unmappable("undecodable", f"packed with {packing} more than once")
+    return unpacked
 
 
 def _of_text(record: bytes, headers: Mapping[str, str], most: int | None) -> Iterator[Any]:
     """Items of JSON, lines or CSV, no more than there can be events in a text of its size; or a delivery of such."""
+    record = record.removeprefix(codecs.BOM_UTF8)
     try:
         whole = orjson.loads(record)
     except orjson.JSONDecodeError:

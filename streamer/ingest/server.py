@@ -26,7 +26,7 @@ from streamer.ingest.refused import Refused
 from streamer.ingest.tokens import Grant, Tokens
 from streamer.ingest.traces import Traces
 from streamer.kafka.batches import Batches
-from streamer.kafka.connection import writer_of
+from streamer.kafka.connection import writing
 from streamer.kafka.stage import Out
 from streamer.kafka.topics import Topics, ensure
 from streamer.web.metrics import Metrics
@@ -139,7 +139,7 @@ def _allowed(item: Decoded, number: int, grant: Grant) -> Decoded:
 async def opened(config: Config, metrics: Metrics) -> AsyncIterator[tuple[FrontDoor, Outbox]]:
     """Connect to Kafka, and give the door while the context lasts."""
     topic = Topics.named(config.kafka.topic_prefix).usage
-    async with writer_of(config.kafka, None) as producer:
+    async with writing(config.kafka) as producer:
         outbox = Outbox(Batches(producer), config.ingest.kafka_seconds)
         rounds = asyncio.create_task(outbox.run())
         try:

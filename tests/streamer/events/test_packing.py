@@ -60,6 +60,19 @@ def test_more_items_than_can_be_events_are_too_large_packed_or_not(pack: Callabl
         assert item.reason == "too_large"
 
 
+def test_what_is_packed_more_than_once_is_one_record_that_is_none() -> None:
+    (item,) = decode(gzip.compress(zstandard.ZstdCompressor().compress(lines(3))))
+    assert item == Rejected("undecodable", "packed with gzip more than once")
+
+
+@pytest.mark.parametrize(
+    "text", [lines(1), b"[" + lines(1) + b"]", lines(2), b"id,time,tenant\n1,2026-11-22T10:00:00Z,acme"]
+)
+def test_the_mark_that_some_systems_begin_a_text_with_is_no_part_of_it(text: bytes) -> None:
+    assert decode(b"\xef\xbb\xbf" + text) == decode(text)
+    assert all(isinstance(item, UsageEvent) for item in decode(text))
+
+
 def test_metrics_in_protobuf_are_one_record_that_is_none() -> None:
     (item,) = decode(
         b"\n\x8a\x01\n\x20\n\x1e\n\x0cservice.name\x12\x0e\n\x0cdemo\nagent\n" + b"\x12\x66\n\x05scope" * 9
