@@ -22,8 +22,6 @@ from streamer.feedback import Feedback
 Decoded = UsageEvent | Feedback | Rejected | Skipped
 # Beyond what a datetime can hold: a replay knows no present.
 _END_OF_TIME = 250_000_000_000.0
-# No event is shorter in bytes: of a record with more items than that allows few are events, and each costs memory.
-_SHORTEST, _FEW = 40, 1000
 
 
 Headers = Sequence[tuple[str, bytes]]
@@ -121,9 +119,6 @@ class Decoder:
             return
         if not items:
             yield Rejected("undecodable", "the record is empty")
-            return
-        if len(items) > max(_FEW, len(record) // _SHORTEST):
-            yield Rejected("too_large", f"{len(items)} items in {len(record)} bytes, more than can be events")
             return
         number = 0
         for item in items:

@@ -1,24 +1,16 @@
 """Bodies of requests: read in time, unpacked within the limit, and no more of them at once than there is room for."""
 
 import asyncio
-import zlib
 from collections.abc import Callable
 
-import zstandard
 from aiohttp import StreamReader
 
+from streamer.events.packing import Damaged, Packing, TooLarge, unpack
 from streamer.ingest.refused import Refused, busy
 
-# The formats' own: 16 more than the window asks zlib for gzip, with its checksum.
-_GZIP = 16 + zlib.MAX_WBITS
-# What every decoder must be able to hold (RFC 8878); a sender may ask for far more.
-_WINDOW = 8 << 20
-# Four bytes of zstd can stand for 128 KB, and its decoder gives all of what it is given: a slice for at most 8 MB.
-_SLICE = 256
 # Members or frames of a body, which may be put together of some; looking for the end of each costs.
 _MOST_PARTS = 100
-# Of a body and a limit, what its first part holds, and what comes behind that part.
-Unpack = Callable[[bytes, int], tuple[bytes, bytes]]
+_ENCODINGS: dict[str, Packing] = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
 
 
 class Room:
@@ -89,53 +81,17 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return body
-    unpack = _ENCODINGS.get(encoding)
-    if unpack is None:
+    packing = _ENCODINGS.get(encoding)
+    if packing is None:
         raise Refused(415, "the content encoding is none of gzip, zstd", {"Accept-Encoding": "gzip, zstd"})
     try:
-        return _joined(body, unpack, limit)
-    except (zlib.error, zstandard.ZstdError, EOFError):
-        raise Refused(400, "the body could not be decompressed") from None
-
-
-def _joined(body: bytes, unpack: Unpack, limit: int) -> bytes:
-    parts: list[bytes] = []
-    for _ in range(_MOST_PARTS):
-        part, body = unpack(body, limit)
-        parts.append(part)
-        limit -= len(part)
-        if not body:
-            return b"".join(parts)
-    raise Refused(400, f"the body is compressed in more than {_MOST_PARTS} parts")
+        return unpack(body, packing, limit, _MOST_PARTS)
+    except TooLarge:
+        raise too_large() from None
+    except Damaged as why:
+        raise Refused(400, f"the body could not be decompressed: {why}") from None
 
 
 def too_large() -> Refused:
     """Make the refusal of a body over the limit."""
     return Refused(413, "the body is over the limit (ingest.max_body_bytes)", hang_up=True)
-
-
-def _of_gzip(body: bytes, limit: int) -> tuple[bytes, bytes]:
-    member = zlib.decompressobj(_GZIP)
-    # One byte more than may be, to know of it.
-    found = member.decompress(body, limit + 1)
-    if len(found) > limit:
-        raise too_large()
-    if not member.eof:
-        raise EOFError
-    return found, member.unused_data
-
-
-def _of_zstd(body: bytes, limit: int) -> tuple[bytes, bytes]:
-    frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
-    parts: list[bytes] = []
-    for start in range(0, len(body), _SLICE):
-        parts.append(frame.decompress(body[start : start + _SLICE]))
-        limit -= len(parts[-1])
-        if limit < 0:
-            raise too_large()
-        if frame.eof:
-            return b"".join(parts), frame.unused_data + body[start + _SLICE :]
-    raise EOFError
-
-
-_ENCODINGS: dict[str, Unpack] = {"gzip": _of_gzip, "zstd": _of_zstd}

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
+from streamer.ingest.firehose import Delivered
 
 _REF = "#/components/schemas/{name}"
 _JSON = "application/json"
@@ -37,7 +38,7 @@ class Failed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def document() -> dict[str, Any]:
     """Give the document; the same for the same version of the code."""
-    types = (UsageEvent, Accepted, PartlyRejected, Failed)
+    types = (UsageEvent, Accepted, PartlyRejected, Failed, Delivered)
     _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
     return {
         "openapi": "3.1.0",
@@ -46,10 +47,17 @@ def document() -> dict[str, Any]:
             "version": version("tidegate").partition("+")[0],
             "description": "Takes usage events. What it answers with 202 is on Kafka, acknowledged by all replicas.",
         },
-        "paths": {"/v1/events": {"post": _events()}, "/v1/traces": {"post": _traces()}},
+        "paths": {
+            "/v1/events": {"post": _events()},
+            "/v1/traces": {"post": _traces()},
+            "/v1/firehose": {"post": _firehose()},
+        },
         "components": {
-            "schemas": {**schemas, "CloudEvent": _CLOUD_EVENT, "LiteLLM": _LITELLM, **_OTLP},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**schemas, "CloudEvent": _CLOUD_EVENT, "LiteLLM": _LITELLM, "Delivery": _DELIVERY, **_OTLP},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "accessKey": {"type": "apiKey", "in": "header", "name": "X-Amz-Firehose-Access-Key"},
+            },
         },
     }
 
@@ -107,6 +115,28 @@ def _traces() -> dict[str, Any]:
     }
 
 
+def _firehose() -> dict[str, Any]:
+    delivery = {"schema": {"$ref": _REF.format(name="Delivery")}}
+    return {
+        "operationId": "deliver",
+        "summary": "Send what Amazon Data Firehose delivers to HTTP endpoints: records of any format; plain or gzip",
+        "security": [{"token": []}, {"accessKey": []}, {}],
+        "requestBody": {"required": True, "content": {_JSON: delivery}},
+        "responses": {
+            "200": _answer("All that is usage is on Kafka.", "Delivered"),
+            "400": _answer(
+                "The body could not be unpacked, or some records are no usage: see errorMessage.", "Delivered"
+            ),
+            "401": _answer("There is no token, or none of this front door.", "Delivered"),
+            "408": _answer("The body took too long.", "Delivered"),
+            "413": _answer("The body is too large, packed or unpacked.", "Delivered"),
+            "415": _answer("The content encoding is none of gzip, zstd.", "Delivered"),
+            "429": {**_answer("Too much is waiting; come again.", "Delivered"), "headers": _RETRY},
+            "503": {**_answer("Kafka does not acknowledge; come again.", "Delivered"), "headers": _RETRY},
+        },
+    }
+
+
 def _told(description: str, schema: str) -> dict[str, Any]:
     """Answer in the encoding of the request."""
     return {
@@ -146,6 +176,20 @@ _OTLP = {
         "description": "What is wrong, with a code of google.rpc.Code.",
         "type": "object",
         "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+    },
+}
+_DELIVERY = {
+    "description": "Records of any format, each in base64 and perhaps packed.",
+    "type": "object",
+    "required": ["requestId", "timestamp", "records"],
+    "properties": {
+        "requestId": {"type": "string"},
+        "timestamp": {"type": "integer"},
+        "records": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["data"], "properties": {"data": {"type": "string"}}},
+        },
     },
 }
 _CLOUD_EVENT = {

@@ -20,12 +20,13 @@ from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.garbage import collect_seldom
 from streamer.ingest import body, loops, openapi
+from streamer.ingest.firehose import Firehose
 from streamer.ingest.outbox import Outbox
 from streamer.ingest.refused import Refused
 from streamer.ingest.tokens import Grant, Tokens
 from streamer.ingest.traces import Traces
 from streamer.kafka.batches import Batches
-from streamer.kafka.connection import writer_of
+from streamer.kafka.connection import writing
 from streamer.kafka.stage import Out
 from streamer.kafka.topics import Topics, ensure
 from streamer.web.metrics import Metrics
@@ -76,7 +77,7 @@ class FrontDoor:
         counter.inc()
 
     async def _taken(self, request: web.Request) -> web.Response:
-        grant = self._tokens.grant(request.headers.get("Authorization", ""))
+        grant = self._tokens.grant(_authorization(request.headers))
         if grant is None:
             raise Refused(401, "a bearer token of this front door is needed", {"WWW-Authenticate": "Bearer"})
         with self._room.hold() as held:
@@ -122,6 +123,12 @@ class FrontDoor:
         return _json(422, {"accepted": accepted, "rejected": named, "rejected_in_all": len(bad)})
 
 
+def _authorization(headers: Mapping[str, str]) -> str:
+    """Give what stands for the sender; Amazon's Firehose can give its token in a header of its own alone."""
+    key = headers.get("X-Amz-Firehose-Access-Key", "")
+    return headers.get("Authorization", f"Bearer {key}" if key else "")
+
+
 def _allowed(item: Decoded, number: int, grant: Grant) -> Decoded:
     if isinstance(item, UsageEvent) and not grant.allows(item.tenant):
         return Rejected("forbidden_tenant", "the token does not allow events of this tenant", number)
@@ -132,7 +139,7 @@ def _allowed(item: Decoded, number: int, grant: Grant) -> Decoded:
 async def opened(config: Config, metrics: Metrics) -> AsyncIterator[tuple[FrontDoor, Outbox]]:
     """Connect to Kafka, and give the door while the context lasts."""
     topic = Topics.named(config.kafka.topic_prefix).usage
-    async with writer_of(config.kafka, None) as producer:
+    async with writing(config.kafka) as producer:
         outbox = Outbox(Batches(producer), config.ingest.kafka_seconds)
         rounds = asyncio.create_task(outbox.run())
         try:
@@ -156,6 +163,7 @@ async def _serve(config: Config) -> None:
         routes = [
             web.post("/v1/events", door.events),
             web.post("/v1/traces", Traces(door.events).post),
+            web.post("/v1/firehose", Firehose(door.events).post),
             web.get("/openapi.json", openapi.handler()),
             *operations(metrics, lambda: outbox.trouble),
         ]

@@ -13,11 +13,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from streamer.ingest.refused import reasons
+
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 # Reasons that say that the request as a whole could not be read: no exporter is to send it again.
 _UNREADABLE = frozenset(("undecodable", "too_large", "unknown_format"))
 _PASSED_ON = ("Retry-After", "WWW-Authenticate")
-_MOST_REASONS = 5
 # google.rpc.Code by HTTP status; what is none of these is UNKNOWN.
 _CODES = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 429: 8, 503: 14}
 _UNKNOWN = 2
@@ -48,18 +49,13 @@ def _message(status: int, told: Mapping[str, Any]) -> tuple[int, Message]:
     if "accepted" not in told:
         return status, Status(code=_CODES.get(status, _UNKNOWN), message=str(told.get("error", "")))
     if not told["accepted"] and rejected and all(item["reason"] in _UNREADABLE for item in rejected):
-        return 400, Status(code=_CODES[400], message=_reasons(rejected, told["rejected_in_all"]))
+        return 400, Status(code=_CODES[400], message=reasons(rejected, told["rejected_in_all"], "span"))
     response = ExportTraceServiceResponse()
     if rejected:
         many: int = told["rejected_in_all"]
-        partial = ExportTracePartialSuccess(rejected_spans=many, error_message=_reasons(rejected, many))
+        partial = ExportTracePartialSuccess(rejected_spans=many, error_message=reasons(rejected, many, "span"))
         response.partial_success.CopyFrom(partial)
     return 200, response
-
-
-def _reasons(rejected: Sequence[Mapping[str, Any]], many: int) -> str:
-    told = [f"span {item.get('item', 0)}: {item['reason']}: {item['detail']}" for item in rejected[:_MOST_REASONS]]
-    return "; ".join(told + [f"and {many - len(told)} more"] * (many > len(told)))
 
 
 def _spoken(status: int, message: Message, content_type: str) -> web.Response:

@@ -1,12 +1,16 @@
 """How every client of Kafka is told where it is and who asks: plaintext, TLS, SASL."""
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from streamer.config import KafkaConfig
+from streamer.errors import KafkaUnreachable
 
 # A raw record may carry a gateway's batch of 512 payloads of 15 KB.
 MOST_REQUEST_BYTES = 16 << 20
@@ -63,6 +67,23 @@ def writer_of(kafka: KafkaConfig, transactional_id: str | None) -> AIOKafkaProdu
         max_batch_size=_BATCH_BYTES,
         max_request_size=MOST_REQUEST_BYTES,
     )
+
+
+@asynccontextmanager
+async def writing(kafka: KafkaConfig) -> AsyncIterator[AIOKafkaProducer]:
+    """Start a producer for batches made elsewhere, and keep it while the context lasts. Raises KafkaUnreachable."""
+    producer = writer_of(kafka, None)
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        hint = " (without idempotent producers, as old and small ones are: kafka.idempotence = false)"
+        said = f"{type(error).__name__}{hint if kafka.idempotence else ''}"
+        raise KafkaUnreachable(f"the brokers at {kafka.bootstrap} take no producer in: {said}") from None
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
 def consumer_of(kafka: KafkaConfig, *topics: str, **settings: Any) -> AIOKafkaConsumer:

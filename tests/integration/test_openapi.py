@@ -57,5 +57,6 @@ def test_what_the_document_says_is_what_the_process_does(embedded_broker: str, t
         assert judge(door, "/v1/events", GenerationMode.POSITIVE, 30, token) > 0
         assert judge(door, "/v1/events", GenerationMode.NEGATIVE, 30, token) == 0
         assert judge(door, "/v1/traces", GenerationMode.POSITIVE, 30, token) > 0
+        judge(door, "/v1/firehose", GenerationMode.POSITIVE, 30, token)
         assert door.metric("tidegate_ingest_requests_total") >= 50
         assert token not in door.log

@@ -6,7 +6,7 @@ What a record's headers tell is for `streamer.events.reading`; the canonical for
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streamer.events.formats import anthropic, bedrock, cloudevents, focus, litellm, openai, otel
+from streamer.events.formats import anthropic, bedrock, claude_code, cloudevents, focus, litellm, openai, otel
 from streamer.events.formats.base import Format, Unmappable
 from streamer.events.rejected import Rejected
 
@@ -18,6 +18,7 @@ FORMATS: tuple[Format, ...] = (
     bedrock.FORMAT,
     focus.FORMAT,
     openai.FORMAT,
+    claude_code.FORMAT,
     anthropic.FORMAT,
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.calls import calls_of, work_of
-from streamer.events.formats.values import count, first, inclusive, is_given, mapping, moment, owners, text
+from streamer.events.formats.values import count, first, inclusive, is_given, listed, mapping, moment, owners, text
 
 _USAGE = {
     "input_tokens": ("prompt_tokens", "input_tokens"),
@@ -47,7 +47,7 @@ NAMES = Names(
         *("cost_breakdown.service_tier", "response.service_tier", "response.usage.service_tier"),
         *("metadata.usage_object.service_tier", "model_parameters.service_tier"),
     ),
-    tags=("request_tags.*",),
+    tags=("request_tags.*", "request_labels.*"),
 )
 
 
@@ -78,14 +78,19 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
 
 def owners_of(item: Item, names: Names = NAMES) -> dict[str, Any]:
     """Say whose call it is; also of a call that is yet to be made, so that both go by the same names."""
-    return owners([{**item, "request_tags": dict(_tags(item.get("request_tags")))}], names)
+    told = dict(_tags(item.get("request_tags")))
+    # A tag without a value names nobody, also where it is called "tenant" or "agent".
+    named = {name: value for name, value in told.items() if value}
+    labels = {name: "true" for name, value in told.items() if not value}
+    return owners([{**item, "request_tags": named, "request_labels": labels}], names)
 
 
 def _tags(tags: Any) -> Iterable[tuple[str, str]]:
-    for tag in tags if isinstance(tags, list) else ():
+    for tag in listed(tags):
         if isinstance(tag, str) and not tag.startswith("User-Agent:"):
             name, _, value = tag.partition(":")
-            yield name.strip(), value.strip()
+            if name.strip():
+                yield name.strip(), value.strip()
 
 
 def _model(item: Item) -> dict[str, Any]:

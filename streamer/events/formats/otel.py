@@ -1,7 +1,8 @@
 """OpenTelemetry's GenAI spans: calls of models and tools, in the conventions' names of today and of yesterday.
 
 Old names are those of the conventions up to 1.36 (`gen_ai.system`), of OpenLLMetry (`llm.*`, `traceloop.*`), of
-OpenInference (`llm.token_count.*`) and of Vercel's AI SDK (`ai.*`). Input tokens include the cached ones.
+OpenInference (`llm.token_count.*`), of Vercel's AI SDK (`ai.*`), and what LangSmith, Langfuse, pydantic-ai, Google's
+ADK and Semantic Kernel call by names of their own. Input tokens include the cached ones.
 """
 
 import re
@@ -9,8 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from streamer.events.formats.base import Context, Format, Item, Names, Outcome, Unmappable, attempt, words_of
 from streamer.events.formats.calls import Call, work_of
+from streamer.events.formats.details import spread
 from streamer.events.formats.once import Family, Role, Sight
 from streamer.events.formats.spans import MESSAGE, Attributes, Span, spans_of
 from streamer.events.formats.values import (
@@ -41,18 +45,26 @@ NAMES = Names(
     ),
     use_case=(
         *("tidegate.use_case", "use_case", "traceloop.association.properties.use_case"),
-        *("gen_ai.workflow.name", "traceloop.workflow.name", "ai.telemetry.functionId", "service.name"),
+        *("gen_ai.workflow.name", "traceloop.workflow.name", "ai.telemetry.functionId"),
+        *("langsmith.trace.session_name", "service.name"),
     ),
-    agent=("tidegate.agent", "gen_ai.agent.name", "traceloop.agent.name", "agent.name", "gen_ai.agent.id"),
+    agent=(
+        *("tidegate.agent", "gen_ai.agent.name", "traceloop.agent.name", "agent.name", "agent_name", "gen_ai.agent.id"),
+    ),
     session=(
         *("gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id"),
-        *("langfuse.session.id", "ai.telemetry.metadata.sessionId", "mcp.session.id"),
+        *("langfuse.session.id", "ai.telemetry.metadata.sessionId", "gcp.vertex.agent.session_id"),
+        *("langsmith.metadata.session_id", "langsmith.metadata.thread_id", "mcp.session.id"),
     ),
     user=(
         *("user.id", "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
-        *("langfuse.user.id", "ai.telemetry.metadata.userId", "metadata.user_api_key_user_id"),
+        *("langfuse.user.id", "ai.telemetry.metadata.userId", "langsmith.metadata.user_id"),
+        "metadata.user_api_key_user_id",
     ),
-    cost=("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total", "operation.cost"),
+    cost=(
+        *("gen_ai.cost.total_cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.cost.total", "operation.cost"),
+        "langfuse.observation.cost_details.total",
+    ),
     tier=(
         *("openai.response.service_tier", "gen_ai.openai.response.service_tier", "gen_ai.response.service_tier"),
         *("openai.request.service_tier", "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier"),
@@ -63,10 +75,12 @@ _USAGE = {
     "input_tokens": (
         *("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
         *("llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens"),
+        "gen_ai.response.prompt_tokens",
     ),
     "output_tokens": (
         *("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens"),
         *("llm.token_count.completion", "ai.usage.outputTokens", "ai.usage.completionTokens"),
+        "gen_ai.response.completion_tokens",
     ),
     "cache_read_tokens": (
         *("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
@@ -74,34 +88,43 @@ _USAGE = {
         *("llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens"),
         *("ai.usage.inputTokenDetails.cacheReadTokens", "gen_ai.usage.cached_input_tokens"),
         *("gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens"),
+        "gen_ai.usage.input_token_details.cache_read",
     ),
     "cache_write_tokens": (
         *("gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
         *("gen_ai.usage.cache_write.input_tokens", "llm.usage.cache_creation_input_tokens"),
         *("gen_ai.usage.cache_write_input_tokens", "llm.token_count.prompt_details.cache_write"),
         *("ai.usage.inputTokenDetails.cacheWriteTokens", "gen_ai.usage.details.cache_write_tokens"),
+        "gen_ai.usage.input_token_details.cache_creation",
     ),
     "reasoning_tokens": (
         *("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens"),
         *("gen_ai.usage.reasoning_output_tokens", "llm.token_count.completion_details.reasoning"),
         *("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
-        "gen_ai.usage.details.reasoning_tokens",
+        *("gen_ai.usage.details.reasoning_tokens", "gen_ai.usage.output_token_details.reasoning"),
     ),
 }
+_TOTAL = ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total", "ai.usage.totalTokens")
 _OPERATION = (
     *("gen_ai.operation.name", "llm.request.type", "traceloop.span.kind", "openinference.span.kind"),
-    *("ai.operationId", "gen_ai.type"),
+    *("ai.operationId", "gen_ai.type", "langsmith.span.kind", "langfuse.observation.type"),
 )
 _MODEL = (
     *("gen_ai.response.model", "gen_ai.request.model", "llm.response.model", "llm.request.model", "llm.model_name"),
-    *("ai.response.model", "ai.model.id", "embedding.model_name", "reranker.model_name"),
+    *("ai.response.model", "ai.model.id", "embedding.model_name", "reranker.model_name", "model_name"),
+    "langfuse.observation.model.name",
 )
 _PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "llm.vendor", "ai.model.provider")
 # What Vercel's SDK puts behind a provider's name: which of its interfaces is called.
 _INTERFACE = re.compile(r"\.(chat|completions?|responses|messages|embeddings?|image|speech|transcription)$")
 _TOOL = ("gen_ai.tool.name", "ai.toolCall.name", "mcp.tool.name", "tool.name", "traceloop.entity.name")
-_ARGUMENTS = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "traceloop.entity.input", "input.value")
+_ARGUMENTS = (
+    *("gen_ai.tool.call.arguments", "tool_arguments", "ai.toolCall.args", "gcp.vertex.agent.tool_call_args"),
+    *("traceloop.entity.input", "input.value", "langfuse.observation.input", "gen_ai.prompt"),
+)
 _RESPONSE = ("gen_ai.response.id", "ai.response.id")
+# How OpenLLMetry and OpenInference begin the names of attributes about an answer's parts.
+_ANSWERS = ("gen_ai.completion.", "llm.output_messages.")
 _HOST, _PORT = ("server.address", "gen_ai.openai.api_base", "net.peer.name"), ("server.port", "net.peer.port")
 _API_KEY = ("metadata.user_api_key_alias", "metadata.user_api_key_hash")
 _NONE = (None, 0, "0")
@@ -110,6 +133,7 @@ _AGENTS = (
     # Of Vercel's SDK: each is around one span or more that end in doGenerate, doStream or doEmbed.
     *("ai.generatetext", "ai.streamtext", "ai.generateobject", "ai.streamobject", "ai.embed", "ai.embedmany"),
 )
+_NAMED_BY_SPAN = ("invoke_agent", "agent")
 _TOOLS, _VECTORS = ("execute_tool", "tool"), ("retrieval", "retriever")
 _EVALUATIONS = ("evaluation", "evaluate", "evaluator")
 _DATABASE = ("db.system.name", "db.system")
@@ -152,16 +176,30 @@ def kept(part: Span | Unmappable) -> dict[str, Any]:
 
 
 def _sight(span: Span, context: Context) -> Sight:
+    span = _spread(span, context)
     role = _role(span.attributes)
     return Sight(
         span,
         role,
-        tool=text(_said(span.attributes, _TOOL)) if role == "tool" else "",
+        tool=_tool(span) if role == "tool" else "",
         has_usage=_has_usage(span.attributes),
         has_cost=first([span.attributes], context.names.cost) is not None,
         response=_response(span.attributes),
         elsewhere=role == "model" and bool(context.told_elsewhere) and _is_told(span, context.told_elsewhere),
     )
+
+
+def _spread(span: Span, context: Context) -> Span:
+    """Put beside a span's attributes what stands in them as JSON, and the name of an agent that is its span's own."""
+    attributes = spread(span.attributes)
+    if text(_said(attributes, _OPERATION)).lower() in _NAMED_BY_SPAN and not first([attributes], context.names.agent):
+        name = text(attributes.get("traceloop.entity.name")) or span.name.removeprefix("invoke_agent").strip()
+        attributes = {**attributes, "agent.name": name}
+    return span if attributes is span.attributes else msgspec.structs.replace(span, attributes=attributes)
+
+
+def _tool(span: Span) -> str:
+    return text(_said(span.attributes, _TOOL)) or span.name.removeprefix("execute_tool").strip()
 
 
 def _response(attributes: Attributes) -> str:
@@ -220,14 +258,14 @@ def _fields(sight: Sight, family: Family, context: Context) -> dict[str, Any]:
     }
     if sight.role in ("model", "agent") and family.counts_answered_calls(sight):
         fields |= work_of(list(_calls(span.attributes)), context.argument_hash)
-    if parent := _parent_agent(sight, family, fields.get("agent")):
+    if parent := _parent_agent(sight, family, fields.get("agent"), context.names.agent):
         fields["tags"] = {**fields.get("tags", {}), "parent_agent": parent}
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
-def _parent_agent(sight: Sight, family: Family, agent: Any) -> str:
+def _parent_agent(sight: Sight, family: Family, agent: Any, names: Sequence[str]) -> str:
     """Name the agent that called this span's agent, where the batch has it."""
-    above = (text(one.span.attributes.get("gen_ai.agent.name")) for one in family.ancestors(sight))
+    above = (text(first([one.span.attributes], names)) for one in family.ancestors(sight))
     return next((name for name in above if name and name != agent), "")
 
 
@@ -253,7 +291,9 @@ def _work(sight: Sight, context: Context) -> dict[str, Any]:
 
 def _tokens(own: Attributes) -> dict[str, int]:
     found = {name: count(_said(own, names), name) for name, names in _USAGE.items()}
-    found["input_tokens"] = inclusive(found["input_tokens"], found["cache_read_tokens"], found["cache_write_tokens"])
+    total = count(_said(own, _TOTAL), "the total of tokens") - found["output_tokens"]
+    cached = found["cache_read_tokens"], found["cache_write_tokens"]
+    found["input_tokens"] = inclusive(found["input_tokens"], *cached, total)
     return found
 
 
@@ -285,7 +325,7 @@ def _calls(own: Attributes) -> Iterator[Call]:
 
 def _numbered(own: Attributes) -> Iterator[Call]:
     for name, value in own.items():
-        if name.startswith("gen_ai.completion.") and name.endswith(".name") and "call" in name:
+        if name.startswith(_ANSWERS) and name.endswith(".name") and "call" in name:
             yield Call(text(value), own.get(f"{name.removesuffix('name')}arguments"))
 
 
@@ -296,7 +336,7 @@ _WORDS = words_of(NAMES) | frozenset(
             for names in (NAMES.tenant, NAMES.use_case, NAMES.agent, NAMES.session, NAMES.tier, NAMES.tags)
             for name in names
         ),
-        *(name for names in (*_USAGE.values(), _OPERATION, _MODEL, _PROVIDER, NAMES.cost) for name in names),
+        *(name for names in (*_USAGE.values(), _TOTAL, _OPERATION, _MODEL, _PROVIDER, NAMES.cost) for name in names),
         *("gen_ai.response.id", "gen_ai.tool.name", "gen_ai.tool.type", "error.type", "mcp.method.name"),
         *("traceId", "spanId", "parentSpanId", "scope", "startTimeUnixNano", "endTimeUnixNano"),
     )

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from streamer.events.formats.base import Unmappable
+from streamer.events.formats.values import text
 
 # The key of an item that holds a decoded protobuf message; no JSON can have it, for it holds no JSON.
 MESSAGE = "otlp-protobuf"
@@ -37,6 +38,7 @@ class Span(msgspec.Struct, frozen=True):
     scope: str
     attributes: Attributes
     resource: Attributes
+    name: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -73,6 +75,7 @@ def _of_message(request: ExportTraceServiceRequest) -> Iterator[Span | Unmappabl
                     scope=scope_spans.scope.name,
                     attributes=_attributes(span.attributes),
                     resource=resource,
+                    name=span.name,
                 )
 
 
@@ -130,6 +133,7 @@ def _json_span(span: Any, scope: str, resource: Attributes) -> Span | Unmappable
             scope=scope,
             attributes=_json_attributes(span),
             resource=resource,
+            name=text(span.get("name")),
         )
     except (ValueError, TypeError, OverflowError):
         return Unmappable("wrong_type", "the ids or times of the span are not as OTLP spells them")

@@ -163,9 +163,13 @@ def dollars(given: Decimal | None, currency: Any, at: datetime, rate: Rate) -> D
     return product(given, usd)
 
 
-def inclusive(tokens: int, read: int, written: int) -> int:
-    """Give all input tokens of a sender that should include cached ones and, as its numbers show, may not."""
-    return tokens + read + written if read + written > tokens else tokens
+def inclusive(tokens: int, read: int, written: int, total: int = 0) -> int:
+    """Give all input tokens of a sender that should include cached ones and, as its numbers show, may not.
+
+    They show it where the cached ones are more, or where the `total` of input only adds up with them.
+    """
+    cached = read + written
+    return tokens + cached if cached > tokens or (cached and total == tokens + cached) else tokens
 
 
 def moment(value: Any) -> datetime | None:

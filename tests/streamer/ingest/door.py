@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from streamer.config import Config, IngestConfig
+from streamer.ingest.firehose import Firehose
 from streamer.ingest.outbox import Outbox
 from streamer.ingest.server import FrontDoor
 from streamer.ingest.traces import Traces
@@ -74,7 +75,11 @@ async def opened(**settings: Any) -> AsyncIterator[Door]:
     """Serve a door with these settings of `[ingest]`."""
     door = Door(**settings)
     rounds = asyncio.create_task(door.outbox.run())
-    routes = [web.post("/v1/events", door.door.events), web.post("/v1/traces", Traces(door.door.events).post)]
+    routes = [
+        web.post("/v1/events", door.door.events),
+        web.post("/v1/traces", Traces(door.door.events).post),
+        web.post("/v1/firehose", Firehose(door.door.events).post),
+    ]
     async with (
         serving(routes, "127.0.0.1", 0, auto_decompress=False) as door.port,
         aiohttp.ClientSession(f"http://127.0.0.1:{door.port}") as door.client,

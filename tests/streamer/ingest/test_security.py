@@ -74,6 +74,27 @@ async def test_a_head_that_is_none_is_400_and_its_secrets_are_in_no_log(
     assert door.producer.sent == []
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [
+        posted(orjson.dumps(EVENT) + b"\n" + orjson.dumps(EVENT))[:-1],
+        posted(orjson.dumps(EVENT) + b"\n" * 20)[:-5],
+        b"POST /v1/events HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n38\r\n%s\r\n"
+        % orjson.dumps(EVENT),
+    ],
+)
+async def test_a_body_that_ends_too_soon_is_not_taken_for_the_whole(cut: bytes, door: Door) -> None:
+    """Also where what came of it could be read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(cut)
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        assert b" 202 " not in await reader.read()
+    writer.close()
+    assert door.producer.sent == []
+    assert (await door.post(EVENT))[0] == 202
+
+
 async def test_line_breaks_in_a_cloud_events_header_end_in_its_field_and_nowhere_else(door: Door) -> None:
     attributes = {"specversion": "1.0", "id": "a%0d%0aSet-Cookie: x", "source": "s", "type": "t"}
     headers = {f"ce-{name}": value for name, value in attributes.items()} | {"ce-time": EVENT["time"]}
