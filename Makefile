@@ -97,6 +97,7 @@ lock:
 schemas: install
 	$(BIN)/python -m streamer.schemas docs/schemas
 	$(BIN)/python -m streamer.reference examples/tidegate.toml docs/configuration.md
+	$(BIN)/python -m streamer.web.reference docs/metrics.md
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) $(LITELLM_VENV) build *.egg-info

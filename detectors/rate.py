@@ -7,6 +7,8 @@ from functools import cached_property
 
 # What lies above the ceiling is so many deviations away for the spread, and no more.
 _SPREADS = 1.5
+# So many deviations on either side hold nineteen of twenty values.
+_NINETEEN = 1.96
 # How many values a level takes to be one that others can be far from.
 _SETTLED = 3
 # What exp() and floats can hold.
@@ -86,6 +88,13 @@ class RateBaseline:
         self.expected = 0.0
         #: The value above which an open window is already abnormal; infinite while warming up.
         self.ceiling = math.inf
+
+    @property
+    def usual(self) -> tuple[float, float]:
+        """From where to where nineteen of twenty values lie that are spread like those that were learned."""
+        spread = max(math.sqrt(self._variance), self.params.least_deviation)
+        low, high = (math.exp(min(self._level + side * spread, _LARGEST)) for side in (-_NINETEEN, _NINETEEN))
+        return max(0.0, low - self.params.offset), min(high - self.params.offset, self.ceiling)
 
     def score_one(self, value: float) -> float:
         """Score `value` from 0 to 1 without learning it; 0.5 is where the deviation is as large as is still normal."""

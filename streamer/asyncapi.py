@@ -14,6 +14,7 @@ _CHANNELS: dict[str, tuple[tuple[str, ...], str, bool, str]] = {
     "throttle": (("throttle-command",), "scope", True, "Commands to gateways; a release, then a tombstone"),
     "acks": (("throttle-ack",), "scope", False, "What gateways did with commands"),
     "feedback": (("feedback",), "incident", False, "What people answer"),
+    "budgets": (("budget-standing",), "series", True, "How each configured budget stands, with its projection"),
     "dead_letters": (("dead-letter",), "source topic", True, "What was rejected, with why and where it is from"),
 }
 _NOTHING = {"type": "object", "description": "any accepted format"}

@@ -11,18 +11,20 @@ from streamer.feedback import Feedback
 from streamer.judges.answers import Outcome
 from streamer.judges.horizons import Band
 from streamer.pricing.book import Charge, PriceBook
-from streamer.records import Anomaly, Rollup
+from streamer.records import Anomaly, BudgetStanding, Rollup
 from streamer.tenant import Tally, TenantMeter, place_of
 
 
 class Output(msgspec.Struct):
     """What came of some events or of passing time, in the order in which it was known.
 
-    `failed` are events that an error of ours kept from being counted whole: they stop no others.
+    `budgets` come with the rollups of their tenant. `failed` are events that an error of ours kept from being counted
+    whole: they stop no others.
     """
 
     anomalies: list[Anomaly] = []
     rollups: list[Rollup] = []
+    budgets: list[BudgetStanding] = []
     failed: list[tuple[UsageEvent, Exception]] = []
 
 
@@ -66,6 +68,7 @@ class Pipeline:
                 continue
             if rollups:
                 output.rollups += rollups
+                output.budgets += meter.budgets(rollups)
             if meter.cases.changes:
                 output.anomalies += meter.cases.taken()
         self._dirty |= touched
@@ -173,4 +176,6 @@ class Pipeline:
                 self._dirty.add(tenant)
             output.rollups += rollups
             output.anomalies += anomalies
+            if rollups:
+                output.budgets += meter.budgets(rollups)
         return output

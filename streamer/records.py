@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from streamer.pricing.money import ZERO, CostKind
+from streamer.windows.totals import Metric
 
 AnomalyKind = Literal["burst", "loop", "drift", "bloat", "mix", "busywork", "budget", "silence"]
 AnomalyState = Literal["opened", "updated", "closed"]
@@ -71,12 +72,28 @@ class Anomaly(msgspec.Struct, kw_only=True):
     tags: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Usual(msgspec.Struct, frozen=True, gc=False):
+    """What of a metric is usual in a window that holds any of it: nineteen of twenty lie from `low` to `high`.
+
+    `expected` is the middle of them, and above `ceiling` a window is abnormal. Dollars in dollars.
+    """
+
+    low: float
+    expected: float
+    high: float
+    ceiling: float
+
+
 class Rollup(msgspec.Struct, gc=False):
     """One entity's totals in one closed window. `usd_given` is how much of `usd` senders gave; the rest is priced here.
 
     Records of one `series` and `start` add up: `late` ones hold what arrived after the window had closed. `part` is 0
     for the window's closing and unlike any other part's of the tenant for late ones, so that a record that was
     written again after a crash is known by its series, start and part.
+
+    `usual` is what the window was judged by, a metric; it comes with the first of an entity's windows in each minute,
+    of tenants, use cases and agents that are judged, once enough is known. `repeats` is how many events of a tenant
+    were dropped since its last rollup, because they had been counted already. Where there are none, both are left out.
     """
 
     series: str
@@ -102,6 +119,33 @@ class Rollup(msgspec.Struct, gc=False):
     usd: Decimal
     usd_by_kind: dict[CostKind, Decimal]
     usd_given: Decimal = ZERO
+    usual: dict[Metric, Usual] | msgspec.UnsetType = msgspec.UNSET
+    repeats: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class BudgetStanding(msgspec.Struct, kw_only=True, frozen=True):
+    """How a budget stands at `at`, the event time of what was booked on it last, in its period from `start` to `end`.
+
+    `limit`, `soft` (the soft line) and `used` are dollars, or counts of the metric. `burn` is how fast the last hour
+    used it up, in times of the pace that would use up all of it by the end. `exhausted_at` is when nothing is left of
+    it at the pace of the last `pace_seconds`; none where it lasts to the end. `line` is the strongest that stands.
+    """
+
+    series: str
+    tenant: str
+    use_case: str = ""
+    metric: str
+    period: str
+    start: datetime
+    end: datetime
+    at: datetime
+    limit: Decimal
+    soft: Decimal
+    used: Decimal
+    burn: float
+    pace_seconds: float
+    exhausted_at: datetime | None = None
+    line: Line = ""
 
 
 def anomaly_id(kind: str, tenant: str, series: str, opened_at: datetime) -> str:

@@ -17,7 +17,7 @@ from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.ingest import openapi
 from streamer.kafka.dead_letters import DeadLetter
-from streamer.records import Anomaly, Rollup
+from streamer.records import Anomaly, BudgetStanding, Rollup
 from streamer.replay.scorecards import Scorecard
 
 #: The version of the records on the topics.
@@ -29,6 +29,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "anomaly": Anomaly,
     "incident": Incident,
     "notification": WebhookBody,
+    "budget-standing": BudgetStanding,
     "throttle-command": Command,
     "throttle-ack": Ack,
     "feedback": Feedback,

@@ -21,10 +21,11 @@ from streamer.judges.tags import Tags
 from streamer.judges.watch import Watch, WrittenWatch
 from streamer.news import News
 from streamer.pricing.book import Charge, PriceBook
-from streamer.records import Rollup
+from streamer.records import BudgetStanding, Rollup, Usual
 from streamer.windows.entity import Entity
 from streamer.windows.open import OpenWindow, WrittenWindow
 from streamer.windows.rollup import Rollups
+from streamer.windows.totals import Metric
 from streamer.windows.window import TumblingWindow, Watermark, stagger
 
 _NEVER = float("-inf")
@@ -56,7 +57,7 @@ class Tally:
             self.crowded.add(tenant)
 
 
-class _Core(msgspec.Struct):
+class _Core(msgspec.Struct, omit_defaults=True):
     watermark: Watermark
     closed: float
     late_parts: int
@@ -64,6 +65,7 @@ class _Core(msgspec.Struct):
     cases: WrittenCases
     watch: WrittenWatch
     policies: WrittenPolicies
+    repeats: int = 0
 
 
 class TenantMeter:
@@ -83,7 +85,8 @@ class TenantMeter:
         self._seen = SeenIds(config.events.duplicate_span_seconds, config.events.max_ids)
         # Up to where windows are closed, and the watermark at which the next one is due.
         self._closed = self._due = _NEVER
-        self._late_parts = 0
+        # Late parts so far, and repeats that no rollup has told of yet.
+        self._late_parts = self._repeats = 0
         self._windows: dict[float, OpenWindow] = {}
         self._tags = Tags({*config.events.tags, config.alerts.owners.tag} - {""})
         self._judges(config)
@@ -102,6 +105,7 @@ class TenantMeter:
         at, tally = event.time.timestamp(), self._tally
         if not self._seen.add(event.source, event.id, at):
             tally.duplicate += 1
+            self._repeats += 1
             return ()
         tally.counted += 1
         cost = self._prices.cost(event)
@@ -144,6 +148,10 @@ class TenantMeter:
         """Close all windows: the source has ended."""
         return list(self._close_up_to(float("inf")))
 
+    def budgets(self, closed: Iterable[Rollup]) -> Iterable[BudgetStanding]:
+        """Give how the budgets stand on which something was booked in the windows that were closed, or later."""
+        return self._budgets.standings(next(iter(closed)).start.timestamp()) if self._budgets.accounts else ()
+
     def band(self, series: str) -> Band | None:
         """Give the expected value and the ceiling behind an open case, None where it was not judged by them."""
         return self._watch.band(series)
@@ -173,7 +181,7 @@ class TenantMeter:
     def restore(self, parts: Parts) -> None:
         """Take up the parts that `changes` gave, by kind and by name."""
         core = msgspec.msgpack.decode(parts[CORE][""], type=_Core)
-        self._watermark, self._late_parts = core.watermark, core.late_parts
+        self._watermark, self._late_parts, self._repeats = core.watermark, core.late_parts, core.repeats
         self._closed_until(core.closed)
         self._watermark.lateness = self._lateness
         self._watermark.grace = self._config.windows.grace_seconds
@@ -203,6 +211,7 @@ class TenantMeter:
             self.cases.snapshot(),
             self._watch.snapshot(),
             self.policies.snapshot(),
+            self._repeats,
         )
 
     def _open(self, start: float) -> OpenWindow:
@@ -247,9 +256,14 @@ class TenantMeter:
         found, shapes = window.totals(), {} if late else window.shapes()
         self._busywork.on_close(found, window.start)
         for entity, totals in found.items():
+            usual: Mapping[Metric, Usual] | None = None
             if not late and self._watch.watches(entity):
+                usual = self._watch.usual(entity, window.start)
                 self._watch.on_close(entity, totals, shapes.get(entity, []), window)
-            yield rollups.of(entity, totals)
+            rollup = rollups.of(entity, totals, usual)
+            if self._repeats and entity.level == "tenant":
+                rollup.repeats, self._repeats = self._repeats, 0
+            yield rollup
         for agent, sessions in window.sessions():
             yield from rollups.of_sessions(agent, sessions)
         if not late:

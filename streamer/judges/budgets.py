@@ -6,13 +6,14 @@ from decimal import Decimal
 from functools import partial
 
 from detectors import BudgetDetector, BudgetLine, BudgetTerms, BurnParams
+from streamer.clock import utc
 from streamer.config import BudgetConfig
 from streamer.events.usage import UsageEvent
 from streamer.judges.budget_text import burn_of, reason_of
 from streamer.judges.cases import Cases, Reading
 from streamer.periods import bounds
 from streamer.pricing.money import FEMTODOLLARS, ZERO, dollars
-from streamer.records import Scope
+from streamer.records import BudgetStanding, Scope
 
 _HOUR = 3600
 _SCORES: dict[BudgetLine, float] = {"soft": 0.6, "hard": 0.95}
@@ -32,6 +33,33 @@ class _Account:
     def units(self, amount: float) -> float:
         """Give an amount as dollars, or as it is."""
         return amount / FEMTODOLLARS if self.is_money else float(amount)
+
+    def exact(self, amount: int) -> Decimal:
+        """Give an amount as dollars, or as it is, to the last digit."""
+        return dollars(amount) if self.is_money else Decimal(amount)
+
+    def standing(self) -> BudgetStanding:
+        """Say how it stands."""
+        budget, detector, terms = self.budget, self.detector, self.detector.terms
+        last_hour = detector.spending.within(_HOUR, detector.now)
+        at = detector.exhausted_at(detector.memory)
+        return BudgetStanding(
+            series=self.series,
+            tenant=budget.tenant,
+            use_case=budget.use_case,
+            metric=budget.metric,
+            period=budget.period,
+            start=utc(detector.start),
+            end=utc(detector.end),
+            at=utc(detector.now),
+            limit=self.exact(terms.limit),
+            soft=self.exact(terms.soft),
+            used=self.exact(detector.spent),
+            burn=round(last_hour / terms.limit * (detector.end - detector.start) / _HOUR, 6),
+            pace_seconds=round(detector.memory),
+            exhausted_at=utc(at) if at < detector.end else None,
+            line=detector.line,
+        )
 
 
 class BudgetJudge:
@@ -64,6 +92,10 @@ class BudgetJudge:
         for account in self.accounts:
             if at >= account.detector.due:
                 self._end(account, at)
+
+    def standings(self, since: float) -> list[BudgetStanding]:
+        """Give how the budgets stand on which something was booked at `since` (epoch seconds) or later."""
+        return [account.standing() for account in self.accounts if account.detector.now >= since]
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give the accounts that changed since the last call, by series, written down; None for dropped ones."""

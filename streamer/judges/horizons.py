@@ -1,11 +1,13 @@
 """The rates of one entity over several horizons: from a single window to half an hour."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from detectors import RateBaseline, RateParams
+from streamer.records import Usual
 from streamer.windows.totals import METRICS, Metric
 
 # One number a metric, in the order of METRICS; dollars in dollars.
@@ -106,6 +108,16 @@ class Horizons:
                 if metric == name and horizon.windows == windows:
                     return Band(windows, baseline.expected, baseline.ceiling)
         return None
+
+    def usual(self) -> dict[Metric, Usual]:
+        """Give what is usual of each metric in a single window, as far as enough is known to judge it."""
+        first = self.baselines[0]
+        return {
+            metric: Usual(*(round(value, 6) for value in (low, known.expected, high, known.ceiling)))
+            for metric in METRICS
+            if (known := first.get(metric)) and known.ceiling < math.inf
+            for low, high in (known.usual,)
+        }
 
     def rate(self) -> float:
         """Give how many requests, steps or tool calls, whichever are most, a window should hold; 0 if unknown."""

@@ -18,11 +18,14 @@ from streamer.judges.shapes import ShapeJudge
 from streamer.judges.silences import SilenceJudge
 from streamer.judges.surges import SurgeJudge
 from streamer.pricing.money import FEMTODOLLARS
+from streamer.records import Usual
 from streamer.windows.entity import Entity
 from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge
 from streamer.windows.open import OpenWindow
 from streamer.windows.shape import Shape
-from streamer.windows.totals import Totals
+from streamer.windows.totals import Metric, Totals
+
+_MINUTE = 60.0
 
 
 class WrittenWatch(msgspec.Struct, array_like=True):
@@ -43,6 +46,7 @@ class Watch:
 
     def __init__(self, tenant: str, config: DetectConfig, size: float, cases: Cases) -> None:
         self._config, self._size = config, size
+        self._minute = max(1, round(_MINUTE / size))
         self._levels = frozenset(config.levels)
         self._book = Book(tenant, cases)
         self._registry = Registry(tenant, model_params(config, size), config.max_series, self._forgotten)
@@ -88,6 +92,15 @@ class Watch:
         if told:
             models.horizons.tell()
         self._aim(models)
+
+    def usual(self, entity: Entity, start: float) -> dict[Metric, Usual]:
+        """Give what the window from `start` is judged by, if it is the first of the entity's in its minute.
+
+        To be asked before `on_close`. Baselines move slowly: each window need not be told of.
+        """
+        models, number = self._registry.get(entity), self._number(start)
+        told = models is None or number // self._minute == models.horizons.last // self._minute
+        return models.horizons.usual() if models and not told else {}
 
     def on_time(self, start: float, end: float) -> None:
         """Let the window from `start` to `end` be over for all that had nothing in it."""

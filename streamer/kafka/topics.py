@@ -16,7 +16,7 @@ from streamer.kafka.connection import MOST_REQUEST_BYTES, aiokafka_settings
 # Between two tries to reach a broker that is still starting.
 _PAUSE = 0.5
 #: The topics of which Kafka keeps each key's last record.
-COMPACTED = ("alerts", "throttle")
+COMPACTED = ("alerts", "throttle", "budgets")
 # What is read as a whole stays short: the segment that is written to is not compacted, so that it is closed each hour.
 _COMPACT = {"cleanup.policy": "compact", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1"}
 #: The stages of the worker that keep a state, with the partitions of their changelogs: 0 for as many as usage has.
@@ -35,12 +35,13 @@ class Topics(msgspec.Struct, frozen=True):
     throttle: str
     acks: str
     feedback: str
+    budgets: str
     dead_letters: str
 
     @classmethod
     def named(cls, prefix: str) -> "Topics":
         """Put the deployment's prefix before each name."""
-        names = ("raw", "usage", "rollups", "anomalies", "alerts", "throttle", "throttle-acks", "feedback")
+        names = ("raw", "usage", "rollups", "anomalies", "alerts", "throttle", "throttle-acks", "feedback", "budgets")
         return cls(*(f"{prefix}{name}" for name in (*names, "dead-letter")))
 
 

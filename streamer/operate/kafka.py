@@ -1,8 +1,11 @@
 """Looks at Kafka: whether it answers, what we may do there, and how new its records are."""
 
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
@@ -32,7 +35,8 @@ async def permissions(kafka: KafkaConfig) -> list[Finding]:
     """Say what this user may not do to the topics that there are."""
     topics = Topics.named(kafka.topic_prefix)
     reads = [topics.raw, topics.usage, topics.anomalies, topics.acks, topics.feedback]
-    writes = [topics.usage, topics.rollups, topics.anomalies, topics.alerts, topics.throttle, topics.dead_letters]
+    writes = [topics.usage, topics.rollups, topics.anomalies, topics.budgets, topics.alerts, topics.throttle]
+    writes.append(topics.dead_letters)
     may = await permitted(kafka, {*reads, *writes})
     wants = [(name, "read") for name in reads] + [(name, "write") for name in writes]
     found = [
@@ -43,6 +47,25 @@ async def permissions(kafka: KafkaConfig) -> list[Finding]:
     if not may:
         return [Finding("look", "the broker does not tell what this user may do")]
     return found or [Finding("good", "this user may read and write the topics")]
+
+
+class Members(NamedTuple):
+    """The state of a consumer group as the broker names it, and how many workers take part."""
+
+    state: str
+    many: int
+
+
+async def members(admin: AIOKafkaAdminClient, group: str) -> Members | None:
+    """Ask for a group's members; None where the broker does not tell. Raises KafkaConnectionError."""
+    try:
+        ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([group]))
+    except KafkaConnectionError:
+        raise
+    except (KafkaError, ValueError):
+        return None
+    _, _, state, _, _, known, *_ = found
+    return Members(state or "unknown", len(known))
 
 
 async def newest(kafka: KafkaConfig, topic: str) -> float | None:

@@ -15,7 +15,7 @@ from streamer.config import Config, KafkaConfig, PageConfig
 from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.restore import read_log
 from streamer.kafka.topics import CHANGELOGS, Topics, administering, changelog
-from streamer.operate.kafka import newest
+from streamer.operate.kafka import members, newest
 from streamer.page.board import in_force
 
 
@@ -51,13 +51,10 @@ def command_lines(commands: Iterable[Command], now: float) -> Iterator[str]:
 
 
 async def _group(admin: AIOKafkaAdminClient, group: str) -> str:
-    try:
-        ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([group]))
-    except (KafkaError, ValueError):
+    found = await members(admin, group)
+    if found is None:
         return f"group       {group}: the broker does not tell"
-    _, _, state, _, _, members, *_ = found
-    many = f"{len(members)} worker" + ("s" if len(members) != 1 else "")
-    return f"group       {group}: {state or 'unknown'}, {many}"
+    return f"group       {group}: {found.state}, {found.many} worker" + ("s" if found.many != 1 else "")
 
 
 async def _lags(admin: AIOKafkaAdminClient, kafka: KafkaConfig, topics: Topics) -> list[str]:

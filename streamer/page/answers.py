@@ -38,9 +38,9 @@ class Answers:
             "burning": f"{sum((one.usd_per_hour for one in seen), start=Decimal(0)):f}",
             "saved": f"{cases.saved(state.board, sight):f}",
             "commands": cases.commands(state.board, sight, now),
-            "budgets": health.budgets(state, sight),
+            "budgets": health.budgets(state, sight, now),
             "quality": health.quality(state, sight, now),
-            "now": now,
+            "fresh": health.fresh(state, now),
         }
 
     def series(self, ask: Ask, sight: Sight, now: float) -> Any:
@@ -60,21 +60,22 @@ class Answers:
         metric = _one_of(ask.get("metric", "usd"), METRICS)
         series = self._state.spend.series.get(ask.get("key", ""))
         if series is None or not sight.sees(series.tenant):
-            return {"key": ask.get("key", ""), "metric": metric, "times": [], "values": [], "bands": []}
+            return {"key": ask.get("key", ""), "metric": metric, "times": [], "values": [], "usual": [], "bands": []}
         return self._spending.chart(series, metric, now, cases.anomalies_of(self._state.board, series.tenant))
 
     def incidents(self, ask: Ask, sight: Sight, now: float) -> Any:
         """List one page of the incidents, in `state` and with `q` in their names where these are given."""
         state = _one_of(ask.get("state", ""), ("", "open", "resolved"))
         query, page = ask.get("q", "")[:_LONGEST_QUERY], _number(ask.get("page", "1"))
-        return cases.incidents(self._state.board, sight, now, state=state, query=query, page=page)
+        found = cases.incidents(self._state.board, sight, now, state=state, query=query, page=page)
+        return {**found, "fresh": health.fresh(self._state, now)}
 
     def incident(self, ask: Ask, sight: Sight, now: float) -> Any:
         """Show all of the incident `id`."""
         found = self._state.board.incidents.get(ask["id"])
         if found is None or not is_seen_by(found, sight):
             raise Refused(404, "there is no such incident, or it was over so long ago that its record is gone")
-        return cases.detail(self._state.board, found, now)
+        return {**cases.detail(self._state.board, found, now), "fresh": health.fresh(self._state, now)}
 
     def tenant(self, ask: Ask, sight: Sight, now: float) -> Any:
         """Show all of the tenant `name`."""
@@ -88,9 +89,9 @@ class Answers:
             "totals": totals,
             "incidents": found,
             "commands": [one for one in cases.commands(board, sight, now) if one["scope"]["tenant"] == name],
-            "budgets": health.budgets(self._state, sight, name),
+            "budgets": health.budgets(self._state, sight, now, name),
             "quality": health.quality(self._state, sight, now, name),
-            "now": now,
+            "fresh": health.fresh(self._state, now),
         }
 
 

@@ -7,7 +7,7 @@ from alerts.incident import Incident
 from alerts.throttle.command import Ack, Command
 from streamer.feedback import Feedback
 from streamer.page.sight import Sight
-from streamer.records import Anomaly
+from streamer.records import Anomaly, BudgetStanding
 
 _MOST = 5_000
 # What is said about one incident, or to one command, at the most.
@@ -27,6 +27,8 @@ class Board:
         self.commands: OrderedDict[str, Command] = OrderedDict()
         #: By the command's id, one a gateway: its last word.
         self.acks: OrderedDict[str, dict[str, Ack]] = OrderedDict()
+        #: By the budget's series.
+        self.budgets: OrderedDict[str, BudgetStanding] = OrderedDict()
 
     def take_incident(self, key: str, incident: Incident | None) -> set[str]:
         """Take in a record of the alerts topic; gives the tenants that it concerns.
@@ -70,6 +72,11 @@ class Board:
         if ack.gateway in by_gateway or len(by_gateway) < _MOST_LINES:
             _keep(self.acks, ack.command, {**by_gateway, ack.gateway: ack})
         return {command.scope.tenant for command in self.commands.values() if command.id == ack.command}
+
+    def take_budget(self, standing: BudgetStanding) -> set[str]:
+        """Take in a record of the budgets topic."""
+        _keep(self.budgets, standing.series, standing)
+        return {standing.tenant}
 
 
 def tenants_of(incident: Incident) -> set[str]:

@@ -13,6 +13,7 @@ from streamer.kafka.connection import producer_of
 from streamer.kafka.say import write
 from streamer.kafka.topics import Topics, ensure
 from streamer.page.access import Access
+from streamer.page.heartbeat import feel
 from streamer.page.live import Live
 from streamer.page.reader import Reader
 from streamer.page.server import Page
@@ -47,9 +48,11 @@ async def _serve(config: Config) -> None:
                 await write(feedback, producer, topics)
 
         shown = Page(state, Access(page, secrets.token_bytes(32)), live, written, metrics)
-        routes = [*operations(metrics, lambda: reader.why_not_ready), *shown.routes()]
+        routes = [*operations(metrics, lambda: state.pulse.reading), *shown.routes()]
         async with serving(routes, page.host, page.port):
+            feeling = asyncio.create_task(feel(state.pulse, config.kafka))
             await _until(stopped, asyncio.create_task(reader.run(wall())))
+            feeling.cancel()
             live.close()
 
 

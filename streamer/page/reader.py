@@ -21,17 +21,9 @@ class Reader:
     """Follows every partition by itself, in no group: it costs the worker nothing, and has no offsets to lose."""
 
     def __init__(self, kafka: KafkaConfig, topics: Topics, history: float, state: PageState, live: Live) -> None:
-        self._kafka, self._state, self._live = kafka, state, live
+        self._kafka, self._state, self._live, self._pulse = kafka, state, live, state.pulse
         self._since = {topics.rollups: history, topics.dead_letters: history, topics.anomalies: _DAY, topics.acks: _DAY}
         self._behind: dict[TopicPartition, int] = {}
-        self._began = False
-
-    @property
-    def why_not_ready(self) -> str:
-        """Say what is still to be read of what was there at the start, "" once all of it is."""
-        if not self._began:
-            return "waiting for Kafka"
-        return "reading what is already there" if self._behind else ""
 
     async def run(self, now: float) -> None:
         """Read until cancelled; `now` (epoch seconds) is what the pasts of the topics are counted from."""
@@ -39,7 +31,7 @@ class Reader:
         async with consumer:
             await self._seek(consumer, now)
             ends = await consumer.end_offsets(consumer.assignment())
-            self._behind, self._began = dict(ends), True
+            self._behind, self._pulse.reading = dict(ends), "reading what is already there"
             while True:
                 await self._read(consumer)
 
@@ -69,3 +61,5 @@ class Reader:
         for tp in list(self._behind):
             if await consumer.position(tp) >= self._behind[tp]:
                 del self._behind[tp]
+        if not self._behind:
+            self._pulse.reading = ""

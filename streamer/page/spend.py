@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from streamer.page.bands import Bands
 from streamer.page.ring import Ring
 from streamer.pricing.money import COST_KINDS, femtodollars
 from streamer.records import Rollup, Scope
+from streamer.windows.totals import Metric
 
 # Slots of a series: what a chart of a screen's width can show.
 SLOTS = 360
@@ -21,7 +23,7 @@ LEVELS = ("tenant", "use_case", "agent", "model")
 class Series:
     """One entity's numbers over the last slots; `until` is the end (epoch seconds) of its newest window."""
 
-    __slots__ = ("_rings", "key", "level", "newest", "part", "scope", "slots", "tenant", "until")
+    __slots__ = ("_rings", "key", "level", "newest", "part", "scope", "slots", "tenant", "until", "usual")
 
     def __init__(self, rollup: Rollup, slots: int) -> None:
         self.key, self.level, self.tenant, self.scope = rollup.series, rollup.level, rollup.tenant, rollup.scope
@@ -29,6 +31,8 @@ class Series:
         #: The newest window's start and the highest late part that were taken: what is not beyond them is a repeat.
         self.newest, self.part = -math.inf, 0
         self._rings: dict[str, Ring] = {}
+        #: What was usual of each metric, in a single window.
+        self.usual: dict[Metric, Bands] = {}
 
     def add(self, metric: str, slot: int, amount: int) -> None:
         """Add to one metric; its ring comes to be with the first amount."""
@@ -66,7 +70,7 @@ class Spend:
     """All series, the least recently active forgotten first. Pure: time comes in by the rollups, and as `now`."""
 
     def __init__(self, *, window: float, history: float, rate: float, most: int) -> None:
-        self.window, self._most = window, most
+        self.window, self._history, self._most = window, history, most
         #: Seconds a slot: whole windows, so that no window is split.
         self.step = window * math.ceil(history / SLOTS / window)
         self.slots = math.ceil(history / self.step)
@@ -75,6 +79,8 @@ class Spend:
         #: Grows with each rollup, so that what was worked out can be kept until then.
         self.version = 0
         self.forgotten = 0
+        #: The end (epoch seconds) of the newest window of all.
+        self.until = 0.0
         #: The first slot of which anything is known: what was before is not nothing, but unknown.
         self.first: int | None = None
 
@@ -90,6 +96,9 @@ class Spend:
             series.part = rollup.part
         else:
             series.newest, series.until = start, max(series.until, rollup.end.timestamp())
+            self.until = max(self.until, series.until)
+        for metric, usual in (rollup.usual or {}).items():
+            series.usual.setdefault(metric, Bands(self._history)).add(start, usual)
         slot = int(start // self.step)
         self.first = slot if self.first is None else min(self.first, slot)
         self._add(series, rollup, slot)
@@ -138,6 +147,7 @@ class Spend:
             series.add("late", slot, rollup.events if rollup.late else 0)
             series.add("unpriced", slot, rollup.unpriced)
             series.add("errors", slot, rollup.errors)
+            series.add("repeats", slot, rollup.repeats or 0)
 
 
 def nanodollars(rollup: Rollup, kind: str) -> int:

@@ -12,9 +12,10 @@ from streamer.feedback import Feedback
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.kafka.topics import Topics
 from streamer.page.board import Board
+from streamer.page.pulse import Pulse
 from streamer.page.rejections import Rejections
 from streamer.page.spend import Spend
-from streamer.records import Anomaly, Rollup
+from streamer.records import Anomaly, BudgetStanding, Rollup
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ class PageState:
         self.spend = Spend(window=window, history=page.history_seconds, rate=page.rate_seconds, most=page.max_series)
         self.board = Board()
         self.rejections = Rejections(page.history_seconds)
-        self.budgets = budgets
+        self.budgets, self.pulse = budgets, Pulse()
         self.unreadable = 0
         self._take: Mapping[str, Callable[[str, bytes | None], Change | None]] = {
             topics.rollups: self._rollup,
@@ -43,6 +44,7 @@ class PageState:
             topics.throttle: self._command,
             topics.acks: self._ack,
             topics.feedback: self._answer,
+            topics.budgets: self._budget,
             topics.dead_letters: self._rejected,
         }
 
@@ -79,6 +81,9 @@ class PageState:
 
     def _answer(self, _: str, value: bytes | None) -> Change:
         return Change("incidents", frozenset(self.board.take_answer(_read(value, Feedback))))
+
+    def _budget(self, _: str, value: bytes | None) -> Change:
+        return Change("spend", frozenset(self.board.take_budget(_read(value, BudgetStanding))))
 
     def _rejected(self, _: str, value: bytes | None) -> Change:
         self.rejections.take(_read(value, DeadLetter))

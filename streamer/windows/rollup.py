@@ -1,13 +1,13 @@
 """Turns the totals of a closed window into the records that are published."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from streamer.pricing.money import COST_KINDS, ZERO, CostKind, dollars
-from streamer.records import Rollup, Scope
+from streamer.records import Rollup, Scope, Usual
 from streamer.windows.entity import Entity, quote
-from streamer.windows.totals import Totals
+from streamer.windows.totals import Metric, Totals
 
 
 class Rollups:
@@ -19,11 +19,14 @@ class Rollups:
     def __init__(self, tenant: str, start: datetime, end: datetime, part: int) -> None:
         self._tenant, self._start, self._end, self._part = tenant, start, end, part
 
-    def of(self, entity: Entity, totals: Totals) -> Rollup:
-        """Make the rollup of a tenant, use case, agent or model."""
+    def of(self, entity: Entity, totals: Totals, usual: Mapping[Metric, Usual] | None = None) -> Rollup:
+        """Make the rollup of a tenant, use case, agent or model, with what is usual of it where that is to be told."""
         level, use_case, agent, model, session = entity
         scope = Scope(use_case, agent, model, session)
-        return self._made(entity.key(self._tenant), level, scope, totals)
+        made = self._made(entity.key(self._tenant), level, scope, totals)
+        if usual:
+            made.usual = dict(usual)
+        return made
 
     def of_sessions(self, agent: Entity, sessions: dict[str, Totals]) -> Iterator[Rollup]:
         """Make the rollups of an agent's sessions."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -9,7 +10,8 @@ import msgspec
 
 from alerts.throttle.command import CommandReason, CommandScope
 from streamer.clock import utc
-from streamer.records import Anomaly, Cause, Rollup
+from streamer.periods import bounds
+from streamer.records import Anomaly, BudgetStanding, Cause, Rollup, Usual
 from tests.streamer.page.build import ack, anomaly, command, incident, rollup
 
 Records = list[tuple[str, bytes]]
@@ -56,6 +58,7 @@ def life(now: float, *, hostile: bool = True) -> list[tuple[str, Records]]:
         ("rollups", [(one.series, encoded(one)) for one in spend]),
         ("anomalies", [(one.tenant, encoded(one)) for one in _anomalies(opened_at=since, updated_at=utc(now))]),
         ("alerts", [(one.id, encoded(one)) for one in incidents[: 3 if hostile else 2]]),
+        ("budgets", [(one.series, encoded(one)) for one in _budgets(now)]),
         ("throttle", [(limit.scope.key(), encoded(limit))]),
         ("throttle-acks", [("x", encoded(ack("c1", gateway, at=utc(now - 92)))) for gateway in ("edge-eu", "edge-us")]),
     ]
@@ -73,7 +76,8 @@ def _spend(begin: float, who: tuple[_One, ...]) -> Iterator[Rollup]:
         wave = 1 + 0.35 * Random(number).random()
         for one in who:
             factor = wave * (7.5 if one[0] == "acme" and number >= _RUNS_AWAY else 1)
-            yield from _of_all_levels(one, factor, **times, unpriced=int(number == 9))
+            flaws = {"unpriced": int(number == 9), "repeats": 3 * (number == 20)}
+            yield from _of_all_levels(one, factor, **times, **flaws)
 
 
 def _of_all_levels(one: _One, factor: float, **fields: Any) -> Iterator[Rollup]:
@@ -89,7 +93,42 @@ def _of_all_levels(one: _One, factor: float, **fields: Any) -> Iterator[Rollup]:
     )
     counts = {"requests": round(usd * 200), "input_tokens": round(usd * 40_000), "events": 50}
     for entity in entities:
-        yield rollup(tenant, f"{usd:.6f}", usd_by_kind=split, **counts, **fields, **entity)
+        more = {} if entity["level"] == "model" else {"usual": _usual(usual)}
+        yield rollup(tenant, f"{usd:.6f}", usd_by_kind=split, **counts, **fields, **entity, **more)
+
+
+def _usual(usd: float) -> dict[str, Usual]:
+    scales = {"usd": 1.17, "requests": 234.0, "tokens": 46_800.0}
+    return {name: Usual(usd * k * 0.7, usd * k, usd * k * 1.5, usd * k * 3.2) for name, k in scales.items()}
+
+
+def _budgets(now: float) -> Iterator[BudgetStanding]:
+    start, end = bounds("month", now)
+    month: dict[str, Any] = {
+        "metric": "usd",
+        "period": "month",
+        "start": utc(start),
+        "end": utc(end),
+        "at": utc(now - 25),
+    }
+    for tenant, use_case, limit, used, burn, out in (
+        ("acme", "", 2000, 703.2, 9.4, 0),
+        ("globex", "code", 150, 127.5, 1.9, 0.4),
+    ):
+        series = f"tenant={tenant}{f'/use_case={use_case}' if use_case else ''}#budget-usd"
+        yield BudgetStanding(
+            series=series,
+            tenant=tenant,
+            use_case=use_case,
+            limit=Decimal(limit),
+            soft=Decimal(limit) * 4 / 5,
+            used=Decimal(str(used)),
+            burn=burn,
+            pace_seconds=86_400.0,
+            exhausted_at=utc(now + out * (end - now)) if out else None,
+            line="soft" if used > limit * 0.8 else "",
+            **month,
+        )
 
 
 def _anomalies(**times: Any) -> Iterator[Anomaly]:

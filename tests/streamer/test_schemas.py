@@ -128,7 +128,7 @@ def test_the_document_of_the_topics_names_all_of_them_and_leads_to_schemas_that_
         for name, channel in document["channels"].items()
         if channel["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] == ["compact"]
     }
-    assert compacted == {"alerts", "throttle"}
+    assert compacted == {"alerts", "throttle", "budgets"}
 
 
 def test_the_records_of_all_topics_have_a_schema() -> None:

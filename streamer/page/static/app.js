@@ -5,11 +5,13 @@ import { h, show } from "/static/dom.js";
 import * as incidents from "/static/incidents.js";
 import * as now from "/static/now.js";
 import * as tenant from "/static/tenant.js";
-import { time } from "/static/text.js";
+import { clock, setClock, span, time } from "/static/text.js";
 
 const main = document.getElementById("main");
 // Rates fall without news: what came lately slips into the past.
 const REFRESH = 5000;
+// Windows are told some twenty seconds after their end; who hears nothing for so long is told that, in seconds.
+const QUIET = 120;
 
 const ROUTES = [
   [/^\/$/, () => ({ page: now, nav: "now", about: {} })],
@@ -58,6 +60,8 @@ async function refresh() {
     const ask = asked(about.page);
     const data = await about.page.load(about.about, ask);
     if (about === shown) {
+      setClock(data.fresh.now);
+      notice(outdated(data.fresh));
       show(main, ...about.page.render(data, ask).filter(Boolean));
       about.page.drawn(data);
       announce(data);
@@ -74,6 +78,20 @@ function failed(error) {
   if (error.status === 401) return void location.reload();
   if (error.status === 404) return show(main, h("section", { class: "panel", "data-key": "none" }, h("h1", {}, "Not here"), h("p", {}, error.message), h("p", {}, h("a", { href: "/" }, "What is spent now"))));
   status(false);
+}
+
+// Why what is shown is not of now, if it is not.
+function outdated({ now, until, reading, away_since: away, workers }) {
+  if (away) return `Kafka has not answered since ${time(away)}. What is shown is of then.`;
+  if (reading) return "Still reading what is already there: the figures are not whole yet.";
+  if (workers === 0) return `No worker runs: nothing new is counted${until ? `, and the figures are of ${time(until)}` : ""}.`;
+  return until && now - until > QUIET ? `No usage has been counted since ${time(until)}, for ${span(now - until)}.` : "";
+}
+
+function notice(text) {
+  const place = document.getElementById("notice");
+  place.hidden = !text;
+  if (place.textContent !== text) place.textContent = text;
 }
 
 const heard = new Set();
@@ -112,7 +130,9 @@ function status(good) {
   if (place.classList.contains("live") === good && place.dataset.known) return;
   place.dataset.known = "yes";
   place.classList.toggle("live", good);
-  place.lastElementChild.textContent = good ? "live" : `not connected since ${time(Date.now() / 1000)}`;
+  const since = time(clock());
+  place.lastElementChild.textContent = good ? "live" : `not connected since ${since}`;
+  if (!good && me.name) notice(`The page's server cannot be reached since ${since}. What is shown is of then.`);
 }
 
 function toast(text, tone) {
@@ -168,7 +188,7 @@ function end(text) {
   const dialog = document.getElementById("until");
   const at = document.getElementById("until-at");
   const local = (date) => new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
-  const preset = (hours) => (at.value = local(new Date(Date.now() + hours * 3600000)));
+  const preset = (hours) => (at.value = local(new Date((clock() + hours * 3600) * 1000)));
   document.getElementById("until-text").textContent = text;
   preset(1);
   dialog.showModal();

@@ -3,7 +3,7 @@
 import { get } from "/static/api.js";
 import { draw, place } from "/static/chart.js";
 import { h } from "/static/dom.js";
-import { actions, command, figure, gauge, incident, pager, panel, search, tabs, tenantPath } from "/static/parts.js";
+import { actions, command, figure, gauge, incident, legend, pager, panel, search, tabs, tenantPath } from "/static/parts.js";
 import { ago, level, moment, money, numbers, percent, plural, span } from "/static/text.js";
 
 const STATES = { open: "Open", resolved: "Over", "": "All" };
@@ -44,7 +44,7 @@ export const one = {
       figure("Going on at", money(data.state === "open" ? data.usd_per_hour : 0), "an hour above normal"),
       data.usd_saved > 0 && figure("Saved", `about ${money(data.usd_saved)}`, "by commands, an estimate", "good"),
       figure("Told by", plural(data.alerts.length, "anomaly", "anomalies"), data.kind)),
-    data.chart && panel("Over time", "lines", place("incident"), data.chart.bands.length > 0 && h("p", { class: "legend" }, h("span", { class: "usual" }), "usual", h("span", { class: "ceiling" }), "abnormal from here")),
+    data.chart && panel("Over time", "lines", place("incident"), legend(data.chart)),
     h("div", { class: "columns", "data-key": "columns" },
       h("div", { class: "side", "data-key": "whys" },
         panel("Why", "why", h("ul", { class: "whys" }, data.alerts.map((alert) =>

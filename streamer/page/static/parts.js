@@ -2,7 +2,7 @@
 
 import { me } from "/static/api.js";
 import { h, svg } from "/static/dom.js";
-import { action, ago, KINDS, lately, level, LEVELS, moment, money, numbers, percent, plural, span, spelled, time } from "/static/text.js";
+import { action, ago, clock, date, KINDS, lately, level, LEVELS, moment, money, numbers, percent, plural, span, spelled, time } from "/static/text.js";
 
 export const tenantPath = (name, series) =>
   `/tenants/${encodeURIComponent(name)}${series ? `?series=${encodeURIComponent(series)}` : ""}`;
@@ -107,7 +107,7 @@ export function incident(one) {
       h("span", {}, open ? "above normal so far" : "above normal in all"),
       open && h("span", { class: "pace" }, `${money(one.usd_per_hour)} an hour if nobody acts`),
       one.usd_saved > 0 && h("span", { class: "saved" }, `about ${money(one.usd_saved)} saved`),
-      h("span", { class: "since" }, open ? `${one.severity} · for ${span(Date.now() / 1000 - one.opened_at)}`
+      h("span", { class: "since" }, open ? `${one.severity} · for ${span(clock() - one.opened_at)}`
         : `${moment(one.opened_at)} to ${moment(one.resolved_at)}`)),
     actions(one));
 }
@@ -141,23 +141,43 @@ export const commands = (found) =>
     ? h("p", { class: "quiet" }, "No command is in force.")
     : h("ul", { class: "commands" }, found.map(command)));
 
-export const gauge = (share, mark) =>
+export const gauge = (share, mark, gone) =>
   svg("svg", { class: "gauge", viewBox: "0 0 100 3", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "whole", width: 100, height: 3 }),
     svg("rect", { class: "used", width: Math.min(share * 100, 100).toFixed(1), height: 3 }),
-    mark && svg("rect", { class: "soft", x: (mark * 100).toFixed(1), width: 0.6, height: 3 }));
+    mark && svg("rect", { class: "soft", x: (mark * 100).toFixed(1), width: 0.6, height: 3 }),
+    gone !== undefined && svg("rect", { class: "gone", x: (gone * 100).toFixed(1), width: 0.6, height: 3 }));
 
 function budget(one) {
   const name = one.use_case ? `${one.tenant} · ${one.use_case}` : one.tenant;
-  const limit = one.metric === "usd" ? money(one.limit) : `${numbers(one.limit)} ${one.metric.replace("_", " ")}`;
+  const spelt = (amount) => (one.metric === "usd" ? money(amount) : numbers(Math.round(amount)));
+  const unit = one.metric === "usd" ? "" : ` ${one.metric.replace("_", " ")}`;
   return h("li", { class: one.line || "under", "data-key": `${name}-${one.metric}-${one.period}` },
-    h("p", {}, h("b", {}, name), ` ${limit} a ${one.period}`, h("span", { class: "share" }, one.share === null ? "under its lines" : percent(one.share))),
-    one.share !== null && gauge(one.share, one.soft),
-    one.reason && h("p", { class: "quiet" }, one.reason));
+    h("p", {}, h("b", {}, name), ` ${spelt(one.limit)}${unit} a ${one.period}`, h("span", { class: "share" }, percent(one.share))),
+    gauge(one.share, one.soft, one.gone),
+    h("p", { class: "quiet" }, `${spelt(one.used)} used, ${percent(one.gone)} of ${one.name} is over`, one.at ? ` · ${pace(one)}` : ""),
+    one.at && h("p", { class: "projected" }, projected(one), clock() - one.at > 900 && h("small", {}, `last booked ${ago(one.at)}`)));
+}
+
+const pace = (one) => (one.burn > 0 ? `the last hour at ${one.burn < 9.95 ? one.burn.toFixed(1) : Math.round(one.burn)} times the even pace` : "nothing in the last hour");
+
+function projected(one) {
+  if (one.share >= 1) return "Used up.";
+  const by = one.pace_seconds && `at the pace of the last ${span(one.pace_seconds)}`;
+  if (one.exhausted_at) return `Used up on ${date(one.exhausted_at)}, ${by}.`;
+  return by ? `Lasts to the end of ${one.name}, ${by}.` : "Nothing was spent for a day.";
 }
 
 export const budgets = (found) =>
   found.length > 0 && panel("Budgets", "budgets", h("ul", { class: "budgets" }, found.map(budget)));
+
+// What is drawn of a chart beside its line, in words.
+export const legend = (chart) =>
+  h("p", { class: "legend", "data-key": "legend" },
+    chart.usual.length > 0 ? [h("span", { class: "band" }), `usual in ${span(chart.window)}`, h("span", { class: "ceiling" }), "abnormal above"]
+      : chart.key.split("/").at(-1).startsWith("model=") ? "Models are judged with whom they work for: no band of their own."
+        : "What is usual here is still being learned.",
+    [...new Set(chart.bands.map((band) => band.seconds))].map((seconds) => [h("span", { class: "over" }), `abnormal over ${span(seconds)}`]));
 
 const REASONS = (name) => name.replaceAll("_", " ");
 
@@ -166,6 +186,7 @@ export function quality(found) {
   const share = (n) => (found.events ? `${((100 * n) / found.events).toFixed(n && n * 100 < found.events ? 2 : 0)}% of ${numbers(found.events)} events` : "");
   const rows = [
     ["Late", found.late, share(found.late)],
+    ["Repeated", found.repeats, found.repeats ? "sent again, counted once" : ""],
     ["Unpriced", found.unpriced, share(found.unpriced)],
     ["Failed calls", found.errors, share(found.errors)],
     ...(found.rejected === null ? [] : [["Rejected", rejected.reduce((sum, [, n]) => sum + n, 0), rejected.map(([why, n]) => `${REASONS(why)} ${numbers(n)}`).join(", ")]]),
@@ -174,7 +195,7 @@ export function quality(found) {
     h("dl", { class: "facts" }, rows.map(([name, n, note]) => h("div", { class: n ? "some" : "", "data-key": name }, h("dt", {}, name), h("dd", {}, numbers(n), h("small", {}, note))))),
     found.silent.length > 0 && h("p", { class: "silent" }, `${plural(found.silent.length, "silent source")}: `,
       found.silent.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, spelled(one.series)), ` since ${moment(one.since)}`])),
-    found.rejected !== null && found.by_tenant.length > 0 && h("p", { class: "quiet" }, "Late or unpriced: ", found.by_tenant.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, one.tenant)])),
+    found.rejected !== null && found.by_tenant.length > 0 && h("p", { class: "quiet" }, "Late, repeated or unpriced: ", found.by_tenant.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, one.tenant)])),
     found.unreadable > 0 && h("p", { class: "quiet" }, `${plural(found.unreadable, "record")} could not be read by this page.`),
     found.forgotten > 0 && h("p", { class: "quiet" }, `${plural(found.forgotten, "series", "series")} forgotten: raise page.max_series.`));
 }

@@ -4,7 +4,7 @@ import { get } from "/static/api.js";
 import { draw, place } from "/static/chart.js";
 import { h } from "/static/dom.js";
 import { hero } from "/static/now.js";
-import { budgets, commands, incident, panel, quality, table, tabs } from "/static/parts.js";
+import { budgets, commands, incident, legend, panel, quality, table, tabs } from "/static/parts.js";
 import { LEVELS, spelled } from "/static/text.js";
 
 export const news = ["spend", "incidents", "commands", "quality"];
@@ -32,7 +32,7 @@ export const render = (data, ask) => [
       h("p", { class: "quiet" }, ask.series ? [spelled(ask.series), " ", h("button", { type: "button", class: "link", "data-choose": "series", "data-value": "" }, "show all of the tenant")] : "All of the tenant"),
       tabs("metric", METRICS, ask.metric, "What is drawn")),
     data.chart.times.length > 0 ? place("series") : h("p", { class: "quiet", "data-key": "none" }, "Nothing came of it lately."),
-    data.chart.bands.length > 0 && h("p", { class: "legend", "data-key": "legend" }, h("span", { class: "usual" }), "usual", h("span", { class: "ceiling" }), "abnormal from here, as anomalies told")),
+    data.chart.times.length > 0 && legend(data.chart)),
   panel("Incidents", "wrong",
     data.incidents.total === 0 ? h("p", { class: "calm" }, "None is known.") : data.incidents.rows.map(incident)),
   h("div", { class: "columns", "data-key": "columns" },

@@ -5,8 +5,9 @@ const whole = new Intl.NumberFormat("en", { style: "currency", currency: "USD", 
 const fine = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const count = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const dated = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long" });
 
 export function money(amount) {
   const value = Number(amount);
@@ -19,8 +20,17 @@ export const coarse = (value) => (value >= 10000 ? `$${short.format(value)}` : v
 export const numbers = (value) => count.format(value);
 export const compact = (value) => short.format(value);
 export const percent = (share) => `${Math.round(share * 100)}%`;
-export const time = (at) => clock.format(at * 1000);
-export const moment = (at) => (Date.now() / 1000 - at < 43200 ? time(at) : day.format(at * 1000));
+
+// The page's own clock tells how long ago a thing was: that of the reader's machine may be wrong.
+let ahead = 0;
+export const clock = () => Date.now() / 1000 + ahead;
+export const setClock = (now) => {
+  ahead = now - Date.now() / 1000;
+};
+
+export const time = (at) => hours.format(at * 1000);
+export const moment = (at) => (Math.abs(clock() - at) < 43200 ? time(at) : day.format(at * 1000));
+export const date = (at) => dated.format(at * 1000);
 export const plural = (n, one, many = `${one}s`) => `${numbers(n)} ${n === 1 ? one : many}`;
 
 export function span(seconds) {
@@ -31,7 +41,7 @@ export function span(seconds) {
 }
 
 export const lately = (seconds) => (seconds === 3600 ? "the last hour" : `the last ${span(seconds)}`);
-export const ago = (at) => `${span(Date.now() / 1000 - at)} ago`;
+export const ago = (at) => `${span(clock() - at)} ago`;
 
 export const KINDS = {
   llm: "Model tokens",

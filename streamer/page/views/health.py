@@ -1,5 +1,6 @@
-"""Budgets, as far as records tell of them, and how good the data is."""
+"""Budgets, each from its beginning, and how good the data is."""
 
+import math
 from typing import Any
 
 from streamer.config import BudgetConfig
@@ -7,18 +8,19 @@ from streamer.page.board import Board
 from streamer.page.sight import Sight
 from streamer.page.spend import Series, Span
 from streamer.page.state import PageState
-from streamer.records import Anomaly
+from streamer.periods import bounds, title
+from streamer.records import BudgetStanding
 
 _MOST = 20
-_COUNTS = ("events", "late", "unpriced", "errors")
+_COUNTS = ("events", "late", "repeats", "unpriced", "errors")
+_HOUR, _DAY = 3600.0, 86_400.0
 
 
-def budgets(state: PageState, sight: Sight, tenant: str = "") -> list[dict[str, Any]]:
-    """Give each budget with what its open anomaly says; one without is under all of its lines."""
-    told = {one.series: one for one in state.board.anomalies.values() if one.kind == "budget" and not one.closed_at}
+def budgets(state: PageState, sight: Sight, now: float, tenant: str = "") -> list[dict[str, Any]]:
+    """Give each budget as it stands, the most used first; of one on which nothing was booked yet, nothing is used."""
     found = [b for b in state.budgets if sight.sees(b.tenant) and tenant in ("", b.tenant)]
-    shown = [_budget(budget, told.get(budget.series)) for budget in found]
-    return sorted(shown, key=lambda one: (-(one["share"] or 0), one["tenant"], one["use_case"]))
+    shown = [_budget(budget, state.board.budgets.get(budget.series), now) for budget in found]
+    return sorted(shown, key=lambda one: (-one["share"], one["tenant"], one["use_case"]))
 
 
 def quality(state: PageState, sight: Sight, now: float, tenant: str = "") -> dict[str, Any]:
@@ -34,7 +36,19 @@ def quality(state: PageState, sight: Sight, now: float, tenant: str = "") -> dic
         "rejected": state.rejections.by_reason(now) if whole else None,
         "unreadable": state.unreadable if whole else None,
         "forgotten": spend.forgotten if whole else None,
-        "by_tenant": [one for one in by_tenant if one["late"] or one["unpriced"]][:_MOST],
+        "by_tenant": [one for one in by_tenant if one["late"] or one["unpriced"] or one["repeats"]][:_MOST],
+    }
+
+
+def fresh(state: PageState, now: float) -> dict[str, Any]:
+    """Say of when the figures are: the page's clock, the end of the newest window, and what keeps newer ones away."""
+    pulse = state.pulse
+    return {
+        "now": now,
+        "until": state.spend.until or None,
+        "reading": bool(pulse.reading),
+        "away_since": pulse.away_since,
+        "workers": pulse.workers,
     }
 
 
@@ -51,16 +65,27 @@ def _silent(board: Board, sight: Sight, tenant: str) -> list[dict[str, Any]]:
     return [{"series": one.series, "tenant": one.tenant, "since": one.opened_at.timestamp()} for one in found[:_MOST]]
 
 
-def _budget(budget: BudgetConfig, told: Anomaly | None) -> dict[str, Any]:
+def _budget(budget: BudgetConfig, told: BudgetStanding | None, now: float) -> dict[str, Any]:
+    """Give one budget; what was told of a period that is over says nothing of the present one."""
+    start, end = bounds(budget.period, now)
+    stands = told if told and told.end.timestamp() > now else None
+    limit = stands.limit if stands else budget.limit
+    quiet = now - stands.at.timestamp() if stands else math.inf
+    exhausted = stands.exhausted_at if stands and quiet < _DAY else None
     return {
         "tenant": budget.tenant,
         "use_case": budget.use_case,
         "metric": budget.metric,
         "period": budget.period,
-        "limit": f"{budget.limit:f}",
-        "soft": f"{budget.soft:f}",
-        "line": told.line if told else "",
-        "share": told.observed / told.expected if told and told.expected else None,
-        "reason": told.reason if told else "",
-        "usd_per_hour": f"{told.usd_per_hour:f}" if told else None,
+        "name": title(budget.period, start),
+        "limit": f"{limit:f}",
+        "soft": float(budget.soft),
+        "used": f"{stands.used:f}" if stands else "0",
+        "share": float(stands.used / limit) if stands else 0.0,
+        "gone": (now - start) / (end - start),
+        "burn": stands.burn if stands and quiet < _HOUR else 0.0,
+        "exhausted_at": exhausted.timestamp() if exhausted else None,
+        "pace_seconds": stands.pace_seconds if stands and quiet < _DAY else None,
+        "line": stands.line if stands else "",
+        "at": stands.at.timestamp() if stands else None,
     }

@@ -10,6 +10,7 @@ from streamer.page.sight import Sight
 from streamer.page.spend import NANODOLLARS, Series, Span, Spend
 from streamer.pricing.money import COST_KINDS, plain
 from streamer.records import Anomaly
+from streamer.windows.totals import Metric
 
 Sort = Literal["rate", "spent", "name"]
 PAGE = 25
@@ -19,7 +20,7 @@ _HOUR = 3600
 # So many rows are not worked out again with every rollup.
 _MANY = 1_000
 # What a chart can show of a series, and the metrics of anomalies that are in its unit.
-METRICS = ("usd", "tokens", "requests")
+METRICS: tuple[Metric, ...] = ("usd", "tokens", "requests")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -112,14 +113,24 @@ class Spending:
             "step": spend.step,
         }
 
-    def chart(self, series: Series, metric: str, now: float, anomalies: Iterable[Anomaly]) -> dict[str, Any]:
-        """Give one metric of a series an hour, with what anomalies of it say is usual, and from when to when."""
+    def chart(self, series: Series, metric: Metric, now: float, anomalies: Iterable[Anomaly]) -> dict[str, Any]:
+        """Give one metric of a series an hour, what is usual of it in a window, and what anomalies say over longer."""
+        lines, window = self._lines([series], metric, now), self._spend.window
+        mine = (one for one in anomalies if one.series == f"{series.key}#{metric}" and one.seconds > window)
         return {
             "key": series.key,
             "metric": metric,
-            **self._lines([series], metric, now),
-            "bands": [band(one) for one in anomalies if one.series == f"{series.key}#{metric}" and one.seconds],
+            **lines,
+            "window": window,
+            "usual": self._usual(series, metric, lines["times"]),
+            "bands": [band(one) for one in mine],
         }
+
+    def _usual(self, series: Series, metric: Metric, times: list[float]) -> list[list[float]]:
+        """Give from when on what was usual, an hour: time, low, expected, high and ceiling."""
+        known, scale = series.usual.get(metric), _HOUR / self._spend.window
+        found = known.since(times[0]) if known and times else []
+        return [[at, *(float(f"{value * scale:.6g}") for value in values)] for at, *values in found]
 
     def _lines(self, many: Iterable[Series], metric: str, now: float) -> dict[str, Any]:
         """Add up a metric, an hour, up to the last slot that is whole for any of them."""
@@ -138,9 +149,10 @@ class Spending:
 
 
 def band(one: Anomaly) -> dict[str, Any]:
-    """Give when an anomaly of a rate was, what is usual an hour, and above what an hour it is abnormal."""
+    """Give when an anomaly of a rate was, and what over its `seconds` is usual an hour, and abnormal."""
     scale = _HOUR / one.seconds
     return {
+        "seconds": one.seconds,
         "from": one.opened_at.timestamp(),
         "to": one.closed_at.timestamp() if one.closed_at else None,
         "expected": one.expected * scale,

@@ -186,3 +186,29 @@ def test_a_tenant_without_budgets_writes_no_account() -> None:
     other = pipeline()
     submit(other, [event("other", time=NOVEMBER, tenant="beta", cost_usd=Decimal(5))])
     assert not [key for key, _ in other.changes() if key.startswith("budgets/")]
+
+
+def test_a_budget_says_how_it_stands_from_the_first_window_on() -> None:
+    spending = pipeline("3000", use_case="support", burn=())
+    for day in range(1, 6):
+        for part in range(24 * 10):
+            moment = NOVEMBER + timedelta(days=day, minutes=6 * part)
+            one = event(f"{day}.{part}", time=moment, cost_usd=Decimal("1.25"), use_case="support")
+            found = spending.submit([one], moment.timestamp())
+            assert [(told.series, told.line) for told in found.budgets] == (
+                [("tenant=acme/use_case=support#budget-usd", "")] if found.rollups else []
+            )
+    (stands,) = found.budgets
+    assert (stands.limit, stands.soft, stands.used) == (3000, 2400, 1500)
+    assert stands.at == NOVEMBER + timedelta(days=5, hours=23, minutes=54)
+    # $300 a day: three times the even pace of $100, and the rest lasts for five days more.
+    assert stands.burn == pytest.approx(3.0, rel=0.1)
+    assert stands.exhausted_at
+    assert stands.exhausted_at - stands.at == pytest.approx(timedelta(days=5), rel=0.05)
+
+
+def test_what_was_booked_on_no_budget_is_told_of_none() -> None:
+    spending = pipeline("3000", use_case="support")
+    events = [event(n, time=NOVEMBER + timedelta(minutes=n), cost_usd=Decimal(1)) for n in range(3)]
+    output = spending.submit(events, NOVEMBER.timestamp() + 200)
+    assert (len(output.rollups) > 0, output.budgets) == (True, [])

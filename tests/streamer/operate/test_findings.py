@@ -29,7 +29,8 @@ def test_topics_are_wanted_safe_and_as_long_as_they_are_needed() -> None:
     assert usage.topic_configs["retention.ms"] == str(24 * 3_600_000)
     assert "cleanup.policy" not in usage.topic_configs
     compacted = {name for name, topic in TOPICS.items() if topic.topic_configs.get("cleanup.policy") == "compact"}
-    assert compacted == {"t.alerts", "t.throttle", changelog("tidegate", "meter"), changelog("tidegate", "alerts")}
+    ours = {changelog("tidegate", "meter"), changelog("tidegate", "alerts")}
+    assert compacted == {"t.alerts", "t.throttle", "t.budgets", *ours}
     assert (usage.num_partitions, TOPICS["tidegate-meter-changelog"].num_partitions, throttle.num_partitions) == (
         4,
         4,

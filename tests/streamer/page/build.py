@@ -1,6 +1,6 @@
 """Records for the page's tests, with as little said as a test needs."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
 from streamer.config import PageConfig
 from streamer.kafka.topics import Topics
 from streamer.page.state import PageState
-from streamer.records import Anomaly, Cause, Rollup, Scope
+from streamer.records import Anomaly, BudgetStanding, Cause, Rollup, Scope
 from streamer.windows.entity import Entity
 from tests.streamer.samples import NOON, NOW
 
@@ -118,6 +118,27 @@ def command(generation: int = 1, tenant: str = "acme", seconds: float = 900.0, *
         "generation": generation,
     }
     return Command(**{**known, **fields})
+
+
+def standing(tenant: str = "acme", **fields: Any) -> BudgetStanding:
+    """A budget of $10 in November, 85% used at NOON, three times as fast as evenly, and exhausted a day later."""
+    known: dict[str, Any] = {
+        "series": f"tenant={tenant}#budget-usd",
+        "tenant": tenant,
+        "metric": "usd",
+        "period": "month",
+        "start": datetime(2026, 11, 1, tzinfo=UTC),
+        "end": datetime(2026, 12, 1, tzinfo=UTC),
+        "at": NOON,
+        "limit": Decimal(10),
+        "soft": Decimal(8),
+        "used": Decimal("8.5"),
+        "burn": 3.0,
+        "pace_seconds": 86_400.0,
+        "exhausted_at": NOON + timedelta(days=1),
+        "line": "soft",
+    }
+    return BudgetStanding(**{**known, **fields})
 
 
 def ack(command: str = "c1", gateway: str = "edge", said: str = "applied", at: datetime = NOON) -> Ack:

@@ -17,6 +17,7 @@ from streamer.page.answers import Answers
 from streamer.page.refused import Refused
 from streamer.page.sight import Sight
 from streamer.page.state import Change, PageState
+from streamer.records import Usual
 from tests.streamer.page.build import (
     LATER,
     TOPICS,
@@ -27,6 +28,7 @@ from tests.streamer.page.build import (
     give,
     incident,
     rollup,
+    standing,
     state,
 )
 from tests.streamer.samples import NOON, NOW
@@ -131,27 +133,59 @@ def test_an_incident_tells_its_causes_its_commands_and_who_said_what() -> None:
     assert found["alerts"][0]["series"] == "tenant=acme#requests"
 
 
-def test_a_chart_shows_what_anomalies_say_is_usual_and_abnormal_an_hour() -> None:
+def test_a_chart_shows_what_is_usual_an_hour_whether_or_not_anything_is_wrong() -> None:
+    usual = {"requests": Usual(10, 20, 40, 60)}
+    found = answers(*two_windows("acme", "1", requests=30, usual=usual))
+    chart = found.chart({"key": "tenant=acme", "metric": "requests"}, ALL, SOON)
+    assert chart["values"] == [10_800.0, 10_800.0]
+    assert chart["usual"][0] == [NOW, 3_600.0, 7_200.0, 14_400.0, 21_600.0]
+    assert found.chart({"key": "tenant=acme", "metric": "usd"}, ALL, SOON)["usual"] == []
+
+
+def test_what_an_anomaly_is_judged_by_over_longer_than_a_window_is_shown_beside_it() -> None:
     page = state()
-    give(page, TOPICS.anomalies, anomaly())
+    give(page, TOPICS.anomalies, anomaly("i1.short"), anomaly("i1.long", seconds=60.0))
     chart = answers(*two_windows("acme", "1", requests=30), page=page).chart(
         {"key": "tenant=acme", "metric": "requests"}, ALL, SOON
     )
-    assert chart["values"] == [10_800.0, 10_800.0]
-    assert [(band["expected"], band["ceiling"], band["to"]) for band in chart["bands"]] == [(7_200.0, 21_600.0, None)]
+    shown = [(band["seconds"], band["expected"], band["ceiling"], band["to"]) for band in chart["bands"]]
+    assert shown == [(60.0, 1_200.0, 3_600.0, None)]
 
 
-def test_a_budget_tells_its_line_and_its_projection() -> None:
+def test_a_budget_is_there_from_its_beginning_with_what_is_used_its_burn_and_its_projection() -> None:
     page = full()
-    told = "85% of November's budget of $10 is used up on day 22 (soft line); it is exhausted on 24 November"
-    spent = {"observed": 8.5, "expected": 10.0, "line": "soft", "reason": told, "seconds": 0.0}
-    give(page, TOPICS.anomalies, anomaly("b", kind="budget", series="tenant=acme#budget-usd", **spent))
-    found = Answers(page).overview({}, ALL, SOON)["budgets"]
-    assert [(one["tenant"], one["line"], one["share"]) for one in found][:2] == [
-        ("acme", "soft", 0.85),
-        ("globex", "", None),
+    before = Answers(page).overview({}, ALL, SOON)["budgets"]
+    assert [(one["tenant"], one["used"], one["share"], one["at"]) for one in before] == [
+        (tenant, "0", 0.0, None) for tenant in ("acme", "globex", "initech")
     ]
-    assert "24 November" in found[0]["reason"]
+    give(page, TOPICS.budgets, standing("globex"))
+    first = Answers(page).overview({}, ALL, SOON)["budgets"][0]
+    assert (first["tenant"], first["used"], first["share"], first["burn"], first["line"]) == (
+        "globex",
+        "8.5",
+        0.85,
+        3.0,
+        "soft",
+    )
+    assert first["exhausted_at"] == NOW + 86_400
+
+
+def test_a_budget_that_was_quiet_burns_no_more_and_one_of_a_past_month_has_begun_anew() -> None:
+    page = full()
+    give(page, TOPICS.budgets, standing("acme"))
+    for later, burn, share in ((3_000, 3.0, 0.85), (4_000, 0.0, 0.85), (10 * 86_400, 0.0, 0.0)):
+        found = Answers(page).tenant({"name": "acme"}, ALL, NOW + later)["budgets"][0]
+        assert (found["burn"], found["share"]) == (burn, share)
+
+
+def test_of_when_the_figures_are_is_told_with_them() -> None:
+    page = full()
+    page.pulse.reading = ""
+    page.pulse.beat(2, NOW)
+    fresh = {"now": SOON, "until": NOW + 20, "reading": False, "away_since": None, "workers": 2}
+    assert Answers(page).overview({}, ALL, SOON)["fresh"] == fresh
+    page.pulse.miss(NOW + 21)
+    assert Answers(page).incidents({}, ALL, SOON)["fresh"] == {**fresh, "away_since": NOW + 21, "workers": None}
 
 
 LETTER = DeadLetter(
@@ -171,10 +205,11 @@ LETTER = DeadLetter(
 def test_the_quality_of_the_data_is_told() -> None:
     page = full()
     give(page, TOPICS.dead_letters, LETTER, key="x")
-    give(page, TOPICS.rollups, rollup("acme", part=1))
+    give(page, TOPICS.rollups, rollup("acme", part=1, repeats=7))
     assert page.take(TOPICS.rollups, b"", b"no json") is None
     found = Answers(page).overview({}, ALL, SOON)["quality"]
     assert (found["late"], found["unpriced"], found["rejected"], found["unreadable"]) == (1, 12, {"missing_id": 1}, 1)
+    assert (found["repeats"], [one["tenant"] for one in found["by_tenant"] if one["repeats"]]) == (7, ["acme"])
     assert [one["tenant"] for one in found["silent"]] == ["acme", "globex", "initech"]
     assert Answers(page).overview({}, Sight("eve", ("acme",)), SOON)["quality"]["rejected"] is None
 
@@ -196,12 +231,16 @@ def test_a_change_says_whose_it_is() -> None:
 
 def test_ten_thousand_series_are_listed_in_a_moment() -> None:
     page = PageState(PageConfig(max_series=20_000), WINDOW, TOPICS)
+    usual = dict.fromkeys(("usd", "tokens", "requests"), Usual(1, 2, 3, 9))
     for number in range(10_000):
         names = {"use_case": f"u{number % 100}", "agent": f"agent-{number}"}
-        page.spend.take(rollup(f"t{number % 500}", "0.01", level="agent", **names))
+        for at in range(0, 600, 60):
+            page.spend.take(rollup(f"t{number % 500}", "0.01", at=at, level="agent", usual=usual, **names))
     found, began = Answers(page), time.perf_counter()
     for text in ("agent-77", "agent-78", "agent-79"):
         page.spend.take(rollup(f"new-{text}"))
         assert found.series({"level": "agent", "q": text}, ALL, SOON)["total"] == 111
+        key = rollup("t77", level="agent", use_case="u77", agent="agent-77").series
+        assert len(found.chart({"key": key, "metric": "tokens"}, ALL, NOW + 600)["usual"]) == 10
     # About 0.1 s each where nothing else runs; a machine that is shared may take its time.
     assert (time.perf_counter() - began) / 3 < 2

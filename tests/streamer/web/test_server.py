@@ -1,9 +1,7 @@
-"""Health, readiness and metrics over HTTP; every metric is explained."""
+"""Health, readiness and metrics over HTTP."""
 
-import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,9 +14,6 @@ from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
 
 LOCAL = "127.0.0.1"
-EXPLAINED = Path(__file__).parents[3] / "docs" / "metrics.md"
-# | `name` | `label`, `label` | meaning |
-ROW = re.compile(r"^\| `(tidegate_\w+)` \|([^|]*)\|", re.MULTILINE)
 
 
 class Process:
@@ -115,14 +110,3 @@ async def test_the_last_port_has_no_next_one(monkeypatch: pytest.MonkeyPatch) ->
         async with serving(operations(Metrics(), str), LOCAL, 65_530):
             pass
     assert tried == list(range(65_530, 65_536))
-
-
-def test_every_metric_is_explained_with_its_labels_and_no_other() -> None:
-    known = {
-        family.name + ("_total" if family.type == "counter" else ""): list(collector._labelnames)
-        for collector in vars(Metrics()).values()
-        if hasattr(collector, "describe")
-        for family in collector.describe()
-    }
-    explained = {name: re.findall(r"`(\w+)`", labels) for name, labels in ROW.findall(EXPLAINED.read_text())}
-    assert explained == known
