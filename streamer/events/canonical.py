@@ -45,13 +45,19 @@ def checked(event: UsageEvent, latest: datetime, item: int = 0) -> UsageEvent | 
     cached = event.cache_read_tokens + event.cache_write_tokens
     if cached and cached > event.input_tokens:
         return Rejected("impossible_count", "cached tokens exceed input_tokens, which include them", item)
-    if event.cost_usd is not None and not _is_money(event.cost_usd):
+    if event.cost_usd is not None and not is_money(event.cost_usd):
         return Rejected("wrong_type", "cost_usd is no finite amount under 10**12", item)
-    if event.quantity is not NONE and not (_is_money(event.quantity) and event.quantity >= 0):
+    if event.quantity is not NONE and not is_quantity(event.quantity):
         return Rejected("negative_count", "quantity must be finite, and 0 or more", item)
     return event
 
 
-def _is_money(amount: Decimal) -> bool:
+def is_quantity(amount: Decimal) -> bool:
+    """Tell whether so much of anything can have been used."""
+    return is_money(amount) and amount >= 0
+
+
+def is_money(amount: Decimal) -> bool:
+    """Tell whether anybody can have paid, or got back, so many dollars."""
     # Compared, not abs(): that rounds, and fails for an exponent beyond the context's.
     return amount.is_finite() and -LARGEST_USD < amount < LARGEST_USD

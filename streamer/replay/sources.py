@@ -20,8 +20,8 @@ from pyarrow import parquet
 from streamer.clock import utc
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
-from streamer.events import canonical, tables
-from streamer.events.decoder import Decoded, Decoder, Headers
+from streamer.events import tables
+from streamer.events.decoder import Decoder, Headers
 from streamer.events.formats import focus
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
@@ -107,7 +107,7 @@ def records(path: Path, extent: Extent | None = None) -> Iterator[bytes | Reject
 
 def _file(source: str, rows: "_Rows", extent: Extent) -> Iterator[Run]:
     before = 0
-    for records in _together(_records_of(Path(source), extent)):
+    for records in _to_the_damage(rows.of(Path(source), extent)):
         if isinstance(records, Damage):
             yield Run([records], [before + 1], source)
         else:
@@ -149,17 +149,23 @@ def _topic(source: str, decoder: Decoder, now: float, read: Iterator[list[Record
         yield Run([Damage(str(error))], [before + 1], source)
 
 
-def _together(records: Iterator[_Record]) -> Iterator[list[_Record] | Damage]:
-    """Gather records that are decoded together; what was read before a damage comes before it."""
+def _to_the_damage(records: Iterator[Sequence[_Record]]) -> Iterator[Sequence[_Record] | Damage]:
+    try:
+        yield from records
+    except DAMAGES as error:
+        yield Damage(str(error) or repr(error))
+
+
+def _together(records: Iterator[_Record]) -> Iterator[Sequence[_Record]]:
+    """Gather records that are decoded together; what was read before an error comes before it."""
     while True:
         some: list[_Record] = []
         try:
             # In one go, for there are many: what came before an error is in the list by then.
             some.extend(islice(records, _RUN))
-        except DAMAGES as error:
+        except DAMAGES:
             yield some
-            yield Damage(str(error) or repr(error))
-            return
+            raise
         if not some:
             return
         yield some
@@ -171,7 +177,16 @@ class _Rows:
     def __init__(self, source: str, decoder: Decoder, now: float, latest: datetime) -> None:
         self._source, self._decoder, self._now, self._latest = source, decoder, now, latest
 
-    def run(self, records: list[_Record], before: int) -> Run:
+    def of(self, path: Path, extent: Extent) -> Iterator[Sequence[_Record]]:
+        """Give the rows of a file; those of a table that has the canonical columns are events already, and checked."""
+        if kind_of(path) != "parquet":
+            yield from _together(records(path, extent))
+            return
+        for batch in _batches(path, extent):
+            events = events_of(batch, self._latest)
+            yield from _together(map(_line, tables.batch_rows(batch))) if events is None else [events]
+
+    def run(self, records: Sequence[_Record], before: int) -> Run:
         """Give what is in some rows; `before` is how many came before them."""
         kinds = set(map(type, records))
         if kinds == {bytes}:
@@ -180,30 +195,15 @@ class _Rows:
             # A row that is known to be no event is rare: each by itself then.
             runs = [self.run([record], before + place) for place, record in enumerate(records)]
             return joined([item for run in runs for item in run])
-        return Run(
-            [self._checked(record) for record in records], range(before + 1, before + 1 + len(records)), self._source
-        )
+        return Run(records, range(before + 1, before + 1 + len(records)), self._source)  # type: ignore[arg-type]
 
-    def _decoded(self, lines: list[bytes], before: int) -> Run:
+    def _decoded(self, lines: Sequence[bytes], before: int) -> Run:
         numbers: Sequence[int] = range(before + 1, before + 1 + len(lines))
         if any(map(bytes.isspace, lines)):
             numbers = [number for number, line in zip(numbers, lines, strict=True) if not line.isspace()]
             lines = [line for line in lines if not line.isspace()]
         found = list(self._decoder.decode_run(list(map(_Row, lines)), self._now))
         return Run([decoded for _, decoded in found], [numbers[place] for place, _ in found], self._source)
-
-    def _checked(self, record: Any) -> Decoded:
-        return canonical.checked(record, self._latest) if isinstance(record, UsageEvent) else record
-
-
-def _records_of(path: Path, extent: Extent) -> Iterator[_Record]:
-    """Give the records of a file; the rows of a table that has the canonical columns are events already."""
-    if kind_of(path) != "parquet":
-        yield from records(path, extent)
-        return
-    for batch in _batches(path, extent):
-        events = events_of(batch)
-        yield from map(_line, tables.batch_rows(batch)) if events is None else events
 
 
 def _batches(path: Path, extent: Extent) -> Iterator[pa.RecordBatch]:
