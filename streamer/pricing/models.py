@@ -1,6 +1,7 @@
 """Prices of language models, from the genai-prices data that are installed with it (nothing is fetched)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -17,6 +18,15 @@ from streamer.pricing.money import FEMTODOLLARS, quotient
 _SCALE = FEMTODOLLARS // 1_000_000
 _RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 _Price = Decimal | TieredPrices | None
+# Gateways' names of providers that the data has under another.
+_ALIASES = {"fireworks_ai": "fireworks", "azure_ai": "azure", "azure_text": "azure", "voyage": "voyageai"}
+# What runs on machines of one's own costs what those cost, whatever somebody asks for a model of that name.
+_SELF_HOSTED = frozenset(
+    ("ollama", "ollama_chat", "vllm", "hosted_vllm", "lm_studio", "llamafile", "xinference", "triton")
+)
+# How Google's own interface, and Bedrock, spell the names of models.
+_GOOGLES = "models"
+_BEDROCKS = re.compile(r"(?:[a-z-]{2,8}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen)\.[a-z]")
 
 
 class TokenPrice(Protocol):
@@ -103,18 +113,36 @@ class OtherPrice:
 
 
 def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
-    """Look up the price of `model` on `day`; None where nobody knows it.
+    """Look up the price of `model` on `day`; None where nobody knows it, and for what people run themselves.
 
-    The provider is a hint: where it is unknown to the data, the model's name alone is looked up.
+    The provider is a hint: where it is unknown to the data, the model's name alone is looked up, then what stands in
+    front of it, as gateways and Bedrock put it.
     """
+    if provider in _SELF_HOSTED or model.partition("/")[0] in _SELF_HOSTED:
+        return None
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    for provider_id in (provider, None) if provider else (None,):
+    for provider_id, name in _spellings(provider, model):
         try:
-            price = calc_price(Usage(), model, provider_id=provider_id, genai_request_timestamp=noon).model_price
+            price = calc_price(Usage(), name, provider_id=provider_id, genai_request_timestamp=noon).model_price
         except (LookupError, ValueError):
             continue
         return LinearPrice(_bands(price)) if _is_linear(price) else OtherPrice(price)
     return None
+
+
+def _spellings(provider: str, model: str) -> Iterator[tuple[str | None, str]]:
+    """Give what to look for, the likeliest first: a provider of the data, or None for any, and a name."""
+    if provider:
+        yield _ALIASES.get(provider, provider), model
+    yield None, model
+    rest = model
+    while "/" in rest:
+        head, _, rest = rest.partition("/")
+        yield _ALIASES.get(head, head), rest
+        if head == _GOOGLES:
+            yield _ALIASES.get(provider, provider) or None, rest
+    if _BEDROCKS.match(rest):
+        yield "aws", rest
 
 
 def _is_linear(price: ModelPrice) -> bool:

@@ -61,6 +61,8 @@ def bill_of(
         else:
             bill.left_out += 1
             bill.usd_left_out += charge.usd
+    if not (bill.charges or bill.left_out):
+        raise SourceUnreadable(f"{source}: it has no rows")
     return bill
 
 

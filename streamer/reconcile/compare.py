@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import ZERO, plain
 from streamer.reconcile.bill import Bill, Charge
 from streamer.reconcile.stream import Key, Spent
 
@@ -84,12 +84,15 @@ class _Billed(msgspec.Struct):
 
 
 def reconcile(stream: Mapping[Key, Spent], bill: Bill) -> Reconciliation:
-    """Compare by day, and by model and tenant as far as the bill names any."""
+    """Compare by day, and by model and tenant as far as the bill names any.
+
+    Models go by the last part of their names: what a gateway puts before it (`azure/gpt-4o`) is in no bill.
+    """
     models = any(charge.model for charge in bill.charges)
     tenants = any(charge.tenant for charge in bill.charges)
 
     def key_of(day: date, model: str, tenant: str) -> Key:
-        return day, model if models else "", tenant if tenants else ""
+        return day, model.rpartition("/")[2] if models else "", tenant if tenants else ""
 
     spent: dict[Key, Spent] = {}
     for key, one in stream.items():
@@ -108,7 +111,8 @@ def _cell(key: Key, spent: Spent, billed: _Billed, last: date) -> Cell:
     services = ", ".join(sorted(filter(None, billed.services)))
     because = _parts(spent, billed, late=day > last)
     gap = _sum((billed.usd, -spent.usd))
-    return Cell(day, services, model, tenant, spent.usd, billed.usd, gap, {n: v for n, v in because.items() if v})
+    explained = {name: plain(usd) for name, usd in because.items() if usd}
+    return Cell(day, services, model, tenant, plain(spent.usd), plain(billed.usd), plain(gap), explained)
 
 
 def _parts(spent: Spent, billed: _Billed, late: bool) -> dict[Reason, Decimal]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from streamer.reconcile.compare import Reason, Reconciliation
+from streamer.reconcile.compare import Cell, Reason, Reconciliation
 
 _WORDS: Mapping[Reason, str] = {
     "credits": "credits, refunds and corrections",
@@ -32,31 +33,37 @@ def _sums(found: Reconciliation) -> Table:
     table.add_column("USD", justify="right")
     table.add_row("stream estimated", _money(found.stream))
     for reason, usd in sorted(found.because.items(), key=lambda part: -abs(part[1])):
-        table.add_row(f"  {_WORDS[reason]}", f"{usd:+,.6f}")
+        table.add_row(f"  {_WORDS[reason]} ({reason})", f"{usd:+,.6f}")
     table.add_row("bill says", _money(found.bill), style="bold")
     return table
 
 
 def _cells(found: Reconciliation, most: int) -> Table:
-    table = Table(title="Where the gap is largest")
-    for name in ("day", "service", "model", "tenant"):
+    table = Table(title="Where the gap is largest", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("day", no_wrap=True)
+    for name in ("service", "model", "tenant"):
         table.add_column(name, overflow="fold")
     for name in ("stream", "bill", "gap"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("mostly because of", overflow="fold")
-    for cell in sorted(found.cells, key=lambda cell: (-abs(cell.gap), cell.day))[:most]:
-        main = max(cell.because, key=lambda reason: abs(cell.because[reason]), default=None)
-        amounts = (_money(cell.stream), _money(cell.bill), f"{cell.gap:+,.6f}")
-        table.add_row(str(cell.day), cell.service, cell.model, cell.tenant, *amounts, _WORDS[main] if main else "")
+    table.add_column("mostly", no_wrap=True)
+    for cell in sorted(_gaps(found), key=lambda cell: (-abs(cell.gap), cell.day))[:most]:
+        main = max(cell.because, key=lambda reason: abs(cell.because[reason]), default="")
+        amounts = (f"{cell.stream:,.4f}", f"{cell.bill:,.4f}", f"{cell.gap:+,.4f}")
+        table.add_row(str(cell.day), cell.service, cell.model, cell.tenant, *amounts, main)
     return table
+
+
+def _gaps(found: Reconciliation) -> list[Cell]:
+    return [cell for cell in found.cells if cell.gap]
 
 
 def _rest(found: Reconciliation, most: int) -> str:
     lines = []
-    if len(found.cells) > most:
-        lines.append(f"{len(found.cells) - most} more of {len(found.cells)}: --most, or --json for all")
+    if (count := len(_gaps(found))) > most:
+        lines.append(f"{count - most} more of {count}: --most, or --json for all")
     if found.left_out:
-        lines.append(f"{found.left_out} rows of other services left out, {_money(found.usd_left_out)} USD: --service")
+        rows = "row" if found.left_out == 1 else "rows"
+        lines.append(f"{found.left_out} {rows} of other services left out, {_money(found.usd_left_out)} USD: --service")
     return "\n".join(lines)
 
 

@@ -137,6 +137,8 @@ async def test_tiny_amounts_are_taken_and_cost_nothing(door: Door) -> None:
         b"[" * MB,
         b"[" * 500 + b"]" * 500,
         b'{"tags":' * 200_000,
+        b'{"id": "1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'[{"id": "1", "x": ' + b'{"x":' * 100_000,
         b"[" + b"1," * (3 * MB) + b"1]",
         b"[" + b"{}," * MB + b"{}]",
         b"1\n" * MB,

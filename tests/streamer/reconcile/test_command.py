@@ -147,13 +147,33 @@ def test_people_read_what_explains_the_gap(rollups: Path, tmp_path: Path) -> Non
         assert words in shown.output
 
 
+def test_the_table_fits_a_plain_terminal_and_has_no_rows_without_a_gap(rollups: Path, tmp_path: Path) -> None:
+    usage = sums(rollups)
+    whole = str(usage["acme", "usd"] + usage["beta", "usd"])
+    bill = billed(
+        tmp_path / "bill.csv", {"x_AIModel": "gpt-4o", "BilledCost": whole}, {"x_AIModel": "o1", "BilledCost": "2"}
+    )
+    lines = reconciled(rollups, bill).output.splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = [line.split() for line in lines if "o1" in line.split()]
+    assert row[0] == NOON.date().isoformat()
+    assert row[-1] == "not_in_stream"
+    assert not [line for line in lines if "+0.0000" in line]
+
+
+def test_models_are_compared_by_the_last_part_of_their_names(rollups: Path, tmp_path: Path) -> None:
+    whole = found(rollups, billed(tmp_path / "bill.csv", {"x_AIModel": "azure/GPT-4o", "BilledCost": "1"}))
+    assert {cell["model"] for cell in whole["cells"] if cell["bill"] != "0"} == {"gpt-4o"}
+    assert all("." not in amount or amount[-1] != "0" for cell in whole["cells"] for amount in cell["because"].values())
+
+
 def test_another_currency_needs_a_rate(rollups: Path, tmp_path: Path) -> None:
     bill = billed(tmp_path / "bill.csv", {"BillingCurrency": "EUR", "BilledCost": "2"})
     with pytest.raises(SourceUnreadable, match="row 1: the amount is in EUR, for which no rate"):
         CliRunner().invoke(cli, ["reconcile", str(rollups), str(bill)], catch_exceptions=False)
     config = tmp_path / "tidegate.toml"
     config.write_text('[[pricing.exchange_rates]]\ncurrency = "EUR"\nusd = "1.5"\n')
-    assert found(rollups, bill, "--config", config)["bill"] == "3.0"
+    assert found(rollups, bill, "--config", config)["bill"] == "3"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +181,8 @@ def test_another_currency_needs_a_rate(rollups: Path, tmp_path: Path) -> None:
     [
         ("a.csv", "BilledCost,ChargePeriodStart\nmuch,2026-10-01\n", "row 1"),
         ("a.csv", "BilledCost\n1\n", "row 1: it has no ChargePeriodStart"),
+        ("a.csv", "", "no rows"),
+        ("a.csv", "BilledCost,ChargePeriodStart\n", "no rows"),
         ("a.jsonl", "1\n", "row 1"),
         ("a.jsonl", "{\n", "a.jsonl"),
         ("a.txt", "", "not a .jsonl"),
