@@ -85,7 +85,7 @@ class Shard:
     ) -> None:
         self._charges, self._faults, self._mine = Charges(), faults or Faults(), cache(mine) if mine else None
         self.pipeline = pipeline or Pipeline(config, self._charges.add)
-        self._number = 0
+        self._run, self._number = list[UsageEvent](), 0
         self._clock = self._ticked = float("-inf")
         self._since = float("inf")
         self._day = -_END_OF_DAYS
@@ -93,32 +93,40 @@ class Shard:
     def outputs(self, words: Iterable[Word]) -> Iterator[tuple[int, float, Output]]:
         """Take in events in their order; gives what came of those of each second and of passing time, with its time.
 
-        Each output is numbered by the last event of all tenants, and its parts are in the order of the tenants.
+        Each output is numbered by the last event of all tenants, and its parts are in the order of the tenants. The
+        last second's events wait for those that come next, or for `end`, so that it does not matter how many are
+        given at a time.
         """
-        run, mine = list[UsageEvent](), self._mine
+        run, mine = self._run, self._mine
         for word in words:
             at = word.time.timestamp()
             if at - self._ticked >= _SECOND:
-                yield from self._submit(run)
+                yield from self._submit()
                 yield from self._pass_time(at)
             self._clock = max(self._clock, at)
             self._number += 1
             if isinstance(word, Feedback):
-                yield from self._submit(run)
+                yield from self._submit()
                 yield from self._hear(word)
             elif mine is None or mine(word.tenant):
                 run.append(word)
-        yield from self._submit(run)
 
-    def _submit(self, run: list[UsageEvent]) -> Iterator[tuple[int, float, Output]]:
-        """Hand a second's events over, as if they had come at its end."""
-        if not run:
+    def _submit(self) -> Iterator[tuple[int, float, Output]]:
+        """Hand a second's events over, as if they had come with its last one."""
+        if not self._run:
             return
-        output = self.pipeline.submit(run, self._ticked + _SECOND)
-        run.clear()
+        output = self.pipeline.submit(self._run, self._clock)
+        self._run.clear()
         output.rollups.sort(key=_TENANT)
         output.anomalies.sort(key=_TENANT)
         yield from self._known(output)
+
+    def last(self) -> Iterator[tuple[int, float, Output]]:
+        """Give what comes of the last second's events, and of all that is open: the source has ended."""
+        yield from self._submit()
+        self._number += 1
+        if self._clock > float("-inf"):
+            yield self._number, self._clock, self.pipeline.flush()
 
     def _hear(self, word: Feedback) -> Iterator[tuple[int, float, Output]]:
         if self._mine is None or self._mine(word.tenant):
@@ -145,9 +153,7 @@ class Shard:
 
     def end(self, each: EachRollup) -> Chunk:
         """Close what is open: the source has ended."""
-        self._number += 1
-        outputs = [(self._number, self._clock, self.pipeline.flush())] if self._clock > float("-inf") else []
-        return self._chunk(outputs, 0, each, last=True)
+        return self._chunk(self.last(), 0, each, last=True)
 
     def totals(self) -> Totals:
         """Say what became of everything."""
