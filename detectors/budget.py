@@ -102,9 +102,14 @@ class BudgetDetector:
         return pairs[self._pair] if self.line == "burn" and self._pair < len(pairs) else None
 
     @property
+    def known(self) -> float:
+        """For how many seconds amounts have been coming."""
+        return self.now - self._first
+
+    @property
     def memory(self) -> float:
         """The seconds to take the pace from: a day, so that nights do not move it, or what is known of one."""
-        return min(max(self.now - self._first, HOUR), DAY)
+        return min(max(self.known, HOUR), DAY)
 
     def exhausted_at(self, seconds: float) -> float:
         """Give the moment at which all is used up at the pace of the last `seconds`; inf where nothing is spent."""

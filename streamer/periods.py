@@ -1,4 +1,4 @@
-"""The periods that budgets are agreed for: calendar months and quarters, in UTC."""
+"""The periods that budgets are agreed for: calendar months and quarters, in UTC; and what tells where they end."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -6,6 +6,8 @@ from typing import Literal
 from streamer.clock import utc
 
 PeriodName = Literal["month", "quarter"]
+# A day and its night: less says nothing of a month.
+_TELLS = 86_400.0
 _MONTHS: dict[PeriodName, int] = {"month": 1, "quarter": 3}
 
 
@@ -28,6 +30,15 @@ def title(period: PeriodName, start: float) -> str:
     """
     moment = utc(start)
     return f"{moment:%B}" if period == "month" else f"Q{(moment.month + 2) // 3}"
+
+
+def tells_the_end(seconds: float) -> bool:
+    """Tell whether so many seconds of usage are enough to project a period's end from; shown nowhere if not.
+
+    >>> tells_the_end(600.0), tells_the_end(2 * 86_400.0)
+    (False, True)
+    """
+    return seconds >= _TELLS
 
 
 def _start(year: int, month: int) -> float:

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -69,10 +70,10 @@ class Recorder(Pipeline):
 
     def submit(self, events: Iterable[UsageEvent], now: float) -> Output:
         """Take in events, as a Pipeline does; time that closes windows is counted as theirs."""
-        began = time.process_time()
+        events, began = list(events), time.process_time()
         output = super().submit(events, now)
         seconds, times = time.process_time() - began, self.run.times
-        times.events += 1
+        times.events += len(events)
         if not self._kept(output, seconds):
             times.event_seconds += seconds
         return output
@@ -120,9 +121,9 @@ def replayed(scenario: Scenario, config: Config, events: Sequence[UsageEvent] | 
 
 def run_through(recorder: Recorder, config: Config, events: Iterable[UsageEvent]) -> None:
     """Replay events without the alert side, which changes nothing of what the Pipeline says, but takes time."""
-    for _ in Shard(config, pipeline=recorder).outputs(events):
+    shard = Shard(config, pipeline=recorder)
+    for _ in chain(shard.outputs(events), shard.last()):
         pass
-    recorder.flush()
 
 
 def blind() -> Config:

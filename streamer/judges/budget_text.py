@@ -5,7 +5,7 @@ from decimal import Decimal
 from detectors import BudgetDetector
 from streamer.clock import utc
 from streamer.config import BudgetConfig
-from streamer.periods import title
+from streamer.periods import tells_the_end, title
 
 _UNITS = {"tokens": "tokens", "steps": "agent steps", "tool_calls": "tool calls"}
 _DAY = 86_400
@@ -39,6 +39,8 @@ def _burn(name: str, limit: str, detector: BudgetDetector) -> str:
 
 
 def _projection(name: str, detector: BudgetDetector) -> str:
+    if not tells_the_end(detector.known):
+        return ""
     seconds = _span(detector)
     at, pace = detector.exhausted_at(seconds), f"; at the pace of {_last(seconds)}"
     if at >= detector.end:

@@ -82,17 +82,22 @@ class Charges:
                 sums[13] += cost[0]
         elif cost[1] == "unpriced":
             sums[7] += 1
-        sums[2] += event.requests
-        sums[3] += event.steps
+        if event.requests:
+            sums[2] += event.requests
+        if event.steps:
+            sums[3] += event.steps
         if event.tool_calls:
             sums[4] += event.tool_calls
         if event.status == "error":
             sums[6] += 1
-        sums[8] += event.input_tokens
-        sums[9] += event.output_tokens
-        if event.cache_read_tokens or event.cache_write_tokens or event.reasoning_tokens:
+        # They hold those that were cached.
+        if event.input_tokens:
+            sums[8] += event.input_tokens
             sums[10] += event.cache_read_tokens
             sums[11] += event.cache_write_tokens
+        if event.output_tokens:
+            sums[9] += event.output_tokens
+        if event.reasoning_tokens:
             sums[12] += event.reasoning_tokens
 
     def before(self, day: int) -> Iterator[Charge]:

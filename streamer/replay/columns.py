@@ -66,7 +66,9 @@ def _are_sound(columns: Mapping[str, _Column], latest: datetime) -> bool:
         if any(map(gt, map(add, reads.cells, writes.cells), inputs)):
             return False
     costs, quantities = columns["cost_usd"].values, columns["quantity"].values
-    return all(cost is None or canonical.is_money(cost) for cost in costs) and all(map(canonical.is_quantity, quantities))
+    return all(cost is None or canonical.is_money(cost) for cost in costs) and all(
+        map(canonical.is_quantity, quantities)
+    )
 
 
 def _is_instant(kind: pa.DataType) -> bool:

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
+from operator import attrgetter
 
 import msgspec
 import pyarrow as pa
@@ -19,17 +21,19 @@ from streamer.replay.faults import Faults
 from streamer.replay.tables import RollupRows
 
 # Through a gap time passes in seconds at first, then in minutes, then at once: what is open has long ended by then.
-_STEPS = ((1.0, 120), (60.0, 60))
+_SECOND = 1.0
+_STEPS = ((_SECOND, 120), (60.0, 60))
 # So many events are taken at a time.
 CHUNK = 4096
 _END_OF_DAYS = 1 << 40
+_TENANT = attrgetter("tenant")
 EachRollup = Callable[[int, Rollup], object]
 # One event or feedback; a shard passes over those that are not its own, but for their time.
 Word = UsageEvent | Feedback
 
 
 class Step(msgspec.Struct):
-    """What one event, or passing time, brought out at `at` (epoch seconds); `number` counts events and moments."""
+    """What a second's events, or passing time, brought out at `at` (epoch seconds); `number` counts those and these."""
 
     number: int
     at: float
@@ -79,27 +83,58 @@ class Shard:
         mine: Callable[[str], bool] | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
-        self._charges, self._faults, self._mine = Charges(), faults or Faults(), mine
+        self._charges, self._faults, self._mine = Charges(), faults or Faults(), cache(mine) if mine else None
         self.pipeline = pipeline or Pipeline(config, self._charges.add)
-        self._number = 0
+        self._run, self._number = list[UsageEvent](), 0
         self._clock = self._ticked = float("-inf")
         self._since = float("inf")
         self._day = -_END_OF_DAYS
 
     def outputs(self, words: Iterable[Word]) -> Iterator[tuple[int, float, Output]]:
-        """Take in events in their order; gives what came of each and of the time between, numbered, with its time."""
-        submit, hear, mine = self.pipeline.submit, self.pipeline.feedback, self._mine
+        """Take in events in their order; gives what came of those of each second and of passing time, with its time.
+
+        Each output is numbered by the last event of all tenants, and its parts are in the order of the tenants. The
+        last second's events wait for those that come next, or for `end`, so that it does not matter how many are
+        given at a time.
+        """
+        run, mine = self._run, self._mine
         for word in words:
             at = word.time.timestamp()
-            if at - self._ticked >= 1.0:
+            if at - self._ticked >= _SECOND:
+                yield from self._submit()
                 yield from self._pass_time(at)
             self._clock = max(self._clock, at)
             self._number += 1
-            if mine and not mine(word.tenant):
-                continue
-            output = submit((word,), self._clock) if isinstance(word, UsageEvent) else hear(word)
-            if output.rollups or output.anomalies or output.failed:
-                yield self._number, self._clock, output
+            if isinstance(word, Feedback):
+                yield from self._submit()
+                yield from self._hear(word)
+            elif mine is None or mine(word.tenant):
+                run.append(word)
+
+    def _submit(self) -> Iterator[tuple[int, float, Output]]:
+        """Hand a second's events over, as if they had come with its last one."""
+        if not self._run:
+            return
+        output = self.pipeline.submit(self._run, self._clock)
+        self._run.clear()
+        output.rollups.sort(key=_TENANT)
+        output.anomalies.sort(key=_TENANT)
+        yield from self._known(output)
+
+    def last(self) -> Iterator[tuple[int, float, Output]]:
+        """Give what comes of the last second's events, and of all that is open: the source has ended."""
+        yield from self._submit()
+        self._number += 1
+        if self._clock > float("-inf"):
+            yield self._number, self._clock, self.pipeline.flush()
+
+    def _hear(self, word: Feedback) -> Iterator[tuple[int, float, Output]]:
+        if self._mine is None or self._mine(word.tenant):
+            yield from self._known(self.pipeline.feedback(word))
+
+    def _known(self, output: Output) -> Iterator[tuple[int, float, Output]]:
+        if output.rollups or output.anomalies or output.failed:
+            yield self._number, self._clock, output
 
     def chunks(self, words: Iterable[Word], goes_on: Callable[[], bool] = lambda: True) -> Iterator[Chunk]:
         """Take in all events, `CHUNK` at a time as long as it `goes_on`, then close what is open."""
@@ -118,9 +153,7 @@ class Shard:
 
     def end(self, each: EachRollup) -> Chunk:
         """Close what is open: the source has ended."""
-        self._number += 1
-        outputs = [(self._number, self._clock, self.pipeline.flush())] if self._clock > float("-inf") else []
-        return self._chunk(outputs, 0, each, last=True)
+        return self._chunk(self.last(), 0, each, last=True)
 
     def totals(self) -> Totals:
         """Say what became of everything."""
@@ -184,7 +217,7 @@ def joined(parts: list[Chunk]) -> Chunk:
         if known is not step:
             known.anomalies, known.bands = known.anomalies + step.anomalies, known.bands | step.bands
     for step in steps.values():
-        step.anomalies.sort(key=lambda case: case.tenant)
+        step.anomalies.sort(key=_TENANT)
     rollups = pa.concat_tables(part.rollups for part in parts)
     order = [("step", "ascending"), ("tenant", "ascending")]
     return msgspec.structs.replace(

@@ -35,7 +35,7 @@ class Scorecard(msgspec.Struct, frozen=True):
     `usd_not_tokens` is what of `usd` went to the five kinds of cost beside tokens. `verdict` holds what an outcome cost
     against the hypothesis, or says why nobody can. The budget is that of the use case in dollars, else another of its
     own, in its last period: `budget_share` is the part that is used, `budget_projected` the part at the period's end
-    at the pace of the data.
+    at the pace of the data, null until they cover a day of it.
     """
 
     tenant: str
@@ -130,7 +130,7 @@ def _budget(state: BudgetState | None) -> dict[str, Any]:
         "budget_limit": state.budget.limit,
         "budget_used": plain(state.used),
         "budget_share": round(state.share, 6),
-        "budget_projected": round(state.projected, 6),
+        "budget_projected": None if state.projected is None else round(state.projected, 6),
     }
 
 

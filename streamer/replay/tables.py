@@ -1,6 +1,7 @@
 """The tables of a replay, as Parquet: their columns, which docs/analysts.md explains, and how records become rows."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -73,15 +74,34 @@ class RollupRows:
 
     def table(self) -> pa.Table:
         """Give all rows."""
-        rollups = self._rollups
-        columns: dict[str, list[Any]] = {name: list(map(attrgetter(name), rollups)) for name in self._PLAIN}
-        for name in SCOPE:
-            columns[name] = [getattr(r.scope, name) or None for r in rollups]
-        for kind in COST_KINDS:
-            columns[f"usd_{kind}"] = [r.usd_by_kind.get(kind, ZERO) for r in rollups]
-        arrays = [pa.array(columns[name], ROLLUPS.field(name).type) for name in ROLLUPS.names]
+        columns = {name: list(map(attrgetter(name), self._rollups)) for name in self._PLAIN} | self._scopes()
+        arrays = {name: _array(ROLLUPS.field(name), cells) for name, cells in columns.items()} | self._split()
         schema = ROLLUPS.insert(0, pa.field("step", pa.int64()))
-        return pa.Table.from_arrays([pa.array(self._steps, pa.int64()), *arrays], schema=schema)
+        steps = pa.array(self._steps, pa.int64())
+        return pa.Table.from_arrays([steps, *(arrays[name] for name in ROLLUPS.names)], schema=schema)
+
+    def _scopes(self) -> dict[str, list[Any]]:
+        scopes = [rollup.scope for rollup in self._rollups]
+        return {name: [given or None for given in map(attrgetter(name), scopes)] for name in SCOPE}
+
+    def _split(self) -> dict[str, pa.Array]:
+        splits = [rollup.usd_by_kind for rollup in self._rollups]
+        used = set(chain.from_iterable(splits))
+        # Most kinds cost nothing for long.
+        none = pa.repeat(pa.scalar(ZERO, MONEY), len(splits))
+        return {
+            f"usd_{kind}": pa.array([split.get(kind, ZERO) for split in splits], MONEY) if kind in used else none
+            for kind in COST_KINDS
+        }
+
+
+def _array(field: pa.Field, cells: list[Any]) -> pa.Array:
+    if field.type != INSTANT:
+        return pa.array(cells, field.type)
+    # Many rows have the few same moments, each of which is dear to turn into a number.
+    known = {at: place for place, at in enumerate(dict.fromkeys(cells))}
+    places = pa.array(map(known.__getitem__, cells), pa.int32())
+    return pa.array(known, INSTANT).take(places)
 
 
 def charges_table(charges: Iterable[Charge]) -> pa.Table:

@@ -11,6 +11,7 @@ import pytest
 
 from examples.trace_events import events_of
 from streamer.config import Config, KafkaConfig, WindowsConfig
+from streamer.records import Rollup
 from streamer.replay.command import run
 from streamer.replay.extent import Extent
 from streamer.replay.faults import Faults
@@ -46,11 +47,15 @@ def said_live(deployment: Deployment, topic: str) -> list[bytes]:
 
 def said_again(source: str) -> tuple[list[bytes], list[bytes]]:
     """The rollups and anomalies of a replay, as the worker would write them."""
-    shard, rollups, anomalies = Shard(CONFIG), [], []
-    for _, _, output in shard.outputs(Job((source,), CONFIG).words(Faults(strict=False), Extent())):
-        rollups += map(msgspec.json.encode, output.rollups)
-        anomalies += map(msgspec.json.encode, output.anomalies)
-    return rollups + [msgspec.json.encode(rollup) for rollup in shard.pipeline.flush().rollups], anomalies
+    shard, rollups = Shard(CONFIG), list[Rollup]()
+
+    def see(_: int, rollup: Rollup) -> None:
+        rollups.append(rollup)
+
+    chunk = shard.take(list(Job((source,), CONFIG).words(Faults(strict=False), Extent())), see)
+    shard.end(see)
+    anomalies = [case for step in chunk.steps for case in step.anomalies]
+    return [msgspec.json.encode(rollup) for rollup in rollups], [msgspec.json.encode(case) for case in anomalies]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alerts.throttle.command import Command
 from streamer.config import BudgetConfig, Config
-from streamer.periods import bounds, title
+from streamer.periods import bounds, tells_the_end, title
 from streamer.pricing.money import COST_KINDS, ZERO, dollars
 from streamer.replay.charges import SUMS, Key, date_of, day_of
 from streamer.replay.facts import Facts, Found, total
@@ -66,13 +66,16 @@ def payer(config: Config) -> Of:
 
 
 class BudgetState(NamedTuple):
-    """How a budget stands at the end of the data: what of it is used, and where it ends at the pace of the period."""
+    """How a budget stands at the end of the data: what of it is used, and where it ends at the pace of the period.
+
+    `projected` is None where the data cover too little of the period to tell.
+    """
 
     budget: BudgetConfig
     name: str
     used: Decimal
     share: float
-    projected: float
+    projected: float | None
 
 
 def budgets(config: Config, facts: Facts) -> Iterator[BudgetState]:
@@ -82,9 +85,10 @@ def budgets(config: Config, facts: Facts) -> Iterator[BudgetState]:
         used = _used(budget, facts, day_of(start))
         since = max(start, facts.begin)
         # Of the period only what the data cover is known.
-        pace = (end - start) / max(facts.end - since, 1.0) if facts.end > since else 1.0
+        covered = facts.end - since
         share = float(used / budget.limit)
-        yield BudgetState(budget, title(budget.period, start), used, share, share * pace)
+        projected = share * (end - start) / covered if tells_the_end(covered) else None
+        yield BudgetState(budget, title(budget.period, start), used, share, projected)
 
 
 def _used(budget: BudgetConfig, facts: Facts, since: int) -> Decimal:

@@ -81,6 +81,14 @@ def test_a_soft_line_that_is_reached_in_time_is_said_to_last() -> None:
     assert soft.reason.endswith("(soft line); at the pace of the last 24 hours it lasts to the end of November")
 
 
+def test_a_few_minutes_of_usage_tell_nobody_how_a_month_ends() -> None:
+    spender = Spender(pipeline())
+    assert spender.spend("1", 11.99) == []
+    (burn, soft) = spender.evenly(1601, 12, 12 + 10 / 1440, 60)
+    assert burn.reason.endswith("% is used up on day 13")
+    assert soft.reason.endswith("is used up on day 13 (soft line)")
+
+
 def test_fast_burn_is_told_before_any_line_and_closes_when_it_has_calmed_without_further_events() -> None:
     spender = Spender(pipeline())
     assert spender.evenly(400, 0, 10, 1000) == []

@@ -1,6 +1,7 @@
 """Each use case has a card that can be handed on: what it costs, what it brings, and whether that was hoped for."""
 
 import csv
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,19 @@ def test_a_card_holds_spend_outcomes_unit_cost_budget_and_stage_against_the_hypo
     assert (support["verdict"], support["hypothesis_usd_per_outcome"]) == ("missed", "0.001")
     assert (support["budget_metric"], support["budget_used"], support["budget_limit"]) == ("usd", support["usd"], "1")
     assert support["budget_share"] == pytest.approx(float(support["usd"]), abs=1e-6)
-    assert support["budget_projected"] > support["budget_share"]
+    # Ten minutes tell nobody how a month ends.
+    assert support["budget_projected"] is None
     assert [(card["tenant"], card["verdict"]) for card in others] == [("beta", "no outcomes were sent")]
+
+
+def test_a_budget_is_projected_once_the_data_cover_a_day_of_its_period(tmp_path: Path) -> None:
+    first = rows(1)
+    began = datetime.fromisoformat(first[0]["time"])
+    last = {**first[0], "tenant": "acme", "id": "last", "time": (began + timedelta(days=3)).isoformat()}
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [*first, last]), config=agreed())
+    card = orjson.loads((tmp_path / "out" / "scorecards.json").read_bytes())[0]
+    # Of a month of thirty days three are known.
+    assert card["budget_projected"] == pytest.approx(card["budget_share"] * 10, rel=1e-3)
 
 
 @pytest.mark.parametrize(
