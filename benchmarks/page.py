@@ -1,10 +1,10 @@
 """What the live page costs the worker: `python -m benchmarks.page`.
 
 The page is a process of its own that reads the same broker. One worker carries a steady load; a page with 20 viewers is
-let run and held still (SIGSTOP) in turn, a few seconds each: with, without, without, with. What counts is the worker's
-CPU time in the one and in the other, block by block, so that what else the machine does falls on both alike. A viewer
-does what the page in a browser does: it keeps the stream of news open, and asks for what it shows each time that
-something has changed.
+let run and held still (SIGSTOP) in turn, a window's length each, so that as many windows close in the one as in the
+other: with, without, without, with. What counts is the worker's CPU time, block by block, so that what else the machine
+does falls on both alike. A viewer does what the page in a browser does: it keeps the stream of news open, and asks for
+what it shows each time that something has changed.
 """
 
 import argparse
@@ -29,8 +29,8 @@ _ASKED = ("/api/overview", "/api/series?level=tenant&sort=rate&q=&page=1")
 _BLOCK = (True, False, False, True)
 # Events a second; about half of what a worker carries where nothing else runs.
 _RATE = 8_000.0
-# Seconds of a phase, and those after a turn that are not counted; before the first the page catches up.
-_PHASE, _TURN, _WARM_UP = 3.0, 0.5, 20.0
+# Seconds of a phase, which are those of a window, and before the first one.
+_PHASE, _WARM_UP = 10.0, 20.0
 
 
 @dataclass
@@ -60,17 +60,19 @@ class Watched:
     async def block(self, worker: int, page: int) -> None:
         """Let the page run and hold it still in turn; keeps the worker's CPU share with it and without."""
         used = {True: 0.0, False: 0.0}
+        # Each phase begins where the one before ended, however late this process gets its turn.
+        begin = time.monotonic()
         for runs in _BLOCK:
             os.kill(page, signal.SIGCONT if runs else signal.SIGSTOP)
-            await asyncio.sleep(_TURN)
-            began, before, of_page = time.monotonic(), cpu.seconds(worker), cpu.seconds(page)
-            await asyncio.sleep(_PHASE)
-            used[runs] += (cpu.seconds(worker) - before) / (time.monotonic() - began)
+            before, of_page = cpu.seconds(worker), cpu.seconds(page)
+            begin += _PHASE
+            await asyncio.sleep(begin - time.monotonic())
+            used[runs] += (cpu.seconds(worker) - before) / _PHASE
             self.page_cpu += cpu.seconds(page) - of_page
         self.blocks.append((used[True] / 2, used[False] / 2))
 
 
-def measure(bootstrap: str, blocks: int = 16, rate: float = _RATE) -> None:
+def measure(bootstrap: str, blocks: int = 6, rate: float = _RATE) -> None:
     """Measure so many blocks at `rate` events a second, and keep the figures."""
     prefix, watched = f"page-{int(time.time())}.", Watched()
     asyncio.run(_run(bootstrap, prefix, watched, blocks, rate))
@@ -121,7 +123,7 @@ def _mean(values: Sequence[float]) -> float:
 def main() -> None:
     """Start a broker, and measure."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--blocks", type=int, default=16)
+    parser.add_argument("--blocks", type=int, default=6, help="of four windows")
     parser.add_argument("--rate", type=float, default=_RATE, help="events a second")
     given = parser.parse_args()
     with processes.broker() as kafka:
