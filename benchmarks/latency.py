@@ -110,7 +110,7 @@ async def _appended(bootstrap: str, topic: str) -> int:
         return int(sum(ends.values()))
 
 
-async def _flowing(bootstrap: str, topic: str) -> None:
+async def flowing(bootstrap: str, topic: str) -> None:
     """Wait for the load: it makes its events first, which takes as long as the machine's other work leaves it."""
     async with asyncio.timeout(_LONG):
         while not await _appended(bootstrap, topic):
@@ -124,7 +124,7 @@ async def _run(bootstrap: str, prefix: str, rate: float) -> dict[str, Any]:
     with processes.worker(bootstrap, prefix, **settings) as worker:
         await settled([worker])
         with processes.module("benchmarks.load", bootstrap, usage, str(rate)):
-            await _flowing(bootstrap, usage)
+            await flowing(bootstrap, usage)
             await asyncio.sleep(_WARM_UP)
             began, before = time.monotonic(), await _appended(bootstrap, usage)
             await _probes(bootstrap, prefix, seen)

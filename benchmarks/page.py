@@ -1,52 +1,48 @@
-"""What the live page costs the worker: rounds with 20 viewers beside rounds without: `python -m benchmarks.page`.
+"""What the live page costs the worker: `python -m benchmarks.page`.
 
-The page is a process of its own that reads the same broker. What counts is the worker's CPU time an event, which means
-the same on a busy machine; the page's own is kept beside it. A viewer does what the page in a browser does: it keeps
-the stream of news open, and asks for what it shows each time that something has changed.
+The page is a process of its own that reads the same broker. One worker carries a steady load; a page with 20 viewers is
+let run and held still (SIGSTOP) in turn, a window's length each, so that as many windows close in the one as in the
+other: with, without, without, with. What counts is the worker's CPU time, block by block, so that what else the machine
+does falls on both alike. A viewer does what the page in a browser does: it keeps the stream of news open, and asks for
+what it shows each time that something has changed.
 """
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median, stdev
 
 import aiohttp
 
 from benchmarks import cpu, processes, results, topics
-from benchmarks.events import log_of
-from benchmarks.live import Beside, Round, best, run
+from benchmarks.latency import flowing
+from benchmarks.live import settled
 
-_COUNT = 400_000
 _VIEWERS = 20
 # What the first page shows.
 _ASKED = ("/api/overview", "/api/series?level=tenant&sort=rate&q=&page=1")
+# Whether the page runs, phase by phase of a block.
+_BLOCK = (True, False, False, True)
+# Events a second; about half of what a worker carries where nothing else runs.
+_RATE = 8_000.0
+# Seconds of a phase, which are those of a window, and before the first one.
+_PHASE, _WARM_UP = 10.0, 20.0
 
 
 @dataclass
 class Watched:
-    """What all viewers together asked for, and what the page used for it, over all rounds."""
+    """What all viewers together asked for, and the CPU seconds of worker and page in each phase, block by block."""
 
     answers: int = 0
-    cpu: float = 0.0
+    page_cpu: float = 0.0
+    blocks: list[tuple[float, float]] = field(default_factory=list)
 
-    def beside(self, viewers: int) -> Beside:
-        """Give what runs beside the worker: a page with so many viewers."""
-
-        @asynccontextmanager
-        async def watching(bootstrap: str, prefix: str) -> AsyncIterator[None]:
-            with processes.page(bootstrap, prefix) as (page, port):
-                before = cpu.seconds(page.pid)
-                looking = [asyncio.create_task(self._look(port)) for _ in range(viewers)]
-                yield
-                for task in looking:
-                    task.cancel()
-                await asyncio.gather(*looking, return_exceptions=True)
-                self.cpu += cpu.seconds(page.pid) - before
-
-        return watching
-
-    async def _look(self, port: int) -> None:
+    async def look(self, port: int) -> None:
+        """Be one viewer, until cancelled."""
         timeout = aiohttp.ClientTimeout(total=None)
         address = f"http://127.0.0.1:{port}"
         async with aiohttp.ClientSession(address, timeout=timeout) as session, session.get("/api/live") as news:
@@ -61,45 +57,77 @@ class Watched:
                 await answer.read()
                 self.answers += 1
 
+    async def block(self, worker: int, page: int) -> None:
+        """Let the page run and hold it still in turn; keeps the worker's CPU share with it and without."""
+        used = {True: 0.0, False: 0.0}
+        # Each phase begins where the one before ended, however late this process gets its turn.
+        begin = time.monotonic()
+        for runs in _BLOCK:
+            os.kill(page, signal.SIGCONT if runs else signal.SIGSTOP)
+            before, of_page = cpu.seconds(worker), cpu.seconds(page)
+            begin += _PHASE
+            await asyncio.sleep(begin - time.monotonic())
+            used[runs] += (cpu.seconds(worker) - before) / _PHASE
+            self.page_cpu += cpu.seconds(page) - of_page
+        self.blocks.append((used[True] / 2, used[False] / 2))
 
-def measure(bootstrap: str, rounds: int = 3, count: int = _COUNT) -> None:
-    """Take turns, and keep what the page costs; no figure where totals are wrong."""
-    log, watched = log_of(count, topics.markers()), Watched()
-    found: dict[str, list[Round]] = {"without": [], "with": []}
-    ways: dict[str, Beside | None] = {"without": None, "with": watched.beside(_VIEWERS)}
-    for _ in range(rounds):
-        for name, beside in ways.items():
-            found[name].append(run("tidegate", bootstrap, log, beside=beside))
-            print(f"{name} the page: {found[name][-1]}", flush=True)
-    results.keep(figures(found, watched))
+
+def measure(bootstrap: str, blocks: int = 6, rate: float = _RATE) -> None:
+    """Measure so many blocks at `rate` events a second, and keep the figures."""
+    prefix, watched = f"page-{int(time.time())}.", Watched()
+    asyncio.run(_run(bootstrap, prefix, watched, blocks, rate))
+    results.keep({"page.events_per_second": rate, **figures(watched)})
 
 
-def figures(found: dict[str, list[Round]], watched: Watched) -> dict[str, object]:
-    """Give the share of the worker's throughput that the page costs: of what a CPU second of the worker carries."""
-    if not all(one.right for mine in found.values() for one in mine):
-        return {"page.totals": "WRONG"}
-    alone, seen = (min(one.cpu for one in found[name]) for name in ("without", "with"))
+async def _run(bootstrap: str, prefix: str, watched: Watched, blocks: int, rate: float) -> None:
+    await topics.make(bootstrap, f"{prefix}usage", f"{prefix}rollups")
+    with processes.worker(bootstrap, prefix) as worker, processes.page(bootstrap, prefix) as (page, port):
+        await settled([worker])
+        with processes.module("benchmarks.load", bootstrap, f"{prefix}usage", str(rate)):
+            await flowing(bootstrap, f"{prefix}usage")
+            looking = [asyncio.create_task(watched.look(port)) for _ in range(_VIEWERS)]
+            await asyncio.sleep(_WARM_UP)
+            try:
+                for number in range(blocks):
+                    await watched.block(worker.pid, page.pid)
+                    print(f"block {number + 1}: with {watched.blocks[-1][0]:.3f}, without {watched.blocks[-1][1]:.3f}")
+            finally:
+                os.kill(page.pid, signal.SIGCONT)
+            for task in looking:
+                task.cancel()
+            await asyncio.gather(*looking, return_exceptions=True)
+    await topics.drop(bootstrap, prefix)
+
+
+def figures(watched: Watched) -> dict[str, object]:
+    """Give the share of the worker's throughput that the page costs: of what a CPU second of the worker carries.
+
+    The error is the median's standard error.
+    """
+    costs = [1 - without / seen for seen, without in watched.blocks]
     return {
-        "page.totals": "right",
         "page.viewers": _VIEWERS,
         "page.answers": watched.answers,
-        "page.cpu_seconds": watched.cpu,
-        "page.worker_cpu_seconds_per_million.without": alone,
-        "page.worker_cpu_seconds_per_million.with": seen,
-        "page_costs_the_worker": 1 - alone / seen,
-        "page.events_per_second.without": best(found["without"]).rate,
-        "page.events_per_second.with": best(found["with"]).rate,
+        "page.cpu_seconds": watched.page_cpu,
+        "page.worker_cpus.with": _mean([seen for seen, _ in watched.blocks]),
+        "page.worker_cpus.without": _mean([without for _, without in watched.blocks]),
+        "page_costs_the_worker": median(costs),
+        "page_costs_the_worker.error": 1.2533 * stdev(costs) / len(costs) ** 0.5,
     }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def main() -> None:
     """Start a broker, and measure."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--count", type=int, default=_COUNT)
+    parser.add_argument("--blocks", type=int, default=6, help="of four windows")
+    parser.add_argument("--rate", type=float, default=_RATE, help="events a second")
     given = parser.parse_args()
     with processes.broker() as kafka:
-        measure(kafka.bootstrap, given.rounds, given.count)
+        measure(kafka.bootstrap, given.blocks, given.rate)
 
 
 if __name__ == "__main__":

@@ -73,12 +73,14 @@ class Demo:
         tasks = [asyncio.create_task(job()) for job in jobs]
         told = asyncio.create_task(self.story.complete.wait())
         waiting = [*tasks, told] if once else tasks
-        done, _ = await asyncio.wait(
-            waiting, return_when=asyncio.FIRST_COMPLETED, timeout=_LONGEST_STORY if once else None
-        )
-        for task in (told, *tasks):
-            task.cancel()
-        await asyncio.gather(told, *tasks, return_exceptions=True)
+        try:
+            done, _ = await asyncio.wait(
+                waiting, return_when=asyncio.FIRST_COMPLETED, timeout=_LONGEST_STORY if once else None
+            )
+        finally:  # also when interrupted: what then fails, because the front door has gone, is heard by nobody
+            for task in (told, *tasks):
+                task.cancel()
+            await asyncio.gather(told, *tasks, return_exceptions=True)
         for task in done:
             task.result()
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
@@ -57,11 +57,9 @@ class Members(NamedTuple):
 
 
 async def members(admin: AIOKafkaAdminClient, group: str) -> Members | None:
-    """Ask for a group's members; None where the broker does not tell. Raises KafkaConnectionError."""
+    """Ask for a group's members; None where the broker does not tell."""
     try:
         ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([group]))
-    except KafkaConnectionError:
-        raise
     except (KafkaError, ValueError):
         return None
     _, _, state, _, _, known, *_ = found

@@ -19,6 +19,8 @@ class Board:
     """The newest record of each, bounded: the least recently changed are forgotten first. Pure."""
 
     def __init__(self) -> None:
+        #: Grows with each record but those of budgets, which come as often as spend does.
+        self.version = 0
         self.incidents: OrderedDict[str, Incident] = OrderedDict()
         self.anomalies: OrderedDict[str, Anomaly] = OrderedDict()
         #: By the incident that was answered, the newest last.

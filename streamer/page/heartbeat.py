@@ -1,7 +1,6 @@
 """Asks Kafka every few seconds whether it still answers, and who works."""
 
 import asyncio
-from contextlib import suppress
 
 from aiokafka.errors import KafkaError
 
@@ -16,14 +15,12 @@ _EVERY = 5.0
 
 
 async def feel(pulse: Pulse, kafka: KafkaConfig) -> None:
-    """Ask Kafka for the workers every few seconds, until cancelled."""
+    """Ask Kafka for the workers every few seconds, until cancelled; each time whichever broker takes a connection."""
     while True:
-        with suppress(KafkaError, TimeoutError, OSError):
-            async with administering(aiokafka_settings(kafka)) as admin:
-                while True:
-                    async with asyncio.timeout(_EVERY):
-                        found = await members(admin, kafka.group)
-                    pulse.beat(found and found.many, wall())
-                    await asyncio.sleep(_EVERY)
-        pulse.miss(wall())
+        try:
+            async with asyncio.timeout(_EVERY), administering(aiokafka_settings(kafka)) as admin:
+                found = await members(admin, kafka.group)
+            pulse.beat(found and found.many, wall())
+        except (KafkaError, TimeoutError, OSError):
+            pulse.miss(wall())
         await asyncio.sleep(_EVERY)

@@ -42,6 +42,11 @@ def said(status: int, why: str) -> web.Response:
 
 def answered(status: int, shown: Any) -> web.Response:
     """Answer with JSON that nobody keeps."""
-    answer = web.Response(status=status, body=msgspec.json.encode(shown), content_type="application/json")
+    return given(status, msgspec.json.encode(shown))
+
+
+def given(status: int, body: bytes) -> web.Response:
+    """Answer with JSON that is written already."""
+    answer = web.Response(status=status, body=body, content_type="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -15,7 +15,8 @@ from streamer.feedback import Feedback
 from streamer.page.access import COOKIE, Access, Request, Who, proves
 from streamer.page.actions import Asked, feedback_of_action
 from streamer.page.answers import Answers, Ask
-from streamer.page.http import answered, body_of, check_origin, said
+from streamer.page.http import answered, body_of, check_origin, given, said
+from streamer.page.kept import Kept
 from streamer.page.live import Live
 from streamer.page.refused import Refused
 from streamer.page.shell import HEADERS, shell
@@ -42,7 +43,7 @@ class Page:
     def __init__(self, state: PageState, access: Access, live: Live, write: Writes, metrics: Metrics) -> None:
         self._state, self._access, self._live = state, access, live
         self._write, self._metrics = write, metrics
-        self._answers = Answers(state)
+        self._answers, self._kept = Answers(state), Kept()
         self._files = shell()
 
     def routes(self) -> list[web.RouteDef]:
@@ -114,7 +115,13 @@ class Page:
 
     def _showing(self, show: _Shown) -> _Handler:
         async def handler(request: web.Request) -> web.Response:
-            return answered(200, show({**request.query, **request.match_info}, request[_WHO].sight, wall()))
+            sight, now, asked = request[_WHO].sight, wall(), {**request.query, **request.match_info}
+
+            def answer() -> bytes:
+                return msgspec.json.encode(show(asked, sight, now))
+
+            question = request.rel_url.raw_path_qs, sight
+            return given(200, self._kept.get(question, self._state.board.version, now, answer))
 
         return handler
 

@@ -56,7 +56,9 @@ class PageState:
     def take(self, topic: str, key: bytes | None, value: bytes | None) -> Change | None:
         """Take in a record; None if nothing that is shown came of it."""
         try:
-            return self._take[topic]((key or b"").decode(errors="replace"), value)
+            change = self._take[topic]((key or b"").decode(errors="replace"), value)
+            self.board.version += change is not None and change.what != "spend"
+            return change
         except msgspec.MsgspecError:
             self.unreadable += 1
             return None

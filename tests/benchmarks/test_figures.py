@@ -43,15 +43,8 @@ def test_latency_counts_from_the_proof_and_names_what_never_came():
 
 
 def test_what_the_page_costs_is_the_share_of_what_a_cpu_second_of_the_worker_carries():
-    rounds = {
-        "without": [Round(10, cost, 1.0, right=True) for cost in (30.0, 24.5)],
-        "with": [Round(9, cost, 1.0, right=True) for cost in (25.0, 33.0)],
-    }
-    said = page.figures(rounds, page.Watched(answers=80, cpu=3.0))
+    blocks = [(0.50, 0.49), (0.60, 0.588), (0.55, 0.40)]
+    said = page.figures(page.Watched(answers=80, page_cpu=3.0, blocks=blocks))
     assert said["page_costs_the_worker"] == pytest.approx(0.02)
-    assert (said["page.answers"], said["page.events_per_second.with"]) == (80, 9)
-
-
-def test_a_page_beside_which_totals_are_wrong_gets_no_figure():
-    rounds = {"without": [Round(1, 1, 1, right=True)], "with": [Round(1, 1, 1, right=False)]}
-    assert page.figures(rounds, page.Watched()) == {"page.totals": "WRONG"}
+    assert said["page_costs_the_worker.error"] > 0.05
+    assert (said["page.answers"], said["page.worker_cpus.with"]) == (80, pytest.approx(0.55))

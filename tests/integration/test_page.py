@@ -4,6 +4,7 @@ import asyncio
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from alerts.throttle.command import CommandScope
 from streamer.clock import utc
+from streamer.demo.broker import EmbeddedBroker
 from streamer.page.access import hashed
 from tests.brokers import Broker
 from tests.integration.browsing import axe_core, browsing, serious
@@ -195,3 +197,23 @@ async def test_a_phone_shows_all_of_it_without_a_sideways_scroll(served: Process
             await page.goto(served.url + path)
             await expect(page.get_by_role("heading", level=1)).to_be_visible()
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390, name
+
+
+async def test_figures_that_are_not_of_now_say_so(tmp_path: Path, browser: Browser) -> None:
+    with EmbeddedBroker(tmp_path / "broker.log") as broker:
+        here = Deployment(Broker("embedded", broker.bootstrap), tmp_path, PAGE__HISTORY_SECONDS="600")
+        with here.running("page", WINDOWS__SIZE_SECONDS="10") as served:
+            for topic, records in life(time.time() - 300, hostile=False):
+                await asyncio.to_thread(here.produce, f"{here.group}.{topic}", records)
+            page = await browser.new_page()
+            await page.goto(served.url)
+            notice = page.locator("#notice")
+            await expect(notice).to_contain_text("No worker runs", timeout=20_000)
+            with here.running():
+                await expect(notice).to_contain_text("No usage has been counted since", timeout=20_000)
+            await asyncio.to_thread(broker.stop)
+            await expect(notice).to_contain_text("Kafka has not answered since", timeout=30_000)
+            await asyncio.to_thread(served.kill)
+            await expect(notice).to_contain_text("cannot be reached", timeout=20_000)
+            await expect(page.locator("#status")).to_contain_text("not connected since")
+            await page.close()

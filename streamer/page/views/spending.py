@@ -133,7 +133,7 @@ class Spending:
         return [[at, *(float(f"{value * scale:.6g}") for value in values)] for at, *values in found]
 
     def _lines(self, many: Iterable[Series], metric: str, now: float) -> dict[str, Any]:
-        """Add up a metric, an hour, up to the last slot that is whole for any of them."""
+        """Add up a metric, an hour, up to the last slot that is whole for all that are active."""
         found = list(many)
         first, end, step = self._spend.span(now).first, self._end(found, now), self._spend.step
         columns = zip(*(one.values(metric, first, end) for one in found), strict=True)
@@ -142,9 +142,13 @@ class Spending:
         return {"times": [slot * step for slot in range(first, end)], "values": values}
 
     def _end(self, many: list[Series], now: float) -> int:
-        """Give the slot before which all is told of the newest; of who is silent for longer, nothing is told too."""
-        end = self._spend.span(now).end
-        told = int(max((one.until for one in many), default=0.0) // self._spend.step)
+        """Give the slot before which all is told of the newest; of who is silent for longer, nothing is told too.
+
+        Tenants close a window one after another: until the last has, the sum of them would seem to fall.
+        """
+        end, spend = self._spend.span(now).end, self._spend
+        newest = max((one.until for one in many), default=0.0)
+        told = int(min((one.until for one in many if one.until >= newest - spend.window), default=0.0) // spend.step)
         return min(max(told, end - 1 - self._spend.slots // 8), end)
 
 

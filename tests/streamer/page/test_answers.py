@@ -56,6 +56,13 @@ def test_the_rate_and_the_kinds_are_summed_over_all_that_is_seen() -> None:
     assert totals["chart"]["values"] == [1080.0, 1080.0]
 
 
+def test_a_sum_does_not_seem_to_fall_while_some_have_closed_a_window_and_others_not_yet() -> None:
+    first, second = (two_windows(tenant, "1") for tenant in ("acme", "globex"))
+    found = answers(*first, second[0])
+    assert found.overview({}, ALL, SOON)["totals"]["chart"]["values"] == [720.0]
+    assert answers(*first, *second).overview({}, ALL, SOON)["totals"]["chart"]["values"] == [720.0, 720.0]
+
+
 def test_a_list_is_sorted_searched_and_paged_on_the_server() -> None:
     found = answers(*(rollup(f"tenant-{n:03}", str(n + 1)) for n in range(60)))
     first = found.series({}, ALL, SOON)

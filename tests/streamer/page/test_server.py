@@ -17,7 +17,7 @@ from streamer.feedback import Feedback
 from streamer.page.access import Access
 from streamer.page.live import Live
 from streamer.page.server import Page
-from streamer.page.state import Change
+from streamer.page.state import Change, PageState
 from streamer.web.metrics import Metrics
 from streamer.web.tokens import hashed
 from tests.streamer.page.build import TOPICS, give, incident, rollup, state
@@ -31,8 +31,8 @@ HOSTILE = "<img src=x onerror=alert(1)>/../%2e%2e"
 class Served:
     """A served page, and what it has written."""
 
-    def __init__(self, client: "TestClient[Any, Any]", live: Live, metrics: Metrics) -> None:
-        self.client, self.live, self.metrics = client, live, metrics
+    def __init__(self, client: "TestClient[Any, Any]", known: PageState, live: Live, metrics: Metrics) -> None:
+        self.client, self.state, self.live, self.metrics = client, known, live, metrics
         self.written: list[Feedback] = []
         self.broken = False
         self.csrf = ""
@@ -66,7 +66,7 @@ async def serving(*people: Any, **page: Any) -> AsyncIterator[Served]:
     give(known, TOPICS.alerts, incident("i1", "acme"), incident("i2", "globex"), incident(HOSTILE, HOSTILE))
     live, metrics = Live(pause=0.01, heartbeat=0.05), Metrics()
     app = web.Application()
-    found = Served(TestClient(TestServer(app)), live, metrics)
+    found = Served(TestClient(TestServer(app)), known, live, metrics)
     app.add_routes(Page(known, Access(config, b"k" * 32), live, found.write, metrics).routes())
     async with found.client:
         yield found
@@ -114,6 +114,77 @@ async def test_who_only_looks_cannot_act_and_acts_on_nothing_that_is_not_theirs(
         assert await page.act({"verdict": "mute", "incident": "i2"}, **bearer) == 403
         assert await page.act({"verdict": "mute", "incident": "i1"}, **bearer) == 404
         assert not page.written
+
+
+BOBS = {"Authorization": "Bearer tgp_bob"}
+
+
+async def test_what_belongs_to_others_is_as_if_it_were_not_there_however_it_is_asked_for() -> None:
+    ways = [
+        "incidents/i1",
+        "incidents/i1?id=i2",
+        "incidents/../incidents/i1",
+        "tenants/acme",
+        "tenants/acme?name=globex",
+        "tenants/%61cme",
+        "tenants/ACME",
+    ]
+    async with serving(ANN, BOB) as page:
+        assert [(await page.get(f"/api/{way}", **BOBS))[0] for way in ways] == [404] * len(ways)
+        # What Ann was just shown is not kept for Bob.
+        for path in ("overview", "series?tenant=acme", "series?q=acme", "incidents?q=acme", "chart?key=tenant=acme"):
+            _, hers = await page.get(f"/api/{path}", Authorization=f"Bearer {TOKEN}")
+            _, his = await page.get(f"/api/{path}", **BOBS)
+            assert "acme" in json.dumps(hers)
+            assert "acme" not in json.dumps({**his, "key": ""})
+        _, mine = await page.get("/api/tenants/globex?name=acme", **BOBS)
+        assert mine["name"] == "globex"
+
+
+@pytest.mark.parametrize("where", ["/api/overview?token={}", "/api/overview?access_token={}", "/?token={}#{}"])
+async def test_a_token_in_an_address_opens_nothing(where: str) -> None:
+    async with serving(ANN) as page:
+        async with page.client.get(where.format(TOKEN, TOKEN)) as answer:
+            assert answer.status in (200, 401)
+            assert "tidegate_session" not in answer.cookies
+        assert (await page.get("/api/overview"))[0] == 401
+
+
+async def test_a_proxys_word_is_taken_from_the_proxy_alone() -> None:
+    signed = {"X-Forwarded-User": "ann", "X-Forwarded-For": "10.0.0.1", "Forwarded": "for=10.0.0.1"}
+    async with serving(ANN, proxy_header="X-Forwarded-User", proxy_from=("10.0.0.1",)) as page:
+        assert (await page.get("/api/overview", **signed))[0] == 401
+        assert await page.act(**signed) == 401
+        assert not page.written
+    async with serving(ANN, proxy_header="X-Forwarded-User", proxy_from=("127.0.0.1",)) as page:
+        assert (await page.get("/api/overview", **signed))[0] == 200
+        assert (await page.get("/api/overview", **{**signed, "X-Forwarded-User": "mallory"}))[0] == 401
+
+
+async def test_a_proof_of_one_person_is_none_of_another() -> None:
+    async with serving(ANN, {**BOB, "operator": True}) as page:
+        _, bob = await page.get("/api/me", **BOBS)
+        page.csrf = bob["csrf"]
+        assert await page.act(Authorization=f"Bearer {TOKEN}") == 403
+        assert not page.written
+
+
+async def test_of_a_session_that_is_over_the_line_tells_nothing_more() -> None:
+    async with serving(ANN) as page:
+        assert await page.post("/api/sign-in", {"token": TOKEN}) == 200
+        _, me = await page.get("/api/me")
+        async with page.client.get("/api/live") as line, asyncio.timeout(10):
+            assert (await next_event(line))[0] == "hello"
+            assert await page.post("/api/sign-out", {}, **{"X-Tidegate-Csrf": me["csrf"]}) == 200
+            page.live.tell(Change("incidents", frozenset({"acme"})))
+            assert b"incidents" not in await line.content.read()
+
+
+async def test_what_has_changed_is_answered_at_once() -> None:
+    async with serving() as page:
+        assert (await page.get("/api/incidents?state=open"))[1]["total"] == 3
+        give(page.state, TOPICS.alerts, incident("i3", "acme"))
+        assert (await page.get("/api/incidents?state=open"))[1]["total"] == 4
 
 
 async def test_an_action_that_kafka_does_not_take_is_not_said_to_be_done() -> None:
