@@ -113,7 +113,7 @@ def test_agents_of_other_kinds_that_come_to_a_use_case_are_no_change_of_its_agen
 
 def test_an_agent_that_is_new_is_not_judged_before_it_is_known() -> None:
     new: Agent = ("drafts", "writer")
-    few = requests([new], NEXT, 200, tokens=1000) + requests([new], NEXT + 200, 100, tokens=20_000)
+    few = requests([new], NEXT, 100, tokens=1000) + requests([new], NEXT + 100, 40, tokens=20_000)
     assert [case for case in said(merged(requests(AGENTS, NEXT, 400), few)) if case.kind in ("bloat", "mix")] == []
 
 
