@@ -44,6 +44,15 @@ class Dispersion:
         #: The largest index of all spans.
         self.value = max(params.least, params.prior)
 
+    def over(self, windows: float) -> float:
+        """Give the index for what lasts so many windows: what swings over longer spans has no part in it."""
+        largest = self.params.least
+        for span, index in zip(self.params.spans, self._state[3::_SIZE], strict=True):
+            largest = max(largest, index)
+            if windows <= span:
+                break
+        return largest
+
     def learn_one(self, count: float, expected: float) -> None:
         """Learn one window: what it held, and what was expected of it before."""
         state = self._state

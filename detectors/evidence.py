@@ -37,6 +37,10 @@ class Evidence:
         """From 0 to 1; 0.5 is where the evidence suffices."""
         return self.evidence / (self.evidence + self.params.evidence)
 
+    def settle(self) -> None:
+        """Drop the evidence: what it spoke for is over, and known."""
+        self.evidence = 0.0
+
     def _add(self, odds: float, most: float) -> None:
         """Add what one value says, for the change or against it: no more than `most` of what suffices."""
         enough = self.params.evidence

@@ -19,7 +19,9 @@ class RatioParams:
     still normal. `prior` is the variance of one thing that is taken for usual before one is learned, on the
     logarithmic scale, with the weight of `prior_weight` slices. `evidence` is a logarithm of odds: how much more likely
     the slices seen are after a change than before it; one slice brings no more than `most_of_one` of it. What lies
-    further from the level than `robust`, on the logarithmic scale, moves it no more than that.
+    further from the level than `robust`, on the logarithmic scale, moves it no more than that. `spreads` is how many
+    deviations from the level are still normal; without it, what is normal ends at the gate. `newest` is the weight of
+    a slice in the deviation that is told.
     """
 
     half_life: float = 720.0
@@ -32,6 +34,8 @@ class RatioParams:
     trend_half_life: float = 60.0
     most_of_one: float = 0.5
     robust: float = 0.3
+    spreads: float | None = None
+    newest: float = 1.0
 
     @cached_property
     def gate(self) -> float:
@@ -78,7 +82,7 @@ class RatioBaseline(Evidence):
         self.seen = 0
         self._level = self._trend = 0.0
         self._variance = params.prior
-        #: How far above the usual the last slice was, as a logarithm.
+        #: How far above the usual the last slices were, as a logarithm.
         self.deviation = 0.0
 
     @property
@@ -98,7 +102,8 @@ class RatioBaseline(Evidence):
         params, at = self.params, math.log(value)
         if not self.seen:
             self._level = at
-        self.deviation = above = at - self._level
+        above = at - self._level
+        self.deviation += params.newest * (above - self.deviation)
         if self.seen >= params.warm_up:
             self._weigh(above, count)
         self._learn(above, count)
@@ -124,7 +129,8 @@ class RatioBaseline(Evidence):
 
     def _learn(self, above: float, count: float) -> None:
         params = self.params
-        within = max(-2 * params.gate, min(above, params.gate))
+        low, high = self._normal(count)
+        within = max(low, min(above, high))
         fading = max(params.fading, 1 / (self.seen + 1))
         # What is unusual moves the level by its sign only (Huber's location): else a slow rise takes it along.
         limit = params.robust if self.seen >= params.warm_up else _UNBOUND
@@ -133,6 +139,13 @@ class RatioBaseline(Evidence):
         if self.evidence < params.evidence / 2:
             fading = max(params.fading, 1 / (self.seen + params.prior_weight))
             self._variance += fading * (min(within * within * count, _WIDEST) - self._variance)
+
+    def _normal(self, count: float) -> tuple[float, float]:
+        """Give how far from the level, below and above, a slice is normal."""
+        if self.params.spreads is None:
+            return -2 * self.params.gate, self.params.gate
+        reach = self.params.spreads * math.sqrt(self._variance / count)
+        return -reach, reach
 
 
 _UNBOUND = math.inf

@@ -30,7 +30,7 @@ class SurgeParams:
     warm_up: int = 30
     least: float = 10.0
     times: float = 4.0
-    evidence: float = 7.5
+    evidence: float = 8.0
     most_of_one: float = 0.5
     ratio: float = 2.5
     excess: float = 6.0
@@ -51,7 +51,7 @@ class SurgeParams:
 class Run(NamedTuple):
     """What came since the evidence began to grow: over so many windows; cost is in the caller's unit.
 
-    `dispersion` is what the stream had shown before: a surge shall not excuse itself.
+    `dispersion` is the most that the stream had shown before: a surge shall not excuse itself.
     """
 
     windows: float = 0.0
@@ -65,10 +65,10 @@ class SurgeBaseline(Evidence):
     """The usual rate of arrivals, such as sessions that begin, and a one-sided CUSUM (Page, 1954) of those that come.
 
     Each window adds the logarithm of the odds of its arrivals at `times` the usual rate against the usual one, as of a
-    Poisson process, divided by the dispersion that the stream has shown over a minute, five, and thirty: so it weighs
-    what chance and the stream's own swings explain. A large stream is known within a window or two, a thin one when
-    enough has come; neither needs a window of a certain length. What the usual rate may be, after as little as was
-    seen, is on the high side.
+    Poisson process, divided by the dispersion that the stream has shown over spans as long as what is weighed: a
+    minute, five, or thirty. So it weighs what chance and the stream's own swings explain. A large stream is known
+    within a window or two, a thin one when enough has come; neither needs a window of a certain length. What the usual
+    rate may be, after as little as was seen, is on the high side.
 
     >>> surge = SurgeBaseline(SurgeParams())
     >>> for window in range(200):
@@ -104,10 +104,16 @@ class SurgeBaseline(Evidence):
 
     @property
     def missed(self) -> float:
-        """What an empty window says for silence: the arrivals it lacks, on the low side, over their dispersion."""
+        """What an empty window says for silence, as a logarithm: from the arrivals that it lacks, on the low side.
+
+        Of counts that swing more than chance, by a dispersion d around the mean m, as the negative binomial ones do,
+        one in d ** (m / (d - 1)) is 0.
+        """
         if not self._ready:
             return 0.0
-        return max(0.0, self._count - math.sqrt(self._count + 1)) / self._seen / self._dispersion.value
+        lacking = max(0.0, self._count - math.sqrt(self._count + 1)) / self._seen
+        dispersion = self._dispersion.value
+        return lacking * math.log(dispersion) / (dispersion - 1)
 
     @property
     def usual_cost(self) -> float:
@@ -139,10 +145,9 @@ class SurgeBaseline(Evidence):
         if windows <= 0 or not self._seen:
             return
         if self._ready:
-            expected = self.expected
-            run = self._run
-            self._run = run._replace(windows=run.windows + windows, expected=run.expected + windows * expected)
+            expected, run = self.expected, self._run
             self.evidence = self.after(windows)
+            self._run = run._replace(windows=run.windows + windows, expected=run.expected + windows * expected)
             self._dispersion.pass_over(windows, expected)
         kept = self.params.kept**windows
         self._count, self._cost = self._count * kept, self._cost * kept
@@ -150,8 +155,8 @@ class SurgeBaseline(Evidence):
 
     def after(self, windows: int) -> float:
         """Give what would be left of the evidence after so many windows without arrivals."""
-        against = windows * self.expected * (self.params.times - 1) / self._run.dispersion
-        return max(0.0, self.evidence - against)
+        against = windows * self.expected * (self.params.times - 1)
+        return max(0.0, self._stretched(windows) - against / self._swing(self._run.windows + windows))
 
     def forgive(self) -> None:
         """Take the rate of the run for the usual one; where it is higher already, nothing is to be forgiven."""
@@ -178,9 +183,25 @@ class SurgeBaseline(Evidence):
         return self._seen >= self.params.warm_up and self._total >= self.params.least
 
     def _weigh(self, count: float, cost: float, expected: float) -> None:
-        params, run = self.params, self._run if self.evidence > 0 else Run(dispersion=self._dispersion.value)
+        params = self.params
+        if self.evidence <= 0:
+            self._run = Run(dispersion=self._dispersion.value)
+        run = self._run
+        self.evidence = self._stretched(1)
+        odds = count * params.gain - expected * (params.times - 1)
+        self._add(odds / self._swing(run[0] + 1), params.most_of_one)
         self._run = Run(run[0] + 1, run[1] + count, run[2] + expected, run[3] + cost, run[4])
-        self._add((count * params.gain - expected * (params.times - 1)) / run.dispersion, params.most_of_one)
+
+    def _swing(self, windows: float) -> float:
+        """Give the dispersion that a run of so many windows is held against."""
+        return min(self._run.dispersion, self._dispersion.over(windows))
+
+    def _stretched(self, windows: int) -> float:
+        """Give what the evidence of the run is worth when it lasts so many windows more."""
+        if self.evidence <= 0:
+            return 0.0
+        lasted = self._run.windows
+        return self.evidence * self._swing(lasted) / self._swing(lasted + windows)
 
     def _share(self, count: float, expected: float) -> float:
         """Give the part of a window that is learned: a surge shall not become usual while it is being weighed."""

@@ -31,7 +31,7 @@ class SessionsConfig(Section):
 
     half_life_seconds: Positive = 3600.0
     warm_up_seconds: Positive = 300.0
-    evidence: Positive = 7.5
+    evidence: Positive = 8.0
     ratio: Annotated[float, Field(gt=1)] = 2.5
     floor: NotNegative = 6.0
 
@@ -85,7 +85,7 @@ class DriftConfig(Section):
     slice_seconds: Annotated[float, Field(ge=60, le=3600)] = 1800.0
     ratio: Annotated[float, Field(gt=1)] = 1.5
     share: Annotated[float, Field(gt=1)] = 1.5
-    evidence: Positive = 7.0
+    evidence: Positive = 5.5
     warm_up_slices: Annotated[int, Field(ge=2)] = 4
 
 

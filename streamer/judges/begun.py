@@ -25,10 +25,9 @@ class Begun:
 
     def count(self, shapes: Iterable[Shape], number: int) -> int:
         """Count what began in window `number`: sessions, and requests that name none. May be asked for any part."""
-        found = 0
-        for shape in shapes:
-            found += self._begins(shape.session, number) if shape.session else shape.requests
-        return found
+        # A session that asks several models has several shapes.
+        requests = {shape.session: shape.requests for shape in shapes}
+        return sum(self._begins(session, number) if session else held for session, held in requests.items())
 
     def snapshot(self) -> list[tuple[str, int]]:
         """Give the sessions and the windows in which they were heard of last, for the end of a window."""

@@ -105,10 +105,10 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
             warm_up=config.warm_up_slices,
             ratio=getattr(config, name),
             evidence=config.evidence,
-            most_of_one=0.5 if name == "size" else 0.3,
+            most_of_one=0.3,
         )
         for name in RATIOS
-        if name != "growth"
+        if name not in ("size", "growth")
     }
     params["growth"] = RatioParams(
         half_life=2 * config.half_life_slices,
@@ -119,4 +119,16 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         most_of_one=0.1,
         robust=0.15,
     )
-    return RatiosConfig(params, share, config.least_units)
+    params["size"] = RatioParams(
+        half_life=config.half_life_slices,
+        warm_up=config.warm_up_slices,
+        ratio=config.size,
+        # The odds of a change to the square of the gate are twice those of one to the gate.
+        evidence=config.evidence / 2,
+        most_of_one=0.3,
+        least_deviation=0.3,
+        robust=1.0,
+        spreads=3.0,
+        newest=0.5,
+    )
+    return RatiosConfig(params, share, config.least_units, config.warm_up_slices)

@@ -12,7 +12,8 @@ from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
 RatioName = Literal["size", "growth", "price", "uncached", "evaluation"]
-#: `growth` is the size once more, with more patience and a lower gate: it sees what grows slowly, or not by much.
+#: `size` is learned session by session, as they come; all others by slices. `growth` is the size once more, with more
+#: patience and a lower gate: it sees what grows slowly, or not by much, or within sessions.
 RATIOS: tuple[RatioName, ...] = ("size", "growth", "price", "uncached", "evaluation")
 # What makes a slice a point, in words.
 DIMENSIONS = (
@@ -36,11 +37,12 @@ def same(one: str, other: str) -> bool:
 
 
 class RatiosConfig(msgspec.Struct, frozen=True):
-    """How a tenant's ratios are judged; `enough` is how many units make a slice."""
+    """How a tenant's ratios are judged; `enough` units make a slice, and a ratio is known after `known` of them."""
 
     params: Mapping[RatioName, RatioParams]
     share: RatioParams
     enough: int
+    known: int
 
 
 class Unit(msgspec.Struct, array_like=True):
@@ -61,7 +63,10 @@ class Unit(msgspec.Struct, array_like=True):
 
 
 class Slice(msgspec.Struct, array_like=True):
-    """What came since the last slice was judged; money in dollars, as models take it."""
+    """What came since the last slice was judged; money in dollars, as models take it.
+
+    Sessions that the slice before had too are known from the first, and empty until they are heard of again.
+    """
 
     sessions: dict[str, Unit] = {}
     others: Unit = msgspec.field(default_factory=Unit)
@@ -78,12 +83,15 @@ class Slice(msgspec.Struct, array_like=True):
     @property
     def units(self) -> int:
         """How many sessions, and requests of none."""
-        return len(self.sessions) + self.others.sized
+        return sum(unit.sized > 0 for unit in self.sessions.values()) + self.others.sized
 
-    def add(self, totals: Totals, shapes: Iterable[Shape]) -> None:
-        """Take in a closed window."""
-        for shape in shapes:
-            self._place(shape)
+    def next(self) -> "Slice":
+        """Give the slice that follows this one."""
+        return Slice({session: Unit() for session, unit in self.sessions.items() if unit.sized})
+
+    def add(self, totals: Totals, shapes: Iterable[Shape]) -> list[Shape]:
+        """Take in a closed window; gives what is new in it: requests of no session, and sessions not heard of yet."""
+        new = [shape for shape in shapes if self._place(shape)]
         usd = totals.usd_by_kind
         llm, evaluation = usd.get("llm", 0), usd.get("evaluation", 0)
         self.requests += totals.judged("requests")
@@ -95,6 +103,7 @@ class Slice(msgspec.Struct, array_like=True):
         self.llm += llm / FEMTODOLLARS
         self.evaluation += evaluation / FEMTODOLLARS
         self.rest += (totals.usd - evaluation) / FEMTODOLLARS
+        return new
 
     def ratios(self) -> Iterator[tuple[RatioName, float]]:
         """Give the ratios that can be taken: of size and price the geometric mean over the units."""
@@ -124,18 +133,22 @@ class Slice(msgspec.Struct, array_like=True):
             math.log((self.errors + 1) / (self.requests + 10)),
         )
 
-    def _place(self, shape: Shape) -> None:
+    def _place(self, shape: Shape) -> bool:
+        """Put a shape where it belongs; tells whether it is new. Of what is not known by name nobody knows that."""
         known = self.sessions.get(shape.session)
-        if known is None and shape.session and len(self.sessions) < _MOST_SESSIONS:
-            known = self.sessions[shape.session] = Unit()
-        if known is None:
-            self.others.add(shape, 1 if shape.session else shape.requests)
-        else:
+        if known is not None:
             known.add(shape, shape.requests)
+        elif shape.session and len(self.sessions) < _MOST_SESSIONS:
+            self.sessions[shape.session] = Unit()
+            self.sessions[shape.session].add(shape, shape.requests)
+            return True
+        else:
+            self.others.add(shape, 1 if shape.session else shape.requests)
+        return not shape.session
 
 
 # Where there are so many that are known by name, it no longer matters that one counts twice.
-_MOST_SESSIONS = 16
+_MOST_SESSIONS = 32
 
 
 def _weight(held: int, many: bool) -> int:
@@ -169,14 +182,20 @@ class Ratios:
         #: Its ratios.
         self.found: Mapping[RatioName, float] = {}
 
+    @property
+    def current(self) -> Slice:
+        """The slice under way."""
+        return self._slice
+
     def usual(self, name: RatioName) -> float:
         """Give the usual value of a ratio, 0 where none is known."""
         baseline = self.baselines.get(name)
-        return baseline.expected if baseline and baseline.seen >= baseline.params.warm_up else 0.0
+        return baseline.expected if baseline and baseline.seen >= self._config.known else 0.0
 
     def larger(self, tokens: float, requests: float, usd: float) -> bool:
         """Tell whether requests have more tokens than usual, or tokens a higher price, beyond what is normal."""
-        size, price = self.usual("size"), self.usual("price")
+        # Sessions grow: what one begins with is less than what it usually has.
+        size, price = self.usual("growth"), self.usual("price")
         return bool(
             (size and tokens > size * requests * self._config.params["size"].ratio)
             or (price and usd > price * tokens * self._config.params["price"].ratio)
@@ -184,17 +203,16 @@ class Ratios:
 
     def learn(self, totals: Totals, shapes: Iterable[Shape], number: int, minute: int) -> bool:
         """Take in window `number`; True if that filled a slice: enough units, and a minute (in windows)."""
-        self._slice.add(totals, shapes)
+        for shape in self._slice.add(totals, shapes):
+            self._baseline("size").learn_one(math.exp(shape.size), 1 if shape.session else shape.requests)
         if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
         found = self.found = dict(self._slice.ratios())
         self.combination.learn_one(self._slice.point(found))
         for name, value in found.items():
-            baseline = self.baselines.get(name)
-            if baseline is None:
-                baseline = self.baselines[name] = RatioBaseline(self._config.params[name])
-            baseline.learn_one(value, self._slice.units)
-        self.last, self._slice, self.judged = self._slice, Slice(), number
+            if name != "size":
+                self._baseline(name).learn_one(value, self._slice.units)
+        self.last, self._slice, self.judged = self._slice, self._slice.next(), number
         return True
 
     def written(self) -> RatiosState:
@@ -208,5 +226,11 @@ class Ratios:
         self.combination.restore(state.combination)
         for name in RATIOS:
             if name in state.baselines:
-                baseline = self.baselines[name] = RatioBaseline(self._config.params[name])
-                baseline.restore(state.baselines[name])
+                self._baseline(name).restore(state.baselines[name])
+
+    def _baseline(self, name: RatioName) -> RatioBaseline:
+        """Give a ratio's baseline, made where there is none yet."""
+        baseline = self.baselines.get(name)
+        if baseline is None:
+            baseline = self.baselines[name] = RatioBaseline(self._config.params[name])
+        return baseline

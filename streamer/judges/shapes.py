@@ -1,5 +1,6 @@
 """Judges bloat and mix: requests that grow, tokens that become dearer, caches that no longer hit, costly evaluation."""
 
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.floor import Floor
 from streamer.judges.models import Models, Registry
-from streamer.judges.ratios import DIMENSIONS, RATIOS, RatioName, Slice
+from streamer.judges.ratios import DIMENSIONS, RATIOS, RatioName, Slice, same
 from streamer.judges.relation import scope_of
 from streamer.pricing.money import ZERO
 from streamer.records import AnomalyKind
@@ -60,6 +61,7 @@ class ShapeJudge:
         """Learn one closed window; judge where it fills a slice."""
         begin = models.ratios.judged
         if not models.ratios.learn(totals, shapes, number, self._minute):
+            self._at_once(models, window)
             return
         seconds = max(1, number - begin) * self._size
         found = models.ratios.found
@@ -88,8 +90,20 @@ class ShapeJudge:
                 self._open(models, name, seconds, window)
         elif baseline.calm:
             self._book.close(case, window.end)
+            _settle(models, name)
         else:
-            self._book.update(case, window.end, self._reading(models, name, seconds, self._book.excess(case)))
+            # The slice in which a case was opened has been counted with it, as far as it had come.
+            again = name == "size" and case.since > window.end - seconds
+            before = ZERO if again else self._book.excess(case)
+            self._book.update(case, window.end, self._reading(models, name, seconds, before))
+
+    def _at_once(self, models: Models, window: OpenWindow) -> None:
+        """Open a case for sessions that are larger, without waiting for the slice to be full."""
+        size = models.ratios.baselines.get("size")
+        if size is None or not size.abnormal or not self._judges(models.entity):
+            return
+        if self._book.series(models.entity, "size") not in self._book.standing:
+            self._open(models, "size", self._size, window)
 
     def _combined(self, models: Models, found: Mapping[RatioName, float], seconds: float, window: OpenWindow) -> None:
         """Judge all ratios at once: the combinations that none of them shows by itself."""
@@ -122,22 +136,36 @@ class ShapeJudge:
         )
 
     def _judges(self, entity: Entity) -> bool:
-        # A tenant's use cases are too unlike each other: what one of them has more of would look like growth.
-        if not self._config.enabled:
-            return False
-        return entity not in self._parents or entity.level == "use_case"
+        # Parts are too unlike each other: what one of them has more of would look like growth of the whole.
+        return self._config.enabled and entity not in self._parents
 
     def _open(self, models: Models, name: RatioName, seconds: float, window: OpenWindow) -> None:
-        reading = self._reading(models, name, seconds, ZERO)
-        if models.ratios.last.rest > 0 and not self._floor.passes(reading.usd_per_hour):
-            return
         entity, slow = models.entity, models.ratios.baselines[name].slow
-        causes = Parts(window, _nothing).causes(entity, _METRICS[name])
         kind: AnomalyKind = "drift" if slow and _KINDS[name] == "bloat" else _KINDS[name]
+        if self._book.explains(kind, scope_of(entity)):
+            return
+        reading = self._enlarged(models) if name == "size" else self._reading(models, name, seconds, ZERO)
+        if models.surge.usual_cost > 0 and not self._floor.passes(reading.usd_per_hour):
+            return
+        causes = Parts(window, _nothing).causes(entity, _METRICS[name])
         series = self._book.series(entity, name)
         standing = Standing(series, kind, entity, name, scope_of(entity), window.end)
         reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
         self._book.open(standing, reading)
+
+    def _enlarged(self, models: Models) -> Reading:
+        """Say how it stands with sessions of late, whose excess will be as many times the usual cost as they are."""
+        size, held = models.ratios.baselines["size"], models.ratios.current
+        times = math.exp(size.deviation)
+        above = models.surge.usual_cost * max(0.0, times - 1)
+        return Reading(
+            observed=size.expected * times,
+            expected=round(size.expected, 9),
+            score=size.score,
+            usd_excess=Decimal(repr(max(0.0, held.llm * (1 - 1 / times)))),
+            usd_per_hour=Decimal(repr(above)) * HOUR / Decimal(repr(self._size)),
+            reason=_reason("size", size.expected * times, size.expected),
+        )
 
     def _reading(self, models: Models, name: RatioName, seconds: float, before: Decimal) -> Reading:
         baseline, slice_ = models.ratios.baselines[name], models.ratios.last
@@ -151,6 +179,13 @@ class ShapeJudge:
             usd_per_hour=above * HOUR / Decimal(repr(seconds)),
             reason=_reason(name, observed, baseline.expected),
         )
+
+
+def _settle(models: Models, name: RatioName) -> None:
+    # What is left of the same rise in the patient twin, or the other way round, is no second one.
+    for ratio, baseline in models.ratios.baselines.items():
+        if same(ratio, name):
+            baseline.settle()
 
 
 def _none_shows(models: Models, found: Iterable[RatioName]) -> bool:

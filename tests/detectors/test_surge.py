@@ -123,3 +123,20 @@ def test_a_rate_is_taken_to_be_on_the_high_side_as_long_as_little_was_seen() -> 
         if window < 60:
             young.learn_one(window % 2)
     assert young.expected > 1.1 * old.expected > 0.5
+
+
+def test_swings_over_half_an_hour_do_not_hide_a_sudden_burst() -> None:
+    swinging, random = SurgeBaseline(SurgeParams()), Random(1)
+    for window in range(2520):
+        swinging.learn_one(arrivals(random, 6 + 4 * math.sin(2 * math.pi * window / 360)))
+    assert swinging.expected > 5
+    told = windows_until_told(swinging, 30, 3)
+    assert told is not None
+    assert swinging.run.dispersion > 6  # over half an hour; a minute has a fourth of that
+
+
+def test_an_empty_window_says_less_where_arrivals_cluster_but_not_as_little_as_their_dispersion_divides() -> None:
+    even, clustered, random = usual(2.0), SurgeBaseline(SurgeParams()), Random(1)
+    for _ in range(1500):
+        clustered.learn_one(4 * arrivals(random, 0.5))
+    assert 2 / 4 < clustered.missed < even.missed < 2

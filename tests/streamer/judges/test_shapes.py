@@ -113,7 +113,7 @@ def test_agents_of_other_kinds_that_come_to_a_use_case_are_no_change_of_its_agen
 
 def test_an_agent_that_is_new_is_not_judged_before_it_is_known() -> None:
     new: Agent = ("drafts", "writer")
-    few = requests([new], NEXT, 200, tokens=1000) + requests([new], NEXT + 200, 100, tokens=20_000)
+    few = requests([new], NEXT, 100, tokens=1000) + requests([new], NEXT + 100, 40, tokens=20_000)
     assert [case for case in said(merged(requests(AGENTS, NEXT, 400), few)) if case.kind in ("bloat", "mix")] == []
 
 
@@ -136,3 +136,24 @@ def test_bloat_goes_on_after_a_restart_in_the_middle_of_it() -> None:
 def test_tool_calls_beside_requests_change_no_ratio() -> None:
     told = said(merged(requests(AGENTS, NEXT, HALF), calls(TRIAGE, NEXT, 100, 15.0)))
     assert [anomaly for anomaly in told if anomaly.kind in ("bloat", "mix")] == []
+
+
+def test_a_thin_agent_is_known_to_have_grown_after_a_few_sessions() -> None:
+    """A session of eight requests each two minutes."""
+    told = opened(said(merged(OTHERS, requests([TRIAGE], NEXT, HALF, every=15, tokens=5000))))
+    case = next(case for case in told if case.kind == "bloat")
+    assert case.scope == Scope("support", "triage")
+    assert case.opened_at.timestamp() < requests([TRIAGE], NEXT, 720, every=15)[-1].time.timestamp()
+
+
+def test_more_work_for_the_dearer_of_two_agents_is_no_change_of_their_use_case() -> None:
+    dear = requests([SOLVER], 0, HOUR, usd_per_token=2e-4)
+    known = Pipeline(Config())
+    known.restore(written(Pipeline(Config()), merged(requests([TRIAGE], 0, HOUR), dear)))
+    alone = requests([SOLVER], NEXT, HALF, usd_per_token=2e-4)
+    assert {case.kind for case in opened(submit(known, alone))} <= {"silence"}
+
+
+def test_when_bloat_is_over_its_patient_twin_says_nothing_more() -> None:
+    told = opened(then_back(requests([TRIAGE], NEXT, HALF, tokens=8000)))
+    assert [case.kind for case in told] == ["bloat"]

@@ -44,6 +44,11 @@ def test_a_session_counts_where_it_begins_and_once_more_when_it_was_long_silent(
     assert begun.count([one, two], 131) == 1
 
 
+def test_a_session_that_asks_several_models_begins_once() -> None:
+    dear, cheap = Shape("one", 1, 7.0, -11.0), Shape("one", 3, 7.0, -14.0)
+    assert Begun(memory=30).count([dear, cheap], 100) == 1
+
+
 def test_sessions_are_remembered_over_a_restart() -> None:
     begun, other = Begun(memory=30), Begun(memory=30)
     begun.count([Shape("one", 1, 7.0, None)], 100)
