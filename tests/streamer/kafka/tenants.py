@@ -5,14 +5,12 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from streamer.kafka.checkpoint import Checkpoints
 from streamer.kafka.journal import Entry, StaleOwner
 from streamer.kafka.stage import AT_ONCE, LATER, Out, Record
 from tests.streamer.kafka.fakes import USAGE, FakeConsumer, FakeProducer, run, runner_of
-
-NOW = 1_000.0
 
 
 class Item(NamedTuple):
@@ -142,12 +140,17 @@ class Step(NamedTuple):
 class Life:
     """A worker over `records`; one that goes on where the log says."""
 
+    now = 1_000.0
+
     def __init__(self, log: Log, records: Sequence[bytes], number: int) -> None:
         self._records, self._journal = records, Transactions(log)
-        self.stage = Tenants(number)
+        self.stage = self._stage(number)
         self.runner = runner_of(self.stage, FakeConsumer(), FakeProducer(), journal=self._journal)
         self.runner.restore(log.stored)
         self.runner.begin(USAGE, 0)
+
+    def _stage(self, number: int) -> Any:
+        return Tenants(number)
 
     async def live(self, steps: Iterable[Step]) -> None:
         """Take the steps; ends early where a checkpoint fails."""
@@ -178,11 +181,11 @@ class Life:
         base = self.runner.positions[USAGE] or 0
         values = self._records[base : base + many]
         if values:
-            await self.runner.take(run(values, base), NOW)
+            await self.runner.take(run(values, base), self.now)
 
     def _keep_time(self) -> None:
         position = self.runner.positions[USAGE] or 0
-        self.runner._keep(lambda: self.stage.tick(NOW), position)
+        self.runner._keep(lambda: self.stage.tick(self.now), position)
 
 
 async def lives(records: Sequence[bytes], steps: Iterable[Sequence[Step]]) -> tuple[Log, Tenants]:
