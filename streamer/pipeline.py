@@ -1,7 +1,7 @@
 """The one Pipeline: usage events in, anomalies and closed windows out. The worker, replay and tests drive it alike."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 
 import msgspec
 
@@ -135,15 +135,20 @@ class Pipeline:
         """Name the tenants that went beyond a bound (sessions a window, ids) since the last call, each once."""
         return self._tally.crowded.taken()
 
-    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+    @property
+    def changed(self) -> Set[str]:
+        """The tenants whose state changed since `changes` gave it."""
+        return self._dirty
+
+    def changes(self, tenant: str | None = None) -> Iterator[tuple[str, bytes | None]]:
         """Give the parts of the state that changed since the last call, by key; None for dropped parts.
 
-        Time that passed and brought nothing out is no change, or idle tenants would be written down for ever:
-        a `tick` after `restore` makes up for it.
+        Of all tenants, or of one. Time that passed and brought nothing out is no change, or idle tenants would be
+        written down for ever: a `tick` after `restore` makes up for it.
         """
-        for tenant in sorted(self._dirty):
-            yield from self._meters[tenant].changes()
-        self._dirty.clear()
+        for changed in sorted(self._dirty) if tenant is None else self._dirty & {tenant}:
+            yield from self._meters[changed].changes()
+            self._dirty.discard(changed)
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the parts that `changes` gave."""

@@ -35,12 +35,16 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Which checkpoint holds, the next offset to apply of each source topic, and the layout of the parts."""
+    """Which checkpoint holds, the next offset to apply of each source topic, and the layout of the parts.
+
+    `ahead` says which records behind the position are in the parts already, where there is one source: see `Ahead`.
+    """
 
     generation: int = 0
     positions: dict[str, int] = {}
     topics: dict[str, Topic] = {}
     layout: int = FIRST
+    ahead: bytes = b""
 
 
 class Checkpoints:
@@ -72,6 +76,16 @@ class Checkpoints:
         """The source topics as they were at the last checkpoint."""
         return self._head.topics
 
+    @property
+    def ahead(self) -> bytes:
+        """Which records behind the position are in the parts of the last checkpoint, as `Ahead` writes it."""
+        return self._head.ahead
+
+    @property
+    def upgraded(self) -> bool:
+        """Whether parts of an older layout wait for the next checkpoint, which then has to be of all that changed."""
+        return bool(self._upgraded)
+
     def parts(self, changes: Iterable[tuple[str, bytes | None]]) -> list[Record]:
         """Make the records of a checkpoint's changed parts (None: dropped); to be stored before its head."""
         changes = list({**self._upgraded, **dict(changes)}.items())
@@ -85,9 +99,11 @@ class Checkpoints:
         written = {key for key, _ in records}
         return records + [(key, None) for key in torn if key not in written]
 
-    def head(self, positions: Mapping[str, int], topics: Mapping[str, Topic] | None = None) -> Record:
+    def head(
+        self, positions: Mapping[str, int], topics: Mapping[str, Topic] | None = None, ahead: bytes = b""
+    ) -> Record:
         """Make the record that turns the parts written before it into the checkpoint that holds."""
-        self._head = Head(self._head.generation + 1, dict(positions), dict(topics or {}), LAYOUT)
+        self._head = Head(self._head.generation + 1, dict(positions), dict(topics or {}), LAYOUT, ahead)
         return f"{self._partition}:head".encode(), msgspec.msgpack.encode(self._head, order="deterministic")
 
     def restore(self, stored: Mapping[bytes, bytes]) -> dict[str, bytes]:

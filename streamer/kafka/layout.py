@@ -12,7 +12,7 @@ from streamer.errors import StateUnreadable
 from streamer.tenant import MODELS
 
 #: The layout that is written.
-LAYOUT = 2
+LAYOUT = 3
 #: The layout of a head that names none.
 FIRST = 1
 Parts = Mapping[str, bytes]
@@ -26,8 +26,13 @@ def _with_sessions(parts: Parts) -> Parts:
     return {name: pack([*unpack(part), b""]) if name.startswith(ours) else part for name, part in parts.items()}
 
 
+def _as_they_are(parts: Parts) -> Parts:
+    """From 2 to 3: the head tells which records behind its position the parts have; a reader of 2 would count them."""
+    return parts
+
+
 #: How parts become those of the next layout, by the layout that they are of. A part's name says which stage's it is.
-UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions}
+UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions, 2: _as_they_are}
 
 
 def upgraded(parts: Parts, layout: int, to: int = LAYOUT, by: Mapping[int, Upgrade] = UPGRADES) -> Parts:

@@ -26,16 +26,22 @@ class Pace:
     def __init__(self, every: float, now: float) -> None:
         self._every, self._ended, self._took = every, now, 0.0
         self._asked = LATER
+        # Of those that nobody waits for: when the next is due, and the last of the slices under way has to be.
+        self._regular, self._last = now + every, LATER
 
     @property
     def due(self) -> float:
         """When the next checkpoint is due."""
-        return min(self._asked, self._ended + max(self._every, min(_REST * self._took, _LONGEST_REST)))
+        return min(self._asked, self._regular)
 
     @property
     def hurried(self) -> bool:
         """Tell whether something waits."""
         return self._asked < LATER
+
+    def is_late(self, now: float) -> bool:
+        """Tell whether what nobody waits for has been put off for long by what somebody waits for."""
+        return now >= self._regular + self._every
 
     def ask(self, within: float, now: float) -> None:
         """Something waits that is to be committed `within` so many seconds."""
@@ -47,6 +53,14 @@ class Pace:
         """Take note that what was asked for is under way; what comes now belongs to the next checkpoint."""
         self._asked = LATER
 
-    def ran(self, work: float, ended: float) -> None:
-        """Take note of a checkpoint that kept the runner busy for `work` seconds; waiting for the broker is none."""
+    def ran(self, work: float, ended: float, *, hurried: bool = False, more: bool = False) -> None:
+        """Take note of a checkpoint that kept the runner busy for `work` seconds; waiting for the broker is none.
+
+        A `hurried` one took down no slice of the rest; one after which there is `more` was not the last slice.
+        """
         self._ended, self._took = ended, work
+        if hurried:
+            return
+        self._last = min(self._last, ended + _LONGEST_REST) if more else LATER
+        rest = min(_REST * work, _LONGEST_REST)
+        self._regular = min(ended + rest, max(ended, self._last)) if more else ended + max(self._every, rest)

@@ -1,7 +1,7 @@
 """Anomalies into incidents and throttle commands."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -67,7 +67,15 @@ class AlertStage:
         for reason, times in self.desk.dispatcher.decided().items():
             self._metrics.decisions.labels(reason).inc(times)
 
-    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+    def touched(self) -> Mapping[str | None, Sequence[int]]:
+        """Give nothing: incidents are of many tenants, so all is written together."""
+        return {}
+
+    def owners(self) -> Collection[str]:
+        """Name nobody."""
+        return ()
+
+    def changes(self, owner: str | None = None) -> Iterator[tuple[str, bytes | None]]:
         """Give the incidents, commands, silences, words heard, showbacks told and dead receivers that changed."""
         dispatcher = self.desk.dispatcher
         parts = {

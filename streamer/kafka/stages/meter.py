@@ -1,6 +1,7 @@
 """Usage into rollups and anomalies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -31,6 +32,7 @@ class MeterStage:
         self._decoder, self._pipeline, self._topics, self._metrics = decoder, pipeline, topics, metrics
         self._partition = partition
         self._aside = Aside(topics.dead_letters, metrics)
+        self._touched: defaultdict[str | None, list[int]] = defaultdict(list)
         self._counted, self._heard = self._pipeline.counts(), self._pipeline.heard()
 
     def apply(self, records: Sequence[Record], now: float) -> Iterator[Out]:
@@ -39,13 +41,16 @@ class MeterStage:
         for place, item in self._decoder.decode_run(records, now):
             if isinstance(item, UsageEvent):
                 events.append(item)
+                self._touch(item.tenant, records[place])
             elif isinstance(item, Rejected):
+                self._touch(None, records[place])
                 yield self._aside.rejected(records[place], item, now)
             elif isinstance(item, Skipped):
                 self._metrics.skipped.labels(item.cause).inc()
             else:
                 yield from self._counted_up(events, records, now)
                 events = []
+                self._touch(item.tenant, records[place])
                 yield from self._heed(item, records[place], now)
         yield from self._counted_up(events, records, now)
         self._warn()
@@ -62,9 +67,18 @@ class MeterStage:
             self._metrics.feedback.labels(verdict, outcome).inc(count)
         self._heard = heard
 
-    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+    def touched(self) -> Mapping[str | None, Sequence[int]]:
+        """Give the records applied since the last call, by tenant; what was rejected is nobody's."""
+        touched, self._touched = self._touched, defaultdict(list)
+        return touched
+
+    def owners(self) -> Collection[str]:
         """Give the tenants that changed."""
-        return self._pipeline.changes()
+        return self._pipeline.changed
+
+    def changes(self, owner: str | None = None) -> Iterator[tuple[str, bytes | None]]:
+        """Give the tenants that changed, or one of them."""
+        return self._pipeline.changes(owner)
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the tenants."""
@@ -73,16 +87,23 @@ class MeterStage:
     def _counted_up(self, events: list[UsageEvent], records: Sequence[Record], now: float) -> Iterator[Out]:
         output = self._pipeline.submit(events, now)
         for event, error in output.failed:
-            yield self._aside.failed(self._record_of(event, records, now), error, now)
+            letter = self._aside.failed(self._record_of(event, records, now), error, now)
+            yield letter._replace(owner=event.tenant)
         yield from self._outs(output)
 
     def _heed(self, feedback: Feedback, record: Record, now: float) -> Iterator[Out]:
         try:
             output = self._pipeline.feedback(feedback)
         except Exception as error:
-            yield self._aside.failed(record, error, now)
+            yield self._aside.failed(record, error, now)._replace(owner=feedback.tenant)
             return
         yield from self._outs(output)
+
+    def _touch(self, tenant: str | None, record: Record) -> None:
+        """Take note that a record changes a tenant; several items of one record are one change."""
+        of = self._touched[tenant]
+        if not of or of[-1] != record.offset:
+            of.append(record.offset)
 
     def _warn(self) -> None:
         """Say once what the metrics count from then on."""
@@ -102,7 +123,7 @@ class MeterStage:
     def _anomaly(self, anomaly: Anomaly) -> Out:
         if anomaly.state == "opened":
             self._metrics.anomalies.labels(anomaly.kind).inc()
-        return Out(self._topics.anomalies, anomaly.tenant, _encode(anomaly), within=AT_ONCE)
+        return Out(self._topics.anomalies, anomaly.tenant, _encode(anomaly), within=AT_ONCE, owner=anomaly.tenant)
 
     def _rollup(self, rollup: Rollup) -> Out:
-        return Out(self._topics.rollups, rollup.series, _encode(rollup), self._partition)
+        return Out(self._topics.rollups, rollup.series, _encode(rollup), self._partition, owner=rollup.tenant)

@@ -1,6 +1,6 @@
 """Raw records into canonical usage events."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -36,7 +36,15 @@ class NormaliseStage:
         """Time changes nothing."""
         return ()
 
-    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+    def touched(self) -> Mapping[str | None, Sequence[int]]:
+        """There is no state."""
+        return {}
+
+    def owners(self) -> Collection[str]:
+        """There is no state."""
+        return ()
+
+    def changes(self, owner: str | None = None) -> Iterator[tuple[str, bytes | None]]:
         """There is no state."""
         return iter(())
 

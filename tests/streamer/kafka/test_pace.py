@@ -53,3 +53,35 @@ def test_no_rest_is_longer_than_ten_seconds() -> None:
     pace = Pace(1.0, now=0.0)
     pace.ran(5.0, ended=6.0)
     assert pace.due == 16.0
+
+
+def test_what_somebody_waits_for_puts_off_nothing_else() -> None:
+    pace = Pace(1.0, now=0.0)
+    pace.ran(0.5, ended=0.9, hurried=True)
+    assert pace.due == 1.0
+
+
+def test_what_is_put_off_for_long_takes_its_turn() -> None:
+    pace = Pace(1.0, now=0.0)
+    assert not pace.is_late(1.9)
+    assert pace.is_late(2.0)
+
+
+def test_slices_rest_twenty_times_their_work_and_rounds_the_interval() -> None:
+    pace = Pace(1.0, now=0.0)
+    pace.ran(0.01, ended=1.0, more=True)
+    assert pace.due == 1.2
+    pace.ran(0.01, ended=1.25)
+    assert pace.due == 2.25
+
+
+def test_the_slices_of_a_round_that_takes_long_rest_no_more() -> None:
+    pace = Pace(1.0, now=0.0)
+    pace.ran(0.4, ended=1.0, more=True)
+    assert pace.due == 9.0
+    pace.ran(0.4, ended=10.5, more=True)
+    assert pace.due == 11.0
+    pace.ran(0.4, ended=11.5, more=True)
+    assert pace.due == 11.5
+    pace.ran(0.4, ended=12.0)
+    assert pace.due == 20.0

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 import pytest
@@ -46,7 +46,13 @@ class Counting:
         self.ticks.append(now)
         return [Out("ticks", "tick", b"")]
 
-    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+    def touched(self) -> Mapping[str | None, Sequence[int]]:
+        return {}
+
+    def owners(self) -> Collection[str]:
+        return ()
+
+    def changes(self, owner: str | None = None) -> Iterator[tuple[str, bytes | None]]:
         for name in sorted(self._dirty):
             yield name, str(self.counts[name]).encode()
         self._dirty.clear()

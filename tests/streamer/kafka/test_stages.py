@@ -20,6 +20,7 @@ from streamer.kafka.stage import Out
 from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, AnomalyState, Rollup, Scope
+from streamer.tenant import place_of
 from streamer.web.metrics import Metrics
 from streamer.wiring import desk_of
 from tests.streamer.kafka.fakes import TOPICS, Fake, sample
@@ -207,6 +208,27 @@ def test_good_events_of_a_record_count_though_others_are_rejected() -> None:
     record = Fake(usage(event(1))[:-1] + b',{"id":"2"}]')
     assert [letter["item"] for letter in letters(stage.apply([record], NOW))] == [1]
     assert by_topic(stage.tick(NOW + 60))[TOPICS.rollups][0]["events"] == 1
+
+
+def test_a_meter_stage_tells_whom_each_record_changed_and_whose_each_output_is() -> None:
+    stage = meter()
+    values = [
+        usage(event(1)),
+        usage(event(2), event(3)),
+        usage(event(4), event(5, tenant="beta")),
+        b"{",
+        usage(event(6)),
+    ]
+    outs = list(stage.apply([Fake(value, offset=7 + place) for place, value in enumerate(values)], NOW))
+    assert stage.touched() == {"acme": [7, 8, 9, 11], "beta": [9], None: [10]}
+    assert stage.touched() == {}
+    assert [out.owner for out in outs] == [None]
+    assert {(out.owner, msgspec.json.decode(out.value or b"")["tenant"]) for out in stage.tick(NOW + 60)} == {
+        ("acme", "acme"),
+        ("beta", "beta"),
+    }
+    assert {place_of(name)[1] for name, _ in stage.changes("beta")} == {"beta"}
+    assert set(stage.owners()) == {"acme"}
 
 
 def test_what_a_meter_stage_remembers_survives_a_restart() -> None:
