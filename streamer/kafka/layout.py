@@ -12,7 +12,7 @@ from streamer.errors import StateUnreadable
 from streamer.tenant import MODELS
 
 #: The layout that is written.
-LAYOUT = 3
+LAYOUT = 2
 #: The layout of a head that names none.
 FIRST = 1
 Parts = Mapping[str, bytes]
@@ -20,19 +20,18 @@ Upgrade = Callable[[Parts], Parts]
 
 
 def _with_sessions(parts: Parts) -> Parts:
-    """From 1 to 2: models know how often sessions begin, which is learned anew after layout 1."""
+    """From 1 to 2: models know how often sessions begin, which is learned anew after layout 1.
+
+    The head, too, tells more: which records behind its position the parts have. A reader of layout 1 would count them
+    twice.
+    """
     pack, unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
     ours = f"{MODELS}/"
     return {name: pack([*unpack(part), b""]) if name.startswith(ours) else part for name, part in parts.items()}
 
 
-def _as_they_are(parts: Parts) -> Parts:
-    """From 2 to 3: the head tells which records behind its position the parts have; a reader of 2 would count them."""
-    return parts
-
-
 #: How parts become those of the next layout, by the layout that they are of. A part's name says which stage's it is.
-UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions, 2: _as_they_are}
+UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions}
 
 
 def upgraded(parts: Parts, layout: int, to: int = LAYOUT, by: Mapping[int, Upgrade] = UPGRADES) -> Parts:
