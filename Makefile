@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The hot path, compiled where there is a C compiler: see docs/decisions/0035.
+COMPILED := $(VENV)/.compiled
+SOURCES := $(shell cat compiled.txt)
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 LITELLM_VENV := .venv-litellm
@@ -10,14 +13,20 @@ LITELLM_STAMP := $(LITELLM_VENV)/.installed
 
 .PHONY: install litellm demo test test-fast chaos fuzz check bench quality quality-page slack-page docs format lock schemas clean
 
-install: $(STAMP)
+install: $(STAMP) $(COMPILED)
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tidegate needs Python 3.11 or newer; set PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	TIDEGATE_COMPILE=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+# By itself, so that who changes a source has it compiled again and nothing else installed again.
+$(COMPILED): $(STAMP) setup.py compiled.txt $(SOURCES)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch -c tidegate__mypyc.*.so
+	@touch $(COMPILED)
 
 demo: install
 	$(BIN)/tidegate demo $(ARGS)
@@ -101,3 +110,5 @@ schemas: install
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) $(LITELLM_VENV) build *.egg-info
+	rm -f *.so
+	find streamer detectors -name '*.so' -delete

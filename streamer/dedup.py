@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from xxhash import xxh3_64_intdigest
 
@@ -13,7 +14,7 @@ class SeenIds:
     """The ids (source and id together) of one tenant's events, kept for `span` seconds of event time.
 
     Ids are kept as 64-bit hashes (XXH3) in `PARTS` stretches of event time, so that a stretch is forgotten as a whole,
-    and each stretch in chunks of `CHUNK`, so that little is written again where one id was added. One id in
+    and each stretch in chunks of `chunk`, so that little is written again where one id was added. One id in
     2**64 / (ids kept) is taken for a repeat that is none: with a million ids, one event in 18 million million. Beyond
     `most` ids the oldest chunk is forgotten early.
 
@@ -22,11 +23,11 @@ class SeenIds:
     (True, False, True)
     """
 
-    PARTS = 8
-    CHUNK = 1024
+    PARTS: ClassVar[int] = 8
+    CHUNK: ClassVar[int] = 1024
 
-    def __init__(self, span: float, most: int = 1_000_000) -> None:
-        self._size, self._most = span / self.PARTS, most
+    def __init__(self, span: float, most: int = 1_000_000, chunk: int = CHUNK) -> None:
+        self._size, self._most, self._full = span / self.PARTS, most, chunk
         self._known: set[int] = set()
         # By stretch, and by chunk in the order in which they were filled; only the last of a stretch may have room.
         self._stretches: dict[int, dict[int, array[int]]] = {}
@@ -82,10 +83,10 @@ class SeenIds:
         place = max(number, self._newest - self.PARTS)
         chunks = self._stretches.setdefault(place, {})
         last = next(reversed(chunks), 0)
-        if last in chunks and len(chunks[last]) >= self.CHUNK:
+        if last in chunks and len(chunks[last]) >= self._full:
             last += 1
         self._chunk = chunks.setdefault(last, array("Q"))
-        self._stretch, self._room = number, self.CHUNK - len(self._chunk)
+        self._stretch, self._room = number, self._full - len(self._chunk)
         self._changed.add((place, last))
 
     def _forget(self, before: int) -> None:

@@ -1,7 +1,8 @@
 """The one Pipeline: usage events in, anomalies and closed windows out. The worker, replay and tests drive it alike."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from operator import itemgetter
 
 import msgspec
 
@@ -12,7 +13,7 @@ from streamer.judges.answers import Outcome
 from streamer.judges.horizons import Band
 from streamer.pricing.book import Charge, PriceBook
 from streamer.records import Anomaly, BudgetStanding, Rollup
-from streamer.tenant import Tally, TenantMeter, place_of
+from streamer.tenant import Found, Tally, TenantMeter, place_of
 
 
 class Output(msgspec.Struct):
@@ -51,28 +52,20 @@ class Pipeline:
         self._ticked: float | None = None
         self._dirty: set[str] = set()
 
-    def submit(self, events: Iterable[UsageEvent], now: float) -> Output:
-        """Take in events, in their order; repeats of an id that is still remembered change nothing."""
-        output, meters, awake = Output(), self._meters, self._awake
-        touched: set[str] = set()
-        for event in events:
-            tenant = event.tenant
-            meter = meters.get(tenant) or self._admit(tenant)
-            touched.add(tenant)
-            if tenant not in awake:
+    def submit(self, events: Sequence[UsageEvent], now: float) -> Output:
+        """Take in events, in their order; repeats of an id that is still remembered change nothing.
+
+        A tenant's events are taken in a row, for what they touch is at hand then; what comes of all is put in order.
+        """
+        found: list[Found] = []
+        places = _by_tenant(events)
+        for tenant, of_tenant in places.items():
+            meter = self._meters.get(tenant) or self._admit(tenant)
+            if tenant not in self._awake:
                 self._wake(tenant, meter)
-            try:
-                rollups = meter.submit(event, now)
-            except Exception as error:
-                output.failed.append((event, error))
-                continue
-            if rollups:
-                output.rollups += rollups
-                output.budgets += meter.budgets(rollups)
-            if meter.cases.changes:
-                output.anomalies += meter.cases.taken()
-        self._dirty |= touched
-        return output
+            meter.submit(events, of_tenant, now, found)
+        self._dirty.update(places)
+        return _in_order(found, events) if found else Output()
 
     def feedback(self, feedback: Feedback) -> Output:
         """Act upon a person's word, in its order among the events; of a tenant that is unknown only plans are kept."""
@@ -184,3 +177,27 @@ class Pipeline:
             if rollups:
                 output.budgets += meter.budgets(rollups)
         return output
+
+
+def _by_tenant(events: Sequence[UsageEvent]) -> dict[str, list[int]]:
+    """Give the places of each tenant's events."""
+    places: dict[str, list[int]] = {}
+    for place, event in enumerate(events):
+        tenant = event.tenant
+        if tenant in places:
+            places[tenant].append(place)
+        else:
+            places[tenant] = [place]
+    return places
+
+
+def _in_order(found: list[Found], events: Sequence[UsageEvent]) -> Output:
+    """Put what came of events into the order of the events."""
+    output = Output()
+    for one in sorted(found, key=itemgetter(0)):
+        output.rollups += one.rollups
+        output.budgets += one.budgets
+        output.anomalies += one.anomalies
+        if one.error:
+            output.failed.append((events[one.place], one.error))
+    return output

@@ -1,7 +1,8 @@
 """One tenant's meter: deduplicates, prices and totals its events in windows, and has them judged."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,17 +14,18 @@ from streamer.feedback import Feedback
 from streamer.judges.answers import Outcome, heed
 from streamer.judges.budgets import BudgetJudge
 from streamer.judges.busywork import BusyworkJudge
-from streamer.judges.cases import Cases, WrittenCases
+from streamer.judges.cases import Cases
 from streamer.judges.horizons import Band
 from streamer.judges.loops import LoopJudge
-from streamer.judges.policies import Policies, WrittenPolicies
+from streamer.judges.policies import Policies
 from streamer.judges.tags import Tags
-from streamer.judges.watch import Watch, WrittenWatch
+from streamer.judges.watch import Watch
 from streamer.news import News
 from streamer.pricing.book import Charge, PriceBook
-from streamer.records import BudgetStanding, Rollup, Usual
+from streamer.records import Anomaly, BudgetStanding, Rollup, Usual
+from streamer.tenant_state import WrittenTenant
 from streamer.windows.entity import Entity
-from streamer.windows.open import OpenWindow, WrittenWindow
+from streamer.windows.open import OpenWindow
 from streamer.windows.rollup import Rollups
 from streamer.windows.totals import Metric
 from streamer.windows.window import TumblingWindow, Watermark, stagger
@@ -57,15 +59,14 @@ class Tally:
             self.crowded.add(tenant)
 
 
-class _Core(msgspec.Struct, omit_defaults=True):
-    watermark: Watermark
-    closed: float
-    late_parts: int
-    windows: list[WrittenWindow]
-    cases: WrittenCases
-    watch: WrittenWatch
-    policies: WrittenPolicies
-    repeats: int = 0
+class Found(NamedTuple):
+    """What came of the event at a place, or the error of ours that kept it from being counted whole."""
+
+    place: int
+    rollups: Iterable[Rollup] = ()
+    budgets: Iterable[BudgetStanding] = ()
+    anomalies: Iterable[Anomaly] = ()
+    error: Exception | None = None
 
 
 class TenantMeter:
@@ -79,6 +80,7 @@ class TenantMeter:
     ) -> None:
         self._tenant, self._prices, self._tally, self._charge = tenant, prices, tally, charge
         self._window = TumblingWindow(config.windows.size_seconds)
+        self._size = config.windows.size_seconds
         self._most_cells = config.windows.max_entities
         self._lateness = config.windows.lateness_seconds + stagger(tenant, config.windows.stagger_seconds)
         self._watermark = Watermark(self._lateness, config.windows.grace_seconds)
@@ -100,13 +102,32 @@ class TenantMeter:
         self._busywork = BusyworkJudge(self._tenant, config.detect.busywork, self.cases)
         self._config = config
 
-    def submit(self, event: UsageEvent, now: float) -> Iterable[Rollup]:
-        """Take in one event; gives the rollups of the windows that it closes. A repeat changes nothing."""
-        at, tally = event.time.timestamp(), self._tally
-        if not self._seen.add(event.source, event.id, at):
-            tally.duplicate += 1
-            self._repeats += 1
-            return ()
+    def submit(self, events: Sequence[UsageEvent], places: Iterable[int], now: float, found: list[Found]) -> None:
+        """Take in the events at `places`, in order; what comes of each is added to `found`. Repeats change nothing."""
+        is_new, mark, cases, tally = self._seen.add, self._watermark, self.cases, self._tally
+        for place in places:
+            event = events[place]
+            try:
+                at = event.time.timestamp()
+                if not is_new(event.source, event.id, at):
+                    tally.duplicate += 1
+                    self._repeats += 1
+                    continue
+                self._count(event, at)
+                if at > mark.newest:
+                    mark.observe(at, now)
+                due = mark.value >= self._due or self._loops.looping
+                rollups = self._close_due() if due else ()
+            except Exception as error:
+                found.append(Found(place, error=error))
+                continue
+            if rollups or cases.changes:
+                budgets = self.budgets(rollups) if rollups else ()
+                found.append(Found(place, rollups, budgets, cases.taken()))
+
+    def _count(self, event: UsageEvent, at: float) -> None:
+        """Price an event that is new, add it to its window, and have it judged."""
+        tally = self._tally
         tally.counted += 1
         cost = self._prices.cost(event)
         if cost[1] == "unpriced":
@@ -115,7 +136,7 @@ class TenantMeter:
             self._charge(event, cost)
         if event.tags and self._tags.names:
             self._tags.note(event.use_case, event.agent, event.tags)
-        start = self._window.start(at)
+        start = at // self._size * self._size
         window = self._windows.get(start) or self._open(start)
         passed = window.add(event, cost)
         if passed:
@@ -126,8 +147,6 @@ class TenantMeter:
             tally.late += 1
         elif event.session:
             self._loops.on_event(event, cost[0], at)
-        self._watermark.observe(at, now)
-        return self._close_due() if self._watermark.value >= self._due or self._loops.looping else ()
 
     def on_feedback(self, feedback: Feedback) -> Outcome:
         """Act upon a person's word; one that is repeated while its id is remembered changes nothing."""
@@ -180,7 +199,7 @@ class TenantMeter:
 
     def restore(self, parts: Parts) -> None:
         """Take up the parts that `changes` gave, by kind and by name."""
-        core = msgspec.msgpack.decode(parts[CORE][""], type=_Core)
+        core = msgspec.msgpack.decode(parts[CORE][""], type=WrittenTenant)
         self._watermark, self._late_parts, self._repeats = core.watermark, core.late_parts, core.repeats
         self._closed_until(core.closed)
         self._watermark.lateness = self._lateness
@@ -201,9 +220,9 @@ class TenantMeter:
         chunks = ((name.split("."), ids) for name, ids in parts.get(SEEN, {}).items())
         self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks})
 
-    def _core(self, as_text: bool) -> _Core:
+    def _core(self, as_text: bool) -> WrittenTenant:
         windows = [self._windows[start].written(as_text) for start in sorted(self._windows)]
-        return _Core(
+        return WrittenTenant(
             self._watermark,
             self._closed,
             self._late_parts,

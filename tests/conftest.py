@@ -28,6 +28,15 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 _LEAST = 4
 
 
+def pytest_configure() -> None:
+    """Refuse to test what was compiled before its source was changed: that would say nothing of the source."""
+    root = Path(__file__).parents[1]
+    built = [compiled.stat().st_mtime for compiled in root.glob("tidegate__mypyc.*.so")]
+    for source in (root / "compiled.txt").read_text().split() if built else ():
+        if (root / source).stat().st_mtime > max(built):
+            pytest.exit(f"{source} has changed since it was compiled: run `make install`", returncode=1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests, and take fewer examples where that was asked for.
 

@@ -9,7 +9,7 @@ from benchmarks.quality.drive import Recorder, WindowTotals, run_through
 from benchmarks.quality.judge import Judgement, judged
 from benchmarks.quality.scenarios import Scenario
 from streamer.config import Config
-from streamer.judges.horizons import NOTHING, Values
+from streamer.judges.slots import NOTHING, Values
 from streamer.pipeline import Output
 from streamer.records import Anomaly, Rollup, Scope
 from streamer.windows.entity import Entity

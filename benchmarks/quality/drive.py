@@ -68,7 +68,7 @@ class Recorder(Pipeline):
         self.run = Run()
         self._sessions = frozenset(sessions)
 
-    def submit(self, events: Iterable[UsageEvent], now: float) -> Output:
+    def submit(self, events: Sequence[UsageEvent], now: float) -> Output:
         """Take in events, as a Pipeline does; time that closes windows is counted as theirs."""
         events, began = list(events), time.process_time()
         output = super().submit(events, now)

@@ -2,24 +2,10 @@
 
 from collections import deque
 
-import msgspec
-
 from detectors.loop.few import few
 from detectors.loop.findings import Circled, LoopFinding, Repeated, Varied
 from detectors.loop.params import LoopParams
-
-
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """One tool call: its identity, its time (epoch seconds), and what the session had spent before it."""
-
-    identity: int
-    at: float
-    spent: int
-
-
-# The calls as (identity, time, spent), the tool of the last ones, and how many in a row they are. Spend is text, for
-# what is packed as a number ends at 64 bits.
-WrittenCalls = tuple[list[tuple[int, float, str]], str, int]
+from detectors.loop.state import Call, WrittenCalls
 
 
 class Calls:

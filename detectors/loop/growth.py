@@ -2,9 +2,7 @@
 
 from detectors.loop.findings import Grown
 from detectors.loop.params import LoopParams
-
-# How many steps, the tokens that the first and the last one read, when the first one was, the spend before it (text).
-WrittenGrowth = tuple[int, int, int, float, str]
+from detectors.loop.state import WrittenGrowth
 
 
 class Growth:

@@ -2,6 +2,7 @@
 
 from detectors.loop.findings import Ringed
 from detectors.loop.params import LoopParams
+from detectors.loop.state import WrittenRing
 
 # What a step says, beside the agent's step before it: as much again, little, or much that is of another length.
 _AGAIN, _LITTLE, _MUCH = range(3)
@@ -9,10 +10,6 @@ _AGAIN, _LITTLE, _MUCH = range(3)
 _NEAR = 2
 # Times `ring_handovers`, where the steps say as much again; where they say little; where they say anything.
 _PATIENCE = (1, 2, 5)
-
-# The last agent; the agents with the tokens that each one's last step read and wrote; how many handovers there were,
-# and for each kind of step where the stretch began in which none says more: that number, the time, the spend.
-WrittenRing = tuple[str, list[tuple[str, int, int]], int, list[tuple[int, float, str]]]
 
 
 class Ring:

@@ -10,9 +10,10 @@ from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.floor import Floor
-from streamer.judges.horizons import Excess, Values
+from streamer.judges.horizons import Excess
 from streamer.judges.models import SESSIONS, Models, Registry
 from streamer.judges.relation import scope_of
+from streamer.judges.slots import Values
 from streamer.pricing.money import ZERO
 from streamer.records import Cause
 from streamer.windows.entity import Entity

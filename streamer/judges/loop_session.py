@@ -1,31 +1,19 @@
 """One session as the loop judge follows it: what was spent, who acts, and what its detector is told."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
 from detectors import LoopDetector, LoopFinding, LoopParams
 from streamer.events.usage import UsageEvent
+from streamer.judges.loop_state import WrittenSession
 
 # What may be progress, besides calls that are new: of these it is not known what they were about.
 _PROGRESS = frozenset({"tool", "vector", "saas", "human_review", "outcome"})
 # How agent frameworks name the tools by which one agent hands over to another: transfer_to_billing, handoff_to_critic.
 _HANDOVER = re.compile(r"(transfer|hand|route|delegate|pass|switch)(_?off|_?over|_back)?_to_", re.IGNORECASE)
-
-
-class WrittenSession(msgspec.Struct, array_like=True, tag=0):
-    """A session written down: its name, the fields of `Session` (the spend as text), its detector."""
-
-    name: str
-    turn: int
-    spent: str
-    agent: str
-    agent_since: float
-    last_proof: float
-    over: float
-    series: str
-    detector: bytes
 
 
 class Session:
@@ -84,7 +72,7 @@ class Session:
     def _called(self, event: UsageEvent, at: float) -> LoopFinding | None:
         tool = event.tool
         if tool and event.tool_args_hash:
-            if _HANDOVER.match(tool):
+            if _hands_over(tool):
                 # To whom is what counts: the words with it are always others, and no progress.
                 return self._detector.hand_over(xxh3_64_intdigest(tool.encode()), tool, at, self.spent)
             identity = xxh3_64_intdigest(f"{tool}\x00{event.tool_args_hash}".encode())
@@ -95,3 +83,8 @@ class Session:
 
     def _stepped(self, event: UsageEvent, at: float) -> LoopFinding | None:
         return self._detector.step(event.agent, event.input_tokens, event.output_tokens, at, self.spent)
+
+
+@lru_cache(4096)
+def _hands_over(tool: str) -> bool:
+    return _HANDOVER.match(tool) is not None

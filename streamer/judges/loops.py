@@ -11,29 +11,16 @@ from streamer.config import LoopConfig
 from streamer.dedup import SeenIds
 from streamer.events.usage import UsageEvent
 from streamer.judges.cases import HOUR, Cases, Reading
-from streamer.judges.loop_session import Session, WrittenSession
+from streamer.judges.loop_session import Session
+from streamer.judges.loop_state import WrittenMet, WrittenSession
 from streamer.judges.loop_words import reason, scope
 from streamer.pricing.money import dollars
 from streamer.windows.entity import Entity
 
 # Of sessions that are not followed it is remembered for a while that they were met: so many times `max_sessions`.
 _MET = 10
-
-
-class _Met(SeenIds):
-    """The sessions that were met, twice: each with its agents, and by itself ("").
-
-    In smaller chunks than ids of events, for they come more slowly.
-    """
-
-    CHUNK = 256
-
-
-class _WrittenMet(msgspec.Struct, array_like=True, tag=1):
-    """A chunk of the sessions that were met."""
-
-    place: tuple[int, int]
-    hashes: bytes
+# In smaller chunks than ids of events, for they come more slowly.
+_MET_CHUNK = 256
 
 
 class LoopJudge:
@@ -48,7 +35,8 @@ class LoopJudge:
         self._tenant, self._config, self._cases = tenant, config, cases
         self._params = _params(config)
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._met = _Met(config.span_seconds, _MET * config.max_sessions)
+        # The sessions that were met, twice: each with its agents, and by itself ("").
+        self._met = SeenIds(config.span_seconds, _MET * config.max_sessions, _MET_CHUNK)
         self._changed: set[str] = set()
         self._turn = 0
         #: The sessions that have an open case.
@@ -93,13 +81,13 @@ class LoopJudge:
             yield f"/{name}", session.written() if session else None
         self._changed.clear()
         for place, hashes in self._met.changes():
-            part = None if hashes is None else msgspec.msgpack.encode(_WrittenMet(place, hashes))
+            part = None if hashes is None else msgspec.msgpack.encode(WrittenMet(place, hashes))
             yield f"{place[0]}.{place[1]}", part
 
     def restore(self, parts: list[bytes]) -> None:
         """Take up what `changes` gave."""
-        found = [msgspec.msgpack.decode(part, type=WrittenSession | _WrittenMet) for part in parts]
-        self._met.restore({part.place: part.hashes for part in found if isinstance(part, _WrittenMet)})
+        found = [msgspec.msgpack.decode(part, type=WrittenSession | WrittenMet) for part in parts]
+        self._met.restore({part.place: part.hashes for part in found if isinstance(part, WrittenMet)})
         sessions = [part for part in found if isinstance(part, WrittenSession)]
         for written in sorted(sessions, key=lambda written: written.turn):
             session = self._sessions[written.name] = Session.read(written, self._params)

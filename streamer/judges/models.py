@@ -15,9 +15,10 @@ from detectors import (
     SurgeBaseline,
     SurgeParams,
 )
-from streamer.judges.horizons import Horizon, Horizons, HorizonsState
+from streamer.judges.horizons import Horizon, Horizons
 from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState, same
 from streamer.judges.relation import related, scope_of
+from streamer.judges.slots import HorizonsState
 from streamer.records import Scope
 from streamer.windows.entity import Entity
 

@@ -3,10 +3,8 @@
 import math
 from collections.abc import Iterator
 
-import msgspec
-
 from streamer.config import DetectConfig
-from streamer.judges.book import Book, Standing
+from streamer.judges.book import Book
 from streamer.judges.bursts import BurstJudge, values_of
 from streamer.judges.cases import Cases
 from streamer.judges.drifts import DriftJudge
@@ -17,6 +15,7 @@ from streamer.judges.params import model_params
 from streamer.judges.shapes import ShapeJudge
 from streamer.judges.silences import SilenceJudge
 from streamer.judges.surges import SurgeJudge
+from streamer.judges.watch_state import WrittenWatch
 from streamer.pricing.money import FEMTODOLLARS
 from streamer.records import Usual
 from streamer.windows.entity import Entity
@@ -26,16 +25,6 @@ from streamer.windows.shape import Shape
 from streamer.windows.totals import Metric, Totals
 
 _MINUTE = 60.0
-
-
-class WrittenWatch(msgspec.Struct, array_like=True):
-    """What is written down of a tenant's watch beside its entities' models."""
-
-    standing: list[Standing]
-    waiting: list[tuple[Entity, int]]
-    parents: list[Entity]
-    end: float
-    sessions: list[tuple[str, int]] = []
 
 
 class Watch:

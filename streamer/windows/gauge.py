@@ -1,6 +1,7 @@
 """How far an open window has come, and the values at which that is already abnormal."""
 
 import math
+from typing import Any
 
 from streamer.windows.entity import Entity
 
@@ -28,8 +29,10 @@ class Gauge:
 
     def add(self, tokens: int, steps: int, tool_calls: int, requests: int, usd: int) -> bool:
         """Add what one event brought; True if a ceiling is passed."""
-        # Every event comes here once a level: what it does not bring is passed over.
-        most, passed = self.ceilings, False
+        # Every event comes here once a level: what it does not bring is passed over. Compared as Python does, without
+        # rounding: compiled code would turn whole numbers into floats first.
+        most: Any = self.ceilings
+        passed = False
         self.events += 1
         if tokens:
             self.tokens += tokens

@@ -35,8 +35,7 @@ class Watermark(msgspec.Struct):
     def observe(self, at: float, now: float) -> None:
         """Take in the time of an event (epoch seconds) that arrived at `now`."""
         if at > self.newest:
-            self.newest = at
-            self.arrived = now
+            self.newest, self.arrived = at, now
             self.value = max(self.value, at - self.lateness)
 
     def advance(self, now: float) -> None:

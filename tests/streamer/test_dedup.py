@@ -1,6 +1,7 @@
 """A repeated event changes nothing, for as long as its id is remembered, and across restarts."""
 
 from array import array
+from functools import partial
 from itertools import takewhile
 
 from hypothesis import given, settings
@@ -20,10 +21,9 @@ Arrivals = list[tuple[str, str, int]]
 Log = dict[Place, bytes]
 
 
-class Seen(SeenIds):
-    """With chunks so small that a few dozen ids fill many."""
-
-    CHUNK = 4
+# Chunks so small that a few dozen ids fill many.
+CHUNK = 4
+Seen = partial(SeenIds, chunk=CHUNK)
 
 
 def take(seen: SeenIds, source: str, name: str, at: float) -> bool:
@@ -119,7 +119,7 @@ def test_an_id_writes_again_one_chunk_at_most_and_else_drops_some(arrivals: Arri
         new = take(seen, *arrival)
         written = [chunk for _, chunk in seen.changes() if chunk is not None]
         assert len(written) == new
-        assert sum(map(len, written)) <= 8 * Seen.CHUNK
+        assert sum(map(len, written)) <= 8 * CHUNK
 
 
 @settings(max_examples=100, deadline=None)
@@ -142,7 +142,7 @@ def test_no_more_ids_are_kept_than_the_bound_and_a_chunk_and_what_is_forgotten_e
     for arrival in arrivals:
         take(seen, *arrival)
         take(unbounded, *arrival)
-        assert len(seen) <= most + Seen.CHUNK
+        assert len(seen) <= most + CHUNK
         if steps:
             assert len(ids(stored(seen, log))) == len(seen)
     squeezed = seen.squeezed()
@@ -158,7 +158,7 @@ def test_beyond_the_bound_the_oldest_ids_are_forgotten_and_the_newest_are_not() 
     for number in range(100):
         assert take(seen, "a", str(number), number)
     squeezed = seen.squeezed()
-    assert 100 - 40 - Seen.CHUNK <= squeezed <= 100 - 40 + Seen.CHUNK
+    assert 100 - 40 - CHUNK <= squeezed <= 100 - 40 + CHUNK
     known = list(takewhile(lambda number: not take(seen, "a", str(number), 100), reversed(range(100))))
     assert len(known) == 100 - squeezed
 

@@ -1,10 +1,10 @@
 """The Pipeline: exact totals, early verdicts, and the same bytes out whatever was interrupted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 import pytest
@@ -708,15 +708,25 @@ def test_a_straggler_of_an_idle_tenant_is_late_once_the_clock_has_passed_its_win
     assert pipeline.counts()["late"] == 1
 
 
-def test_ticks_pass_by_the_tenants_that_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline, visits, tick = Pipeline(STEADY), Counter[str](), TenantMeter.tick
+class Visited:
+    """A meter that tells when time passes for it."""
 
-    def counted(meter: TenantMeter, now: float) -> Iterable[Rollup]:
-        visits[meter._tenant] += 1
-        return tick(meter, now)
+    def __init__(self, meter: TenantMeter, visit: Callable[[], None]) -> None:
+        self._meter, self._visit = meter, visit
 
-    monkeypatch.setattr(TenantMeter, "tick", counted)
+    def tick(self, now: float) -> Iterable[Rollup]:
+        self._visit()
+        return self._meter.tick(now)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._meter, name)
+
+
+def test_ticks_pass_by_the_tenants_that_are_idle() -> None:
+    pipeline, visits = Pipeline(STEADY), Counter[str]()
     submit(pipeline, [event(n, 3, tenant=f"t{n}") for n in range(100)])
+    for tenant, meter in pipeline._meters.items():
+        pipeline._meters[tenant] = cast(TenantMeter, Visited(meter, lambda tenant=tenant: visits.update([tenant])))
     for seconds in range(20, 40):
         pipeline.tick(NOW + seconds)
     assert list(pipeline.changes())

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from detectors import RateParams
 from streamer.config import DetectConfig
-from streamer.judges.horizons import NOTHING, Horizon, Horizons, HorizonsState, Slot, Values
+from streamer.judges.horizons import Horizon, Horizons
 from streamer.judges.params import model_params
+from streamer.judges.slots import NOTHING, HorizonsState, Slot, Values
 from streamer.windows.totals import METRICS
 
 # Quick to learn; what stands above anything at all is told.

@@ -1,0 +1,22 @@
+"""What is written down of a tenant as a whole; what has a grain of its own is written beside it."""
+
+import msgspec
+
+from streamer.judges.cases import WrittenCases
+from streamer.judges.policies import WrittenPolicies
+from streamer.judges.watch_state import WrittenWatch
+from streamer.windows.open import WrittenWindow
+from streamer.windows.window import Watermark
+
+
+class WrittenTenant(msgspec.Struct, omit_defaults=True):
+    """Its watermark, up to where its windows are closed, its open windows, what its judges keep, and its repeats."""
+
+    watermark: Watermark
+    closed: float
+    late_parts: int
+    windows: list[WrittenWindow]
+    cases: WrittenCases
+    watch: WrittenWatch
+    policies: WrittenPolicies
+    repeats: int = 0
