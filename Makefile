@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The hot path, compiled where there is a C compiler: see docs/decisions/0035.
-COMPILED := $(VENV)/.compiled
+COMPILED := build/.compiled
 SOURCES := $(shell cat compiled.txt)
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
@@ -25,6 +25,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 # By itself, so that who changes a source has it compiled again and nothing else installed again.
 $(COMPILED): $(STAMP) setup.py compiled.txt $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
+	@mkdir -p build
 	@touch -c tidegate__mypyc.*.so
 	@touch $(COMPILED)
 
