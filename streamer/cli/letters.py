@@ -13,6 +13,7 @@ from streamer.cli.base import CONFIG, Moment, cli, configured, example
 
 if TYPE_CHECKING:
     from streamer.letters.select import Wanted
+    from streamer.letters.topic import Found
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -46,14 +47,14 @@ def listed(path: Path | None, most: int, counts: bool, as_json: bool, **filters:
 
     found = read(_wanted(**filters), most, config.kafka)
     if counts:
+        _say_how_many(found, "")
         for (topic, reason), count in sorted(found.counts.items()):
             click.echo(json.dumps([topic, reason, count]) if as_json else f"{count:>8}  {topic}  {reason}")
         return
     for letter in found.letters:
         text = f"{letter.at:%Y-%m-%dT%H:%M:%SZ}  {place(letter)}  {letter.reason}  {letter.size} bytes: {letter.detail}"
         click.echo(msgspec.json.encode(letter) if as_json else text)
-    if found.counts.total() > len(found.letters):
-        click.echo(f"{found.counts.total()} in all: --most shows more", err=True)
+    _say_how_many(found, "shows")
 
 
 @dead_letters.command("replay", **example("tidegate dead-letters replay --reason missing_tenant --dry-run"))
@@ -65,11 +66,21 @@ def replay_letters(path: Path | None, most: int, dry_run: bool, **filters: Any) 
     from streamer.letters.select import place  # noqa: PLC0415 - as above
     from streamer.letters.topic import read, resend  # noqa: PLC0415
 
-    letters = read(_wanted(**filters), most, config.kafka).letters
+    found = read(_wanted(**filters), most, config.kafka)
+    letters = found.letters
     left = resend(letters, config.kafka, dry=dry_run)
     for letter, why in left:
         click.echo(f"{place(letter)}: {why}", err=True)
     click.echo(f"{len(letters) - len(left)} {'can be' if dry_run else 'were'} sent again, {len(left)} cannot be")
+    _say_how_many(found, "takes")
+
+
+def _say_how_many(found: "Found", takes: str) -> None:
+    """Say where nothing was found, or more than was taken: a filter, or --most, may be another than was meant."""
+    if not found.counts:
+        click.echo("no dead letters, or none that these options mean", err=True)
+    elif takes and found.counts.total() > len(found.letters):
+        click.echo(f"{found.counts.total()} in all: --most {takes} more", err=True)
 
 
 def _wanted(reasons: tuple[str, ...], topics: tuple[str, ...], since: datetime | None) -> "Wanted":

@@ -125,8 +125,8 @@ class FrontDoor:
 
 def _authorization(headers: Mapping[str, str]) -> str:
     """Give what stands for the sender; Amazon's Firehose can give its token in a header of its own alone."""
-    key = headers.get("X-Amz-Firehose-Access-Key", "")
-    return headers.get("Authorization", f"Bearer {key}" if key else "")
+    given = headers.get("Authorization")
+    return f"Bearer {headers.get('X-Amz-Firehose-Access-Key', '')}" if given is None else given
 
 
 def _allowed(item: Decoded, number: int, grant: Grant) -> Decoded:

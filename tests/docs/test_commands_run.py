@@ -50,6 +50,7 @@ EXCEPTIONS = {
     "litellm ": "tests/integration/test_litellm.py",
     "aws ": "asks Amazon",
     "https://api.openai.com": "asks OpenAI",
+    "https://api.anthropic.com": "asks Anthropic",
     "tidegate worker": "goes on until it is told to end: tests/integration/test_worker.py",
     "tidegate ingest": "the same: tests/integration/test_front_door.py",
     "tidegate page ": "the same: tests/integration/test_page.py",

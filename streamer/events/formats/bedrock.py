@@ -8,7 +8,7 @@ from typing import Any
 
 from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
 from streamer.events.formats.calls import Call, calls_of, work_of
-from streamer.events.formats.values import count, decoded, first, listed, mapping, moment, owners, text
+from streamer.events.formats.values import count, decoded, find, first, listed, mapping, moment, owners, text
 
 NAMES = Names(
     tenant=("requestMetadata.tenant", "requestMetadata.team", "accountId"),
@@ -102,13 +102,27 @@ def _streamed(chunks: Sequence[Item]) -> Item:
     blocks: list[dict[str, Any]] = []
     for chunk in chunks:
         metrics = mapping(chunk.get("amazon-bedrock-invocationMetrics"))
-        usage |= {**mapping(mapping(chunk.get("message")).get("usage")), **mapping(chunk.get("usage"))}
+        for holder in (mapping(chunk.get("message")), chunk, mapping(chunk.get("metadata"))):
+            usage |= mapping(holder.get("usage"))
         usage |= {known: metrics[name] for name, known in _METRICS.items() if name in metrics}
-        if block := mapping(chunk.get("content_block")):
-            blocks.append({"type": block.get("type"), "name": block.get("name"), "input": ""})
-        if blocks and isinstance(part := mapping(chunk.get("delta")).get("partial_json"), str):
+        if block := _begun(chunk):
+            blocks.append({**block, "input": ""})
+        if blocks and isinstance(part := _input(chunk), str):
             blocks[-1]["input"] += part
     return {"usage": usage, "content": blocks}
+
+
+def _begun(chunk: Item) -> dict[str, Any]:
+    """Give the block that a chunk begins: Claude's, or a call of a tool of Nova's."""
+    if block := mapping(chunk.get("content_block")):
+        return {"type": block.get("type"), "name": block.get("name")}
+    use = mapping(find(chunk, "contentBlockStart.start.toolUse"))
+    return {"type": "tool_use", "name": use.get("name")} if use else {}
+
+
+def _input(chunk: Item) -> Any:
+    found = find(chunk, "delta.partial_json")
+    return find(chunk, "contentBlockDelta.delta.toolUse.input") if found is None else found
 
 
 def _tokens(item: Item, body: Item) -> dict[str, int]:

@@ -12,7 +12,7 @@ import orjson
 
 from streamer.events import canonical
 from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
-from streamer.events.formats.values import decoded, owners
+from streamer.events.formats.values import decoded, first, mapping, owners
 
 _PREFIXES = ("ce_", "ce-")
 # What a structured event, or a batch of them, cannot do without.
@@ -20,6 +20,13 @@ MARK = b'"specversion"'
 _ALIASES = {
     **{"cached_input_tokens": "cache_read_tokens", "run_id": "session"},
     **{"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"},
+}
+# Data may hold the usage of an answer as a provider's API has it, whose names these are.
+_USAGE = {
+    "input_tokens": ("input_tokens", "prompt_tokens"),
+    "output_tokens": ("output_tokens", "completion_tokens"),
+    "cache_read_tokens": ("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"),
+    "reasoning_tokens": ("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
 }
 # Names of attributes are lower-case letters and digits by the specification.
 NAMES = Names(
@@ -48,6 +55,9 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         if not (isinstance(item[name], str) and item[name]):
             raise Unmappable("wrong_type", f"the CloudEvent's {name} is no text, or empty")
     data = _data(item)
+    if usage := mapping(data.get("usage")):
+        told = {name: first([usage], names) for name, names in _USAGE.items()}
+        data = {name: value for name, value in told.items() if value is not None} | data
     fields = {known: data[name] for name, known in _ALIASES.items() if name in data}
     fields |= {name: value for name, value in data.items() if name not in _ALIASES}
     for name, value in owners([item, data], context.names).items():

@@ -11,6 +11,7 @@ import pytest
 from streamer.events.decoder import Decoded, Decoder
 from streamer.events.rejected import Rejected
 from streamer.events.usage import UsageEvent
+from tests.streamer.events.formats.payloads.told import hashed
 from tests.streamer.samples import NOW
 
 LOG: dict[str, Any] = {
@@ -89,6 +90,24 @@ def test_tokens_may_be_in_the_body_alone() -> None:
     usage = {"inputTokens": 7, "outputTokens": 3, "cacheReadInputTokens": 100, "cacheWriteInputTokens": 0}
     event = one(input={}, output={"outputBodyJson": {"usage": usage}})
     assert (event.input_tokens, event.output_tokens, event.cache_read_tokens) == (107, 3, 100)
+
+
+def test_the_chunks_of_a_stream_of_nova_are_put_together() -> None:
+    chunks = [
+        {"messageStart": {"role": "assistant"}},
+        {
+            "contentBlockStart": {
+                "start": {"toolUse": {"toolUseId": "t", "name": "get_weather"}},
+                "contentBlockIndex": 0,
+            }
+        },
+        {"contentBlockDelta": {"delta": {"toolUse": {"input": '{"city": '}}, "contentBlockIndex": 0}},
+        {"contentBlockDelta": {"delta": {"toolUse": {"input": '"Paris"}'}}, "contentBlockIndex": 0}},
+        {"metadata": {"usage": {"inputTokens": 5, "outputTokens": 7, "cacheReadInputTokenCount": 20}, "metrics": {}}},
+    ]
+    event = one(operation="InvokeModelWithResponseStream", input={}, output={"outputBodyJson": chunks})
+    assert (event.input_tokens, event.output_tokens, event.cache_read_tokens) == (25, 7, 20)
+    assert (event.tool, event.tool_calls, event.tool_args_hash) == ("get_weather", 1, hashed('{"city": "Paris"}'))
 
 
 def test_cloudwatch_sends_logs_in_an_envelope() -> None:

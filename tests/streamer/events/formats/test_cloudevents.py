@@ -151,3 +151,15 @@ def test_other_kinds_than_llm_are_no_requests() -> None:
 def test_headers_of_others_change_nothing() -> None:
     record = b'{"id": "1", "source": "test", "tenant": "acme", "time": "2026-11-22T12:00:00Z"}'
     assert decode(record, {"content-type": "application/json"}) == [event()]
+
+
+def test_data_may_hold_the_usage_of_an_answer() -> None:
+    details = {"prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2}}
+    data = {"model": "gpt-4o", "usage": {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11, **details}}
+    attributes = {"specversion": "1.0", "type": "t", "source": "s", "id": "1", "time": "2026-11-20T00:00:00Z"}
+    (found,) = decode(orjson.dumps({**attributes, "data": data}))
+    assert isinstance(found, UsageEvent)
+    assert (found.input_tokens, found.output_tokens, found.cache_read_tokens, found.reasoning_tokens) == (5, 6, 3, 2)
+    (found,) = decode(orjson.dumps({**attributes, "data": {**data, "input_tokens": 9}}))
+    assert isinstance(found, UsageEvent)
+    assert found.input_tokens == 9
