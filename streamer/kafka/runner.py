@@ -143,8 +143,9 @@ class Runner:
                 work = 2 * (_now() - began)
                 if entry.outs or entry.parts or entry.positions != self._written:
                     await self._write(entry)
-            more = self._slices is not None and self._slices.under_way
-            self._pace.ran(work, _now(), hurried=hurried, more=more)
+            # Without slices a hurried one leaves no rest.
+            split = self._slices is not None
+            self._pace.ran(work, _now(), hurried=hurried and split, more=self._under_way)
 
     async def close(self) -> None:
         """Let go; whoever waits for room goes on."""
@@ -188,6 +189,10 @@ class Runner:
         else:
             taken = self._slices.slice(offset, _enough(_now() + _SLICE))
         return taken, {tp: taken.position}
+
+    @property
+    def _under_way(self) -> bool:
+        return self._slices is not None and self._slices.under_way
 
     def _begin(self, tp: TP, offset: int) -> None:
         self.positions[tp] = offset

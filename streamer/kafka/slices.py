@@ -36,7 +36,8 @@ class Slices:
 
     def begin(self, position: int, ahead: bytes = b"") -> None:
         """Go on at a position, whatever was before."""
-        self._position, self._ahead = position, Ahead(position, ahead)
+        self._position = self._goal = position
+        self._ahead = Ahead(position, ahead)
         self._line.clear()
 
     @property
