@@ -31,7 +31,7 @@ class SessionsConfig(Section):
 
     half_life_seconds: Positive = 3600.0
     warm_up_seconds: Positive = 300.0
-    evidence: Positive = 8.0
+    evidence: Positive = 8.5
     ratio: Annotated[float, Field(gt=1)] = 2.5
     floor: NotNegative = 6.0
 
