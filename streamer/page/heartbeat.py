@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from aiokafka.errors import KafkaError
 
 from streamer.clock import wall
@@ -11,6 +12,7 @@ from streamer.kafka.topics import administering
 from streamer.operate.kafka import members
 from streamer.page.pulse import Pulse
 
+log = structlog.get_logger()
 _EVERY = 5.0
 
 
@@ -20,7 +22,9 @@ async def feel(pulse: Pulse, kafka: KafkaConfig) -> None:
         try:
             async with asyncio.timeout(_EVERY), administering(aiokafka_settings(kafka)) as admin:
                 found = await members(admin, kafka.group)
-            pulse.beat(found and found.many, wall())
-        except (KafkaError, TimeoutError, OSError):
+            pulse.beat(found and found.many)
+        except (KafkaError, TimeoutError, OSError) as error:
+            if pulse.away_since is None:
+                log.warning("Kafka does not answer: the page shows what it knows", error=repr(error))
             pulse.miss(wall())
         await asyncio.sleep(_EVERY)

@@ -1,15 +1,11 @@
 """Whether what the page shows is of now: does Kafka answer, does a worker run, has all been read."""
 
-import structlog
-
-log = structlog.get_logger()
-
 
 class Pulse:
     """What was found last; before anything was, nothing is known of workers.
 
     >>> pulse = Pulse()
-    >>> pulse.beat(3, 60.0), pulse.miss(65.0), pulse.miss(70.0)
+    >>> pulse.beat(3), pulse.miss(65.0), pulse.miss(70.0)
     (None, None, None)
     >>> pulse.workers, pulse.away_since
     (None, 65.0)
@@ -23,15 +19,10 @@ class Pulse:
         #: What is still to be read of what was there at the start, "" once all is.
         self.reading = "waiting for Kafka"
 
-    def beat(self, workers: int | None, at: float) -> None:
-        """Note that Kafka answered at `at` (epoch seconds)."""
-        if self.away_since is not None:
-            log.info("Kafka answers again", seconds=round(at - self.away_since))
+    def beat(self, workers: int | None) -> None:
+        """Note that Kafka answers, with so many workers (None: it does not tell)."""
         self.workers, self.away_since = workers, None
 
     def miss(self, at: float) -> None:
-        """Note that Kafka did not answer."""
-        if self.away_since is None:
-            log.warning("Kafka does not answer: the page shows what it knows")
-            self.away_since = at
-        self.workers = None
+        """Note that Kafka did not answer at `at` (epoch seconds)."""
+        self.workers, self.away_since = None, at if self.away_since is None else self.away_since

@@ -44,6 +44,13 @@ def test_a_rule_knows_its_metrics_and_says_what_to_do(rule: dict[str, Any]) -> N
     assert rule["annotations"]["do"]
 
 
+def test_rules_fire_when_they_should_and_are_silent_when_all_is_well() -> None:
+    promtool = shutil.which("promtool") or go_without("promtool", "it is in Debian's package prometheus")
+    asked = [promtool, "test", "rules", str(Path(__file__).with_name("rules_test.yaml"))]
+    answer = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
 def test_what_can_go_wrong_with_tidegate_has_a_rule() -> None:
     watched = {name for rule in RULES for name in NAME.findall(rule["expr"])}
     assert watched >= {

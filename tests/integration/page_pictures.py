@@ -32,7 +32,8 @@ def main(folder: Path) -> None:
     settings = {"PAGE__HISTORY_SECONDS": "600", "PAGE__RATE_SECONDS": "20", "BUDGETS": BUDGETS}
     with tempfile.TemporaryDirectory() as logs, EmbeddedBroker() as broker:
         here = Deployment(Broker("embedded", broker.bootstrap), Path(logs), **settings)
-        with here.running("page", WINDOWS__SIZE_SECONDS="10") as page:
+        # The worker has topics of its own: what is shown is made up, and it shall tell nothing of it.
+        with here.running("page", WINDOWS__SIZE_SECONDS="10") as page, here.running(KAFKA__TOPIC_PREFIX="idle."):
             for topic, records in life(time.time(), hostile=False):
                 here.produce(f"{here.group}.{topic}", records)
             with sync_playwright() as playwright:

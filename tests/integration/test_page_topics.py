@@ -10,6 +10,7 @@ import pytest
 
 from tests.brokers import Broker
 from tests.integration.deployment import Deployment, Process, until
+from tests.integration.events import record, usage
 from tests.integration.page_life import BUDGETS, life
 
 pytestmark = pytest.mark.integration
@@ -50,3 +51,26 @@ def test_what_was_there_before_is_shown_and_an_action_reaches_the_topic(broker: 
         until(lambda: bool(asked(page, "/api/incidents/b")["answers"]), "the page to hear of it")
         assert page.metric("tidegate_page_actions_total", verdict="false_alarm", outcome="written") == 1
         assert page.terminate() == 0
+
+
+def test_what_the_worker_says_of_usual_repeats_and_budgets_is_shown(broker: Broker, tmp_path: Path) -> None:
+    budget = '[{"tenant": "acme", "limit": 100}, {"tenant": "globex", "limit": 5}]'
+    learning = {"DETECT__BURST__WARM_UP_SECONDS": "4", "WINDOWS__SIZE_SECONDS": "2"}
+    deployment = Deployment(broker, tmp_path, BUDGETS=budget, PAGE__HISTORY_SECONDS="600", **learning)
+    now = time.time()
+    events = [usage(n, tenant="acme", at=now - 240 + n, cost_usd="0.10", session="") for n in range(240)]
+    with deployment.running(), deployment.running("page") as page:
+        deployment.produce(deployment.topics.usage, [record(one) for one in [*events, *events[-5:], *events[:5]]])
+
+        def shown() -> bool:
+            overview = asked(page, "/api/overview")
+            chart = asked(page, "/api/chart?key=tenant%3Dacme&metric=usd")
+            used = {one["tenant"]: float(one["used"]) for one in overview["budgets"]}
+            return used == {"acme": 24.0, "globex": 0} and overview["quality"]["repeats"] == 10 and bool(chart["usual"])
+
+        until(shown, "the page to show it")
+        chart = asked(page, "/api/chart?key=tenant%3Dacme&metric=usd")
+        _, low, expected, high, ceiling = chart["usual"][-1]
+        # Two events of 10 cents in each window of 2 seconds are $360 an hour.
+        assert low < expected < high <= ceiling
+        assert 300 < expected < 420

@@ -61,7 +61,7 @@ function options(entry) {
     legend: { show: false },
     padding: [8, 22, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(max, highest(entry.data), 1e-9) * 1.08] } },
+    scales: { y: { range: (_, __, max) => [0, (Math.max(max, highest(entry.data)) || 1) * 1.08] } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, space: 90, values: (_, at, __, ___, step) => at.map((one) => time(one).slice(0, step < 60 ? 8 : 5)) },
       { ...axis, size: 58, space: 34, values: (_, at) => at.map((value) => (entry.data.metric === "usd" ? coarse(value) : compact(value))) },

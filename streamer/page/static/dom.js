@@ -1,12 +1,16 @@
 // Builds elements, and brings what is shown up to date. Text only ever becomes text: names are hostile input.
 
+// What turns the order of letters around: a name shall not read as another one.
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+const shown = (child) => (typeof child === "string" ? child.replace(TURNS, "\ufffd") : child);
+
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false).map(shown));
   return node;
 }
 

@@ -183,7 +183,7 @@ const REASONS = (name) => name.replaceAll("_", " ");
 
 export function quality(found) {
   const rejected = Object.entries(found.rejected ?? {});
-  const share = (n) => (found.events ? `${((100 * n) / found.events).toFixed(n && n * 100 < found.events ? 2 : 0)}% of ${numbers(found.events)} events` : "");
+  const share = (n) => (found.events ? `${((100 * n) / found.events).toFixed(n && n * 100 < found.events ? 2 : 0)}% of ${plural(found.events, "event")}` : "");
   const rows = [
     ["Late", found.late, share(found.late)],
     ["Repeated", found.repeats, found.repeats ? "sent again, counted once" : ""],

@@ -188,7 +188,7 @@ def test_a_budget_that_was_quiet_burns_no_more_and_one_of_a_past_month_has_begun
 def test_of_when_the_figures_are_is_told_with_them() -> None:
     page = full()
     page.pulse.reading = ""
-    page.pulse.beat(2, NOW)
+    page.pulse.beat(2)
     fresh = {"now": SOON, "until": NOW + 20, "reading": False, "away_since": None, "workers": 2}
     assert Answers(page).overview({}, ALL, SOON)["fresh"] == fresh
     page.pulse.miss(NOW + 21)
