@@ -16,6 +16,7 @@ from streamer.archive.tables import Rows, Topic
 from streamer.config import Config, KafkaConfig
 from streamer.errors import ArchiveUnusable, KafkaUnreachable
 from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.reading import bounds_of
 from streamer.kafka.topics import Topics, partition_counts
 from streamer.wiring import decoder_of
 
@@ -105,7 +106,7 @@ async def _assigned(
     if not partitions:
         raise KafkaUnreachable(f"there is no topic {topic}")
     consumer.assign(partitions)
-    begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    begins, ends = await bounds_of(consumer, partitions)
     for tp in partitions:
         wanted = positions.get(tp.partition, begins[tp])
         if wanted > ends[tp]:
@@ -118,7 +119,7 @@ async def _assigned(
                 "records were deleted before they were archived", partition=tp.partition, records=begins[tp] - wanted
             )
         consumer.seek(tp, max(wanted, begins[tp]))
-    return dict(ends)
+    return ends
 
 
 async def _is_done(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

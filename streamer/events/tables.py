@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -41,7 +42,10 @@ def csv_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | Rejected]:
     """Read rows of CSV; raises csv.Error for what is none."""
     rest = iter(lines)
     head = next(rest, "")
-    return (row_of(fields) for fields in csv.DictReader(chain([head], rest), delimiter=_separator(head)))
+    rows = csv.DictReader(chain([head], rest), delimiter=_separator(head))
+    if twice := [name for name, times in Counter(rows.fieldnames or ()).items() if times > 1 and name]:
+        raise csv.Error(f"the head names a column twice: {twice[0][:100]!r}")
+    return map(row_of, rows)
 
 
 def csv_rows_of(record: bytes) -> Iterator[dict[str, Any] | Rejected]:

@@ -12,6 +12,8 @@ from streamer.kafka.connection import consumer_of
 
 # Large fetches, but the event loop gets its turn every few thousand records.
 _FETCH_BYTES, _MOST_RECORDS, _FIRST_WAIT_MS, _WAIT_MS = 8 << 20, 2000, 500, 100
+# How often partitions are asked for a record before their ends are taken from what the broker says of them.
+_LOOKS = 10
 
 
 @asynccontextmanager
@@ -36,6 +38,23 @@ async def first_offsets(
     firsts = await consumer.beginning_offsets(places)
     found = await consumer.offsets_for_times(dict.fromkeys(places, round(since * 1000)))
     return {place: found[place].offset if found.get(place) else firsts[place] for place in places}
+
+
+async def bounds_of(
+    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
+) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """Give where partitions begin and end now; the consumer, which is assigned them, stands anywhere afterwards.
+
+    The embedded broker, asked for the end, counts batches: how many records there are it says only with records.
+    """
+    begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    for place in places:
+        consumer.seek(place, max(begins[place], ends[place] - 1))
+    for _ in range(_LOOKS):
+        if not (unknown := [place for place in places if consumer.last_stable_offset(place) is None]):
+            break
+        await consumer.getmany(*unknown, timeout_ms=_FIRST_WAIT_MS, max_records=1)
+    return begins, {place: max(ends[place], consumer.last_stable_offset(place) or 0) for place in places}
 
 
 async def to_the_end(

@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 from streamer.config import KafkaConfig
 from streamer.kafka.connection import aiokafka_settings, consumer_of
 from streamer.kafka.identity import permitted
+from streamer.kafka.reading import bounds_of
 from streamer.kafka.topics import Topics, administering
 from streamer.operate.finding import Finding
 
@@ -76,7 +77,7 @@ async def last_records(kafka: KafkaConfig, topic: str, most: int = _LAST) -> Asy
     consumer = consumer_of(kafka, topic, auto_offset_reset="earliest")
     async with consumer:
         tps = sorted(consumer.assignment())
-        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        begins, ends = await bounds_of(consumer, tps)
         for tp in tps:
             consumer.seek(tp, max(begins[tp], ends[tp] - most))
         while behind := [tp for tp in tps if await _behind(consumer, tp, ends)]:

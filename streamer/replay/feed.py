@@ -171,14 +171,14 @@ def _say(lines: list[_Line], *, go_on: bool) -> None:
     for line in lines:
         try:
             line.connection.send(go_on)
-        except BrokenPipeError:  # it has come to its end, and says so in what is to be heard of it
+        except OSError:  # it has come to its end, and says so in what is to be heard of it
             continue
 
 
 def _heard(line: _Line) -> Any:
     try:
         said = line.connection.recv()
-    except EOFError:
+    except (EOFError, OSError):
         raise SourceUnreadable("a process that read the sources has died") from None
     if isinstance(said, Exception):
         raise said

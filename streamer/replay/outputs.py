@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -80,14 +81,17 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._rollups, self._charges, self._messages, self._incidents, self._commands):
-            file.close()
-        for name in self._names:
-            unfinished = self._path(name)
+        try:
+            # Where the disk is full a file may not even be closed well.
+            with ExitStack() as files:
+                for file in (self._rollups, self._charges, self._messages, self._incidents, self._commands):
+                    files.callback(file.close)
             if error is None:
-                unfinished.replace(self._folder / name)
-            else:
-                unfinished.unlink(missing_ok=True)
+                for name in self._names:
+                    self._path(name).replace(self._folder / name)
+        finally:
+            for name in self._names:
+                self._path(name).unlink(missing_ok=True)
 
     def write(self, chunk: Chunk) -> None:
         """Write the rollups and charges of a chunk."""

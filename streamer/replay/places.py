@@ -9,6 +9,8 @@ from streamer.errors import SourceUnreadable
 TOPIC = "kafka://"
 #: The kinds of files that can be read, by the ending that their names have, compressed or not.
 KINDS = ("jsonl", "ndjson", "json", "csv", "parquet")
+#: What is wrong with any other file.
+NO_KIND = f"not a {', '.join(f'.{kind}' for kind in KINDS[:-1])} or .{KINDS[-1]} file (.gz, .zst too)"
 
 
 def expand(words: Sequence[str]) -> list[str]:
@@ -38,6 +40,8 @@ def _named(word: str) -> list[str]:
         return _some(files, f"{word}: no file has such a name")
     if not Path(word).exists():
         raise SourceUnreadable(f"{word}: there is no such file")
+    if not kind_of(Path(word)):
+        raise SourceUnreadable(f"{word}: {NO_KIND}")
     return [word]
 
 

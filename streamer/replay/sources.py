@@ -1,5 +1,6 @@
 """Reads usage events from files and Kafka topics, each with its place."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -29,13 +30,13 @@ from streamer.feedback import Feedback
 from streamer.replay.columns import events_of
 from streamer.replay.extent import Extent
 from streamer.replay.items import LONG_AGO, Damage, Item, Run, joined
-from streamer.replay.places import KINDS, TOPIC, kind_of
+from streamer.replay.places import NO_KIND, TOPIC, kind_of
 from streamer.replay.topic import ReadTopic, Record, topic_runs
 
 # A replay of unknown age has no present against which an event could lie in the future.
 NO_PRESENT = math.inf
 #: What a file that is missing or damaged leads to, in the words of whoever reads it.
-DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error)
+DAMAGES = (OSError, EOFError, ValueError, zlib.error, csv.Error, pa.ArrowException)
 _AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 # Rows that are decoded together, and rows of a Parquet file that are unpacked together.
 _RUN, _BATCH = 256, 4096
@@ -89,7 +90,7 @@ def records(path: Path, extent: Extent | None = None) -> Iterator[bytes | Reject
     """Give the records of a file: lines, or the rows of a table as JSON; raises one of `DAMAGES`."""
     kind = kind_of(path)
     if not kind:
-        raise ValueError(f"not a {', '.join(f'.{kind}' for kind in KINDS[:-1])} or .{KINDS[-1]} file (.gz, .zst too)")
+        raise ValueError(NO_KIND)
     if kind == "parquet":
         for batch in _batches(path, extent or Extent()):
             yield from map(_line, tables.batch_rows(batch))
@@ -100,8 +101,10 @@ def records(path: Path, extent: Extent | None = None) -> Iterator[bytes | Reject
             with io.TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
                 yield from map(_line, tables.csv_rows(lines))
         elif kind == "json":
-            yield stream.read()
+            yield stream.read().removeprefix(codecs.BOM_UTF8)
         else:
+            # Some editors put a mark before the first line, too.
+            yield from map(bytes.removeprefix, islice(stream, 1), [codecs.BOM_UTF8])
             yield from stream
 
 

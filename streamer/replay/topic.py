@@ -17,6 +17,7 @@ from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import Headers
 from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.reading import bounds_of
 from streamer.kafka.topics import partition_counts
 from streamer.replay.extent import Extent
 
@@ -115,7 +116,7 @@ class _Reader:
         if not partitions:
             raise UnknownTopicOrPartitionError
         consumer.assign(partitions)
-        first, last = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        first, last = await bounds_of(consumer, partitions)
         begins = await self._offsets(bounds.begin, first, first, last)
         self._ends = await self._offsets(bounds.end, last, first, last)
         for partition, offset in begins.items():

@@ -21,7 +21,9 @@ from streamer.config.showback import ShowbackConfig
 from streamer.kafka.history import RollupHistory
 from streamer.kafka.showback import Showbacks
 from streamer.kafka.topics import Topics, ensure
+from streamer.operate.kafka import last_records
 from streamer.records import Anomaly, Rollup, Scope
+from streamer.replay.topic import topic_records
 from streamer.showback.marks import Marks
 from streamer.windows.totals import COUNTS
 from tests.alerts.build import alert, incident
@@ -96,6 +98,19 @@ async def test_a_history_is_bounded_in_records_and_in_time(broker: Broker) -> No
         begun = time.monotonic()
         assert await RollupHistory(kafka, topics, counts, seconds=0.0).of(told()) is None
         assert time.monotonic() - begun < 2
+
+
+async def test_a_topic_is_replayed_to_its_newest_record(broker: Broker) -> None:
+    async with topics_on(broker) as (kafka, topics, _):
+        await produce(kafka, topics.rollups, [rollup(datetime.now(UTC)) for _ in range(300)])
+        source = f"kafka://{kafka.bootstrap}/{topics.rollups}"
+
+        def read(part: str) -> int:
+            return len(list(topic_records(source + part, kafka)))
+
+        assert [await asyncio.to_thread(read, part) for part in ("", "?from=250")] == [300, 50]
+        newest = [record async for record in last_records(kafka, topics.rollups, most=3)]
+        assert [record.offset for record in newest] == [297, 298, 299]
 
 
 async def test_without_a_broker_there_is_no_history() -> None:

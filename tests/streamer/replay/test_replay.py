@@ -1,5 +1,6 @@
 """A replay says the same of the same data each time, in the files and fields that CONTRACTS.md names."""
 
+import errno
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from streamer.kafka.stages import MeterStage
 from streamer.kafka.topics import Topics
 from streamer.pipeline import Pipeline
 from streamer.pricing.money import COST_KINDS
+from streamer.replay import outputs
 from streamer.web.metrics import Metrics
 from streamer.wiring import decoder_of
 from tests.streamer.kafka.fakes import Fake
@@ -289,3 +291,18 @@ def test_a_replay_prices_a_span_anew_and_keeps_or_ignores_what_senders_gave(
         table = parquet.read_table(tmp_path / given / "rollups.parquet").to_pylist()
         assert sum(row["usd"] for row in table if row["level"] == "tenant") == usd
         assert sum(row["usd_given"] for row in table if row["level"] == "tenant") == (usd if given == "keep" else 0)
+
+
+def test_a_disk_that_is_full_leaves_nothing_unfinished_and_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replayed(tmp_path / "out", source := write(tmp_path, "day.jsonl", day()))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outputs.Table, "close", full)
+    with pytest.raises(OSError, match="No space"):
+        replayed(tmp_path / "out", source)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

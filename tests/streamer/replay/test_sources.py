@@ -119,6 +119,19 @@ def test_a_row_with_more_cells_than_the_head_is_rejected(rows: list[Row], tmp_pa
     assert len(items(path)) == 3
 
 
+def test_a_head_that_names_a_column_twice_is_refused_for_nobody_knows_which_one_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "day.csv").write_bytes(b"id,time,tenant,tenant\na,2026-11-22T12:00:00Z,acme,beta\n")
+    assert damage(tmp_path / "day.csv")[0] == "the head names a column twice: 'tenant'"
+
+
+@pytest.mark.parametrize("name", ["day.jsonl", "day.jsonl.gz", "day.json"])
+def test_a_byte_order_mark_is_passed_over(name: str, rows: list[Row], tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + as_jsonl(rows[:1])
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    ((event, _),) = items(tmp_path / name)
+    assert isinstance(event, UsageEvent)
+
+
 def test_a_cell_that_no_reader_takes_makes_the_file_unreadable(rows: list[Row], tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_bytes(as_csv([{**rows[0], "user": "x" * 200_000}]))
