@@ -194,7 +194,7 @@ class TenantMeter:
         yield from _named(BUDGETS, self._tenant, self._budgets.changes())
         yield from _named(BUSYWORK, self._tenant, self._busywork.changes())
         yield from _named(TAGS, self._tenant, self._tags.changes())
-        seen = ((f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes())
+        seen = [(f"{number}.{chunk}", ids) for (number, chunk), ids in self._seen.changes()]
         yield from _named(SEEN, self._tenant, seen)
 
     def restore(self, parts: Parts) -> None:
@@ -217,7 +217,7 @@ class TenantMeter:
         for start, end, cells in core.windows:
             self._windows[start] = self._made(start, end)
             self._windows[start].read(cells)
-        chunks = ((name.split("."), ids) for name, ids in parts.get(SEEN, {}).items())
+        chunks = [(name.split("."), ids) for name, ids in parts.get(SEEN, {}).items()]
         self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks})
 
     def _core(self, as_text: bool) -> WrittenTenant:
@@ -316,4 +316,5 @@ def place_of(key: str) -> tuple[str, str, str]:
 
 def _named(kind: str, tenant: str, changes: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[str, bytes | None]]:
     # The length tells where the tenant's name ends, whatever is in it.
-    return ((f"{kind}/{len(tenant)}/{tenant}/{name}", part) for name, part in changes)
+    for name, part in changes:
+        yield f"{kind}/{len(tenant)}/{tenant}/{name}", part

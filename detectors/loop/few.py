@@ -58,5 +58,5 @@ def _moved_on(names: Sequence[int]) -> bool:
 
 def _comes_back(names: Sequence[int], one_tool: bool) -> bool:
     """Whether each name comes back after another one; of one tool's calls it is enough that two do."""
-    runs = Counter(name for name, _ in groupby(names))
+    runs = Counter([name for name, _ in groupby(names)])
     return min(runs.values()) > 1 or (one_tool and runs.total() - len(runs) >= _RETURNS)

@@ -81,7 +81,7 @@ class Horizons:
         """Give what is usual of each metric in a single window, as far as enough is known to judge it."""
         first = self.baselines[0]
         return {
-            metric: Usual(*(round(value, 6) for value in (low, known.expected, high, known.ceiling)))
+            metric: Usual(*[round(value, 6) for value in (low, known.expected, high, known.ceiling)])
             for metric in METRICS
             if (known := first.get(metric)) and known.ceiling < math.inf
             for low, high in (known.usual,)

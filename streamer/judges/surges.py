@@ -1,6 +1,5 @@
 """Judges surges: sessions that begin more often than usual, the earliest and surest sign of a burst."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -105,10 +104,10 @@ class SurgeJudge:
         parts = [part.entity for part in self._parts(models) if _excess(part) >= _CULPRIT * _excess(models)]
         return max(parts, key=_depth, default=models.entity)
 
-    def _parts(self, models: Models) -> Iterator[Models]:
+    def _parts(self, models: Models) -> list[Models]:
         whole = scope_of(models.entity)
-        parts = (risen.models for risen in self._risen)
-        return (part for part in parts if part is not models and contains(whole, scope_of(part.entity)))
+        parts = [risen.models for risen in self._risen]
+        return [part for part in parts if part is not models and contains(whole, scope_of(part.entity))]
 
     def _explained(self, models: Models) -> bool:
         return self._book.explains("burst", scope_of(models.entity))

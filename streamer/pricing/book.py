@@ -40,8 +40,8 @@ class PriceBook:
         config = config or PricingConfig()
         self._keeps_given = config.given_costs == "keep"
         self._tiers, self._rates = config.tiers, Rates(config.exchange_rates)
-        self._tokens = Agreed(price for price in config.prices if price.each is None)
-        self._units = Agreed(price for price in config.prices if price.each is not None)
+        self._tokens = Agreed([price for price in config.prices if price.each is None])
+        self._units = Agreed([price for price in config.prices if price.each is not None])
         self._token_price: Callable[..., TokenPrice | None] = lru_cache(_MOST_PRICES)(self._find_token_price)
         self._unit_price: Callable[..., Decimal | None] = lru_cache(_MOST_PRICES)(self._find_unit_price)
         self._unpriced = News(_MOST_NAMES)

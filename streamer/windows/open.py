@@ -160,7 +160,7 @@ class OpenWindow:
         return found
 
     def _branch(self, head: Head) -> _Branch:
-        watched = ((entity, self._watch(entity)) for entity in entities_of(head))
+        watched = [(entity, self._watch(entity)) for entity in entities_of(head)]
         gauges = tuple(self._gauge(entity, most) for entity, most in watched if most)
         branch = self._branches[head] = _Branch(gauges)
         return branch
