@@ -2,8 +2,9 @@
 
 import gc
 
-# Objects made before a young generation is looked through, and how many of those before an older one is.
-_THRESHOLDS = 50_000, 20, 100
+# Objects made before a young generation is looked through, and how many of those before an older one is. Young ones
+# often and little: who waits for a throttle command waits for each look, too.
+_THRESHOLDS = 10_000, 100, 100
 
 
 def collect_seldom() -> None:

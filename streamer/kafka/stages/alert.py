@@ -11,7 +11,7 @@ from alerts.throttle.book import Change
 from alerts.throttle.command import Ack
 from streamer.config import TrustConfig
 from streamer.events.rejected import Rejected, rejected_by
-from streamer.kafka.stage import AT_ONCE, Out, Record
+from streamer.kafka.stage import AT_ONCE, SOON, Out, Record
 from streamer.kafka.stages.aside import Aside
 from streamer.kafka.stages.feedback import FeedbackDesk
 from streamer.kafka.topics import Topics
@@ -137,7 +137,7 @@ class AlertStage:
     def _incidents(self) -> Iterator[Out]:
         """Give each incident that changed, once for all records of a run."""
         for name, incident in self.desk.dispatcher.news():
-            yield Out(self._topics.alerts, name, _encode(incident) if incident else None, within=AT_ONCE)
+            yield Out(self._topics.alerts, name, _encode(incident) if incident else None, within=SOON)
 
 
 def _section(parts: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
