@@ -10,7 +10,7 @@ import pytest
 from alerts.throttle.command import Ack
 from streamer.clock import utc
 from streamer.config import Config, TrustConfig
-from streamer.kafka.stage import Out
+from streamer.kafka.stage import AT_ONCE, SOON, Out
 from streamer.kafka.stages import AlertStage
 from streamer.web.metrics import Metrics
 from streamer.wiring import desk_of
@@ -214,3 +214,13 @@ def test_a_command_that_takes_anothers_place_holds_neither_incident_for_ever() -
 
 SLOW = {"requests_per_minute": 6}
 BURST = {"kind": "burst", "scope": "session", "action": "pause", "mode": "enforce"}
+
+
+def test_a_command_is_committed_at_once_and_what_people_read_of_its_answer_does_not_hurry_the_next() -> None:
+    stage = alerting(policies=[{**SUGGEST, "mode": "enforce"}])
+    (throttle, incident) = stage.apply([anomaly()], NOW)
+    assert (throttle.within, incident.within) == (AT_ONCE, SOON)
+    name = orjson.loads(throttle.value or b"")["id"]
+    ack = Ack(command=name, gateway="edge-1", state="applied", at=utc(NOW))
+    assert not list(stage.apply([Fake(msgspec.json.encode(ack), TOPICS.acks)], NOW + 1))
+    assert {(out.topic, out.within) for out in stage.tick(NOW + 2)} == {(TOPICS.alerts, SOON)}
