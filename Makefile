@@ -24,7 +24,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 
 # By itself, so that who changes a source has it compiled again and nothing else installed again.
 $(COMPILED): $(STAMP) setup.py compiled.txt $(SOURCES)
-	$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/python setup.py --quiet build_ext --inplace || \
+	  { echo 'The hot path did not compile; TIDEGATE_COMPILE=0 make install does without.' >&2; exit 1; }
 	@mkdir -p build
 	@touch -c tidegate__mypyc.*.so
 	@touch $(COMPILED)
