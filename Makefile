@@ -19,13 +19,13 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tidegate needs Python 3.11 or newer; set PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	TIDEGATE_COMPILE=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	COMPILE_HOT_PATH=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 # By itself, so that who changes a source has it compiled again and nothing else installed again.
 $(COMPILED): $(STAMP) setup.py compiled.txt $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace || \
-	  { echo 'The hot path did not compile; TIDEGATE_COMPILE=0 make install does without.' >&2; exit 1; }
+	  { echo 'The hot path did not compile; COMPILE_HOT_PATH=0 make install does without.' >&2; exit 1; }
 	@mkdir -p build
 	@touch -c tidegate__mypyc.*.so
 	@touch $(COMPILED)

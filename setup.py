@@ -1,6 +1,6 @@
 """Compiles the hot path where mypyc and a C compiler are at hand; elsewhere Tidegate is installed as it stands.
 
-Both give the same (docs/decisions/0035). `TIDEGATE_COMPILE=0` leaves it out; all else stands in pyproject.toml.
+Both give the same (docs/decisions/0035). `COMPILE_HOT_PATH=0` leaves it out; all else stands in pyproject.toml.
 """
 
 import os
@@ -24,7 +24,7 @@ def can_compile() -> bool:
 
 def extensions() -> list[Extension]:
     """Give what is to be compiled: the modules of compiled.txt, none where that cannot be."""
-    if os.environ.get("TIDEGATE_COMPILE") == "0" or not can_compile():
+    if os.environ.get("COMPILE_HOT_PATH") == "0" or not can_compile():
         return []
     from mypyc.build import mypycify  # noqa: PLC0415 - only where it is there
 

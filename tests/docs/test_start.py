@@ -61,7 +61,7 @@ def environment(clone: Path) -> dict[str, str]:
     """That of a terminal, in which the clone's sources come before those that the environment was made for."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
     # Compiling takes a minute of its own, like the environment.
-    return {**ours, "PYTHONPATH": str(clone), "COLUMNS": "200", "TIDEGATE_COMPILE": "0"}
+    return {**ours, "PYTHONPATH": str(clone), "COLUMNS": "200", "COMPILE_HOT_PATH": "0"}
 
 
 def in_second_terminal(line: str, clone: Path) -> str:
