@@ -26,6 +26,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 $(COMPILED): $(STAMP) setup.py compiled.txt $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace || \
 	  { echo 'The hot path did not compile; COMPILE_HOT_PATH=0 make install does without.' >&2; exit 1; }
+	@# Commands find what all compiled modules share beside the packages.
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "tidegate-compiled.pth").write_text(str(pathlib.Path.cwd()))'
 	@mkdir -p build
 	@touch -c tidegate__mypyc.*.so
 	@touch $(COMPILED)
