@@ -80,7 +80,6 @@ class TenantMeter:
     ) -> None:
         self._tenant, self._prices, self._tally, self._charge = tenant, prices, tally, charge
         self._window = TumblingWindow(config.windows.size_seconds)
-        self._size = config.windows.size_seconds
         self._most_cells = config.windows.max_entities
         self._lateness = config.windows.lateness_seconds + stagger(tenant, config.windows.stagger_seconds)
         self._watermark = Watermark(self._lateness, config.windows.grace_seconds)
@@ -114,8 +113,7 @@ class TenantMeter:
                     self._repeats += 1
                     continue
                 self._count(event, at)
-                if at > mark.newest:
-                    mark.observe(at, now)
+                mark.observe(at, now)
                 due = mark.value >= self._due or self._loops.looping
                 rollups = self._close_due() if due else ()
             except Exception as error:
@@ -136,7 +134,7 @@ class TenantMeter:
             self._charge(event, cost)
         if event.tags and self._tags.names:
             self._tags.note(event.use_case, event.agent, event.tags)
-        start = at // self._size * self._size
+        start = self._window.start(at)
         window = self._windows.get(start) or self._open(start)
         passed = window.add(event, cost)
         if passed:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,6 +24,7 @@ from streamer.kafka.journal import Entry, Journal, OrderedJournal, TransactionJo
 from streamer.kafka.restore import read_log
 from streamer.kafka.topics import CHANGELOGS, Topics, administering, changelog, ensure
 from streamer.operate.backup_file import About, Backup, Log, load, save
+from streamer.operate.kafka import Members, described
 
 _HEAD = b":head"
 # Seconds in which a broker that is up has found its coordinator.
@@ -79,22 +79,21 @@ def _must_be_of(about: About, kafka: KafkaConfig) -> None:
         raise BackupRefused(f"the backup is of {theirs}, not of {kafka.group} over {kafka.topic_prefix}*")
 
 
-async def _described(admin: AIOKafkaAdminClient, group: str) -> list[Any]:
-    """Describe the group; a new cluster makes the topic that groups are kept in only when it is first asked for one."""
+async def _members(admin: AIOKafkaAdminClient, group: str) -> Members:
+    """Ask for the group's members; a new cluster makes the topic that holds groups only when first asked for one."""
     for _ in range(_PATIENCE):
         with suppress(GroupCoordinatorNotAvailableError):
-            return list(await admin.describe_consumer_groups([group]))
+            return await described(admin, group)
         await asyncio.sleep(1)
-    return list(await admin.describe_consumer_groups([group]))
+    return await described(admin, group)
 
 
 async def _must_be_alone(admin: AIOKafkaAdminClient, kafka: KafkaConfig) -> None:
     try:
-        ((found, *_),) = (answer.groups for answer in await _described(admin, kafka.group))
+        many = (await _members(admin, kafka.group)).many
     except (KafkaError, ValueError) as error:
         raise BackupRefused(f"the broker does not tell whether workers of {kafka.group} run: {error!r}") from error
-    _, _, _, _, _, members, *_ = found
-    if (many := len(members)) == 1:
+    if many == 1:
         raise BackupRefused(f"1 worker of {kafka.group} runs: stop it first ({_patience(kafka)})")
     if many:
         raise BackupRefused(f"{many} workers of {kafka.group} run: stop them first ({_patience(kafka)})")

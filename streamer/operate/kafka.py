@@ -57,14 +57,19 @@ class Members(NamedTuple):
     many: int
 
 
+async def described(admin: AIOKafkaAdminClient, group: str) -> Members:
+    """Ask for a group's members; raises KafkaError or ValueError where the broker does not tell."""
+    ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([group]))
+    _, _, state, _, _, known, *_ = found
+    return Members(state or "unknown", len(known))
+
+
 async def members(admin: AIOKafkaAdminClient, group: str) -> Members | None:
     """Ask for a group's members; None where the broker does not tell."""
     try:
-        ((found, *_),) = (answer.groups for answer in await admin.describe_consumer_groups([group]))
+        return await described(admin, group)
     except (KafkaError, ValueError):
         return None
-    _, _, state, _, _, known, *_ = found
-    return Members(state or "unknown", len(known))
 
 
 async def newest(kafka: KafkaConfig, topic: str) -> float | None:

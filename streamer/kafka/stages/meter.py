@@ -118,7 +118,7 @@ class MeterStage:
     def _outs(self, output: Output) -> Iterator[Out]:
         yield from map(self._anomaly, output.anomalies)
         yield from map(self._rollup, output.rollups)
-        yield from (Out(self._topics.budgets, one.series, _encode(one)) for one in output.budgets)
+        yield from (Out(self._topics.budgets, one.series, _encode(one), owner=one.tenant) for one in output.budgets)
 
     def _anomaly(self, anomaly: Anomaly) -> Out:
         if anomaly.state == "opened":

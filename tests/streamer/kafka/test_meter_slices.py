@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from functools import cache
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.config import Config, WindowsConfig
+from streamer.config import BudgetConfig, Config, WindowsConfig
 from streamer.events.decoder import Decoder
 from streamer.kafka import runner as module
 from streamer.kafka.stages import MeterStage
@@ -20,8 +21,11 @@ from tests.streamer.kafka.fakes import TOPICS
 from tests.streamer.kafka.tenants import Life, Log, Step
 from tests.streamer.samples import NOW, event
 
-CONFIG = Config(windows=WindowsConfig(size_seconds=10, lateness_seconds=0, grace_seconds=0, stagger_seconds=4))
 TENANTS = ("acme", "beta", "gamma")
+CONFIG = Config(
+    windows=WindowsConfig(size_seconds=10, lateness_seconds=0, grace_seconds=0, stagger_seconds=4),
+    budgets=tuple(BudgetConfig(tenant=tenant, metric="tokens", limit=Decimal(10**6)) for tenant in TENANTS),
+)
 KINDS = st.sampled_from(["hurried", "slice", "slice", "slice", "whole"])
 ENDS = st.sampled_from(["kept", "kept", "kept", "lost", "unknown"])
 STEPS = st.builds(Step, st.integers(0, 40), st.just(False), KINDS, st.integers(0, 30), ENDS)
