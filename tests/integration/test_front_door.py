@@ -3,6 +3,7 @@
 import functools
 import gzip
 import json
+import os
 import signal
 import urllib.error
 import urllib.request
@@ -95,7 +96,7 @@ def test_without_kafka_senders_come_again_and_nothing_that_was_acknowledged_is_l
         deployment = Deployment(Broker("embedded", broker.bootstrap), tmp_path, INGEST__KAFKA_SECONDS="0.5")
         with deployment.running("ingest") as door:
             assert post(door, orjson.dumps(usage(0)))[0] == 202
-            send(broker, signal.SIGSTOP)
+            freeze(broker)
             refused = [post(door, orjson.dumps(usage(number)))[0] for number in (1, 2)]
             assert refused == [503, 503]
             assert status_of(f"{door.url}/readyz") == 503
@@ -111,6 +112,13 @@ def test_without_kafka_senders_come_again_and_nothing_that_was_acknowledged_is_l
 
 def is_taken(door: Process, body: bytes) -> bool:
     return post(door, body)[0] == 202
+
+
+def freeze(broker: EmbeddedBroker) -> None:
+    """Stop it and wait until each of its threads stands: sending the signal alone leaves it time for an answer."""
+    send(broker, signal.SIGSTOP)
+    assert broker._process
+    os.waitid(os.P_PID, broker._process.pid, os.WSTOPPED)
 
 
 def send(broker: EmbeddedBroker, number: signal.Signals) -> None:
