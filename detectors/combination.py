@@ -48,10 +48,8 @@ class CombinationBaseline(Evidence):
 
     __slots__ = ("_covariance", "_mean", "_parts", "params", "seen")
 
-    params: CombinationParams
-
     def __init__(self, params: CombinationParams) -> None:
-        super().__init__()
+        super().__init__(params.evidence)
         self.params = params
         self.seen = 0
         self._mean: Vector = np.zeros(params.dimensions)

@@ -48,10 +48,8 @@ class DriftDetector(Evidence):
 
     __slots__ = ("_forgiven", "_seen", "_variance", "deviation", "params")
 
-    params: DriftParams
-
     def __init__(self, params: DriftParams) -> None:
-        super().__init__()
+        super().__init__(params.evidence)
         self.params = params
         self._seen = 0
         self._variance = params.prior**2

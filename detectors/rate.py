@@ -3,7 +3,6 @@
 import math
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 
 # What lies above the ceiling is so many deviations away for the spread, and no more.
 _SPREADS = 1.5
@@ -42,17 +41,17 @@ class RateParams:
     offset: float = 3.0
     excess: float = 0.0
 
-    @cached_property
+    @property
     def fading(self) -> float:
         """The weight of one value in level and spread."""
         return float(1 - 0.5 ** (1 / self.half_life))
 
-    @cached_property
+    @property
     def even(self) -> float:
         """How many values at first are weighted evenly."""
         return 1 / self.fading
 
-    @cached_property
+    @property
     def peak_kept(self) -> float:
         """What is left of the peak after one value."""
         return float(0.5 ** (1 / self.peak_half_life))

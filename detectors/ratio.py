@@ -3,7 +3,6 @@
 import math
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 
 from detectors.evidence import Evidence
 
@@ -37,17 +36,17 @@ class RatioParams:
     spreads: float | None = None
     newest: float = 1.0
 
-    @cached_property
+    @property
     def gate(self) -> float:
         """The deviation, on the logarithmic scale, up to which a slice is normal."""
         return math.log(self.ratio)
 
-    @cached_property
+    @property
     def fading(self) -> float:
         """The weight of one slice in level and spread."""
         return float(1 - 0.5 ** (1 / self.half_life))
 
-    @cached_property
+    @property
     def trend_fading(self) -> float:
         """The weight of one slice in the trend."""
         return float(1 - 0.5 ** (1 / self.trend_half_life))
@@ -74,10 +73,8 @@ class RatioBaseline(Evidence):
 
     __slots__ = ("_level", "_trend", "_variance", "deviation", "params", "seen")
 
-    params: RatioParams
-
     def __init__(self, params: RatioParams) -> None:
-        super().__init__()
+        super().__init__(params.evidence)
         self.params = params
         self.seen = 0
         self._level = self._trend = 0.0

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from struct import Struct
 from typing import NamedTuple
 
@@ -37,12 +36,12 @@ class SurgeParams:
     learned: float = 2.0
     dispersion: DispersionParams = field(default_factory=DispersionParams)
 
-    @cached_property
+    @property
     def kept(self) -> float:
         """What is left of a window after the next."""
         return float(0.5 ** (1 / self.half_life))
 
-    @cached_property
+    @property
     def gain(self) -> float:
         """What one arrival adds to the evidence, before dispersion."""
         return math.log(self.times)
@@ -81,10 +80,8 @@ class SurgeBaseline(Evidence):
 
     __slots__ = ("_cost", "_count", "_dispersion", "_run", "_seen", "_total", "params")
 
-    params: SurgeParams
-
     def __init__(self, params: SurgeParams) -> None:
-        super().__init__()
+        super().__init__(params.evidence)
         self.params = params
         self._seen = self._count = self._cost = self._total = 0.0
         self._run = Run()

@@ -23,7 +23,7 @@ from streamer.judges.watch import Watch
 from streamer.news import News
 from streamer.pricing.book import Charge, PriceBook
 from streamer.records import Anomaly, BudgetStanding, Rollup, Usual
-from streamer.tenant_state import WrittenTenant
+from streamer.tenant_state import WrittenTenant, WrittenWatermark
 from streamer.windows.entity import Entity
 from streamer.windows.open import OpenWindow
 from streamer.windows.rollup import Rollups
@@ -198,10 +198,10 @@ class TenantMeter:
     def restore(self, parts: Parts) -> None:
         """Take up the parts that `changes` gave, by kind and by name."""
         core = msgspec.msgpack.decode(parts[CORE][""], type=WrittenTenant)
-        self._watermark, self._late_parts, self._repeats = core.watermark, core.late_parts, core.repeats
+        self._late_parts, self._repeats = core.late_parts, core.repeats
+        mark = self._watermark
+        mark.newest, mark.arrived, mark.value = core.watermark.newest, core.watermark.arrived, core.watermark.value
         self._closed_until(core.closed)
-        self._watermark.lateness = self._lateness
-        self._watermark.grace = self._config.windows.grace_seconds
         self._judges(self._config)
         for written in parts.get(TAGS, {}).values():
             self._tags.restore(written)
@@ -220,8 +220,9 @@ class TenantMeter:
 
     def _core(self, as_text: bool) -> WrittenTenant:
         windows = [self._windows[start].written(as_text) for start in sorted(self._windows)]
+        mark = self._watermark
         return WrittenTenant(
-            self._watermark,
+            WrittenWatermark(mark.lateness, mark.grace, mark.newest, mark.arrived, mark.value),
             self._closed,
             self._late_parts,
             windows,

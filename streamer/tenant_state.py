@@ -6,13 +6,22 @@ from streamer.judges.cases import WrittenCases
 from streamer.judges.policies import WrittenPolicies
 from streamer.judges.watch_state import WrittenWatch
 from streamer.windows.open import WrittenWindow
-from streamer.windows.window import Watermark
+
+
+class WrittenWatermark(msgspec.Struct):
+    """What is written down of a watermark; see `Watermark`."""
+
+    lateness: float
+    grace: float
+    newest: float
+    arrived: float
+    value: float
 
 
 class WrittenTenant(msgspec.Struct, omit_defaults=True):
     """Its watermark, up to where its windows are closed, its open windows, what its judges keep, and its repeats."""
 
-    watermark: Watermark
+    watermark: WrittenWatermark
     closed: float
     late_parts: int
     windows: list[WrittenWindow]

@@ -13,6 +13,7 @@ from streamer.events.usage import NONE, UsageEvent
 # The first LLM bill is younger than this; a clock that lost its battery says 1970.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LARGEST_USD = Decimal(10) ** 12
+_LOWEST_USD = -LARGEST_USD
 
 # Fields whose text is nobody's prompt or answer.
 WORDS = frozenset(UsageEvent.__struct_fields__)
@@ -60,4 +61,4 @@ def is_quantity(amount: Decimal) -> bool:
 def is_money(amount: Decimal) -> bool:
     """Tell whether anybody can have paid, or got back, so many dollars."""
     # Compared, not abs(): that rounds, and fails for an exponent beyond the context's.
-    return amount.is_finite() and -LARGEST_USD < amount < LARGEST_USD
+    return amount.is_finite() and _LOWEST_USD < amount < LARGEST_USD

@@ -74,9 +74,10 @@ class Decoder:
         direct = None if cloudevents.suspects(record, headers) else self._canonical(record, latest)
         return direct or list(self._any(record, headers, latest))
 
-    def decode_run(self, records: Sequence[Carrier], now: float) -> Iterator[tuple[int, Decoded]]:
+    def decode_run(self, records: Sequence[Carrier], now: float) -> list[tuple[int, Decoded]]:
         """Decode records in a row, as `decode` does each; gives every item with the place of its record in the run."""
-        decode, checked, latest = canonical.decode_one, canonical.checked, _latest(now + self._max_future)
+        decode, latest = canonical.decode_one, _latest(now + self._max_future)
+        found: list[tuple[int, Decoded]] = []
         for place, record in enumerate(records):
             value = record.value or b""
             # Nearly all records are one canonical event: no more is done for them than must be.
@@ -84,15 +85,12 @@ class Decoder:
                 try:
                     event = decode(value)
                     if event.input_tokens or event.tool or feedback.MARK not in value:
-                        yield place, checked(event, latest)
+                        found.append((place, canonical.checked(event, latest)))
                         continue
                 except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
                     pass
-            yield from self._slowly(place, record, now)
-
-    def _slowly(self, place: int, record: Carrier, now: float) -> Iterator[tuple[int, Decoded]]:
-        for item in self._decoded(record.value or b"", now, record.headers):
-            yield place, item
+            found += [(place, item) for item in self._decoded(value, now, record.headers)]
+        return found
 
     def _decoded(self, value: bytes, now: float, headers: Headers) -> list[Decoded]:
         try:

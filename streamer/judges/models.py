@@ -16,7 +16,8 @@ from detectors import (
     SurgeParams,
 )
 from streamer.judges.horizons import Horizon, Horizons
-from streamer.judges.ratios import Ratios, RatiosConfig, RatiosState, same
+from streamer.judges.ratio_state import RatiosConfig, RatiosState
+from streamer.judges.ratios import Ratios, same
 from streamer.judges.relation import related, scope_of
 from streamer.judges.slots import HorizonsState
 from streamer.records import Scope

@@ -6,7 +6,7 @@ from detectors import DispersionParams, DriftParams, RateParams, RatioParams, Si
 from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
 from streamer.judges.horizons import Horizon
 from streamer.judges.models import ModelParams
-from streamer.judges.ratios import RATIOS, RatioName, RatiosConfig
+from streamer.judges.ratio_state import RATIOS, RatioName, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many

@@ -1,29 +1,14 @@
 """The ratios of one entity: how large a request is, what a token costs, what is not cached, what evaluation costs."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
 
-import msgspec
-
-from detectors import CombinationBaseline, CombinationParams, RatioBaseline, RatioParams
-from streamer.pricing.money import FEMTODOLLARS
+from detectors import CombinationBaseline, CombinationParams, RatioBaseline
+from streamer.judges.ratio_state import RATIOS, RatioName, RatiosConfig, RatiosState
+from streamer.judges.slice import DIMENSIONS, Slice
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
-RatioName = Literal["size", "growth", "price", "uncached", "evaluation"]
-#: `size` is learned session by session, as they come; all others by slices. `growth` is the size once more, with more
-#: patience and a lower gate: it sees what grows slowly, or not by much, or within sessions.
-RATIOS: tuple[RatioName, ...] = ("size", "growth", "price", "uncached", "evaluation")
-# What makes a slice a point, in words.
-DIMENSIONS = (
-    "tokens a request",
-    "dollars a token",
-    "input that is not cached",
-    "output for its input",
-    "tool calls a request",
-    "errors a request",
-)
 _COMBINATION = CombinationParams(len(DIMENSIONS))
 
 
@@ -34,134 +19,6 @@ def same(one: str, other: str) -> bool:
     (True, False)
     """
     return one == other or {one, other} == {"size", "growth"}
-
-
-class RatiosConfig(msgspec.Struct, frozen=True):
-    """How a tenant's ratios are judged; `enough` units make a slice, and a ratio is known after `known` of them."""
-
-    params: Mapping[RatioName, RatioParams]
-    share: RatioParams
-    enough: int
-    known: int
-
-
-class Unit(msgspec.Struct, array_like=True):
-    """Sums of logarithms over what hangs together: the windows of one session, or requests that name none."""
-
-    sized: int = 0
-    size: float = 0.0
-    priced: int = 0
-    price: float = 0.0
-
-    def add(self, shape: Shape, weight: int) -> None:
-        """Take in what is said of one window."""
-        self.sized += weight
-        self.size += weight * shape.size
-        if shape.price is not None:
-            self.priced += weight
-            self.price += weight * shape.price
-
-
-class Slice(msgspec.Struct, array_like=True):
-    """What came since the last slice was judged; money in dollars, as models take it.
-
-    Sessions that the slice before had too are known from the first, and empty until they are heard of again.
-    """
-
-    sessions: dict[str, Unit] = {}
-    others: Unit = msgspec.field(default_factory=Unit)
-    requests: int = 0
-    calls: int = 0
-    errors: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached: int = 0
-    llm: float = 0.0
-    evaluation: float = 0.0
-    rest: float = 0.0
-
-    @property
-    def units(self) -> int:
-        """How many sessions, and requests of none."""
-        return sum(unit.sized > 0 for unit in self.sessions.values()) + self.others.sized
-
-    def next(self) -> "Slice":
-        """Give the slice that follows this one."""
-        return Slice({session: Unit() for session, unit in self.sessions.items() if unit.sized})
-
-    def add(self, totals: Totals, shapes: Iterable[Shape]) -> list[Shape]:
-        """Take in a closed window; gives what is new in it: requests of no session, and sessions not heard of yet."""
-        new = [shape for shape in shapes if self._place(shape)]
-        usd = totals.usd_by_kind
-        llm, evaluation = usd.get("llm", 0), usd.get("evaluation", 0)
-        self.requests += totals.judged("requests")
-        self.calls += totals.judged("tool_calls")
-        self.errors += totals.errors
-        self.input_tokens += totals.input_tokens
-        self.output_tokens += totals.output_tokens
-        self.cached += totals.cache_read_tokens
-        self.llm += llm / FEMTODOLLARS
-        self.evaluation += evaluation / FEMTODOLLARS
-        self.rest += (totals.usd - evaluation) / FEMTODOLLARS
-        return new
-
-    def ratios(self) -> Iterator[tuple[RatioName, float]]:
-        """Give the ratios that can be taken: of size and price the geometric mean over the units."""
-        units = [*self.sessions.values(), self.others]
-        if sized := sum(_weight(unit.sized, unit is self.others) for unit in units):
-            size = sum(
-                unit.size / unit.sized * _weight(unit.sized, unit is self.others) for unit in units if unit.sized
-            )
-            yield "size", math.exp(size / sized)
-            yield "growth", math.exp(size / sized)
-        if priced := sum(_weight(unit.priced, unit is self.others) for unit in units):
-            price = sum(u.price / u.priced * _weight(u.priced, u is self.others) for u in units if u.priced)
-            yield "price", math.exp(price / priced)
-        if self.cached < self.input_tokens:
-            yield "uncached", 1 - self.cached / self.input_tokens
-        if self.evaluation > 0 and self.rest > 0:
-            yield "evaluation", self.evaluation / self.rest
-
-    def point(self, ratios: Mapping[RatioName, float]) -> tuple[float, ...]:
-        """Give the slice as a point: logarithms of the ratios that `DIMENSIONS` names."""
-        return (
-            math.log(ratios["size"]) if "size" in ratios else 0.0,
-            math.log(ratios["price"]) if "price" in ratios else 0.0,
-            math.log(ratios.get("uncached", 0.0) + 0.05),
-            math.log((self.output_tokens + 1) / (self.input_tokens + 1)),
-            math.log((self.calls + 1) / (self.requests + 1)),
-            math.log((self.errors + 1) / (self.requests + 10)),
-        )
-
-    def _place(self, shape: Shape) -> bool:
-        """Put a shape where it belongs; tells whether it is new. Of what is not known by name nobody knows that."""
-        known = self.sessions.get(shape.session)
-        if known is not None:
-            known.add(shape, shape.requests)
-        elif shape.session and len(self.sessions) < _MOST_SESSIONS:
-            self.sessions[shape.session] = Unit()
-            self.sessions[shape.session].add(shape, shape.requests)
-            return True
-        else:
-            self.others.add(shape, 1 if shape.session else shape.requests)
-        return not shape.session
-
-
-# Where there are so many that are known by name, it no longer matters that one counts twice.
-_MOST_SESSIONS = 32
-
-
-def _weight(held: int, many: bool) -> int:
-    return held if many else min(held, 1)
-
-
-class RatiosState(msgspec.Struct, array_like=True):
-    """What is written down of `Ratios`: when it was last judged (a number of windows), the slice, the baselines."""
-
-    judged: int
-    slice: Slice
-    baselines: dict[RatioName, bytes]
-    combination: bytes
 
 
 class Ratios:
@@ -207,7 +64,7 @@ class Ratios:
             self._baseline("size").learn_one(math.exp(shape.size), 1 if shape.session else shape.requests)
         if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
-        found = self.found = dict(self._slice.ratios())
+        found = self.found = self._slice.ratios()
         self.combination.learn_one(self._slice.point(found))
         for name, value in found.items():
             if name != "size":
@@ -218,11 +75,12 @@ class Ratios:
     def written(self) -> RatiosState:
         """Write the whole state down."""
         baselines = {name: self.baselines[name].snapshot() for name in RATIOS if name in self.baselines}
-        return RatiosState(self.judged, self._slice, baselines, self.combination.snapshot())
+        return RatiosState(self.judged, self._slice.written(), baselines, self.combination.snapshot())
 
     def read(self, state: RatiosState) -> None:
         """Take up what `written` gave."""
-        self.judged, self._slice = state.judged, state.slice
+        self.judged = state.judged
+        self._slice.read(state.slice)
         self.combination.restore(state.combination)
         for name in RATIOS:
             if name in state.baselines:

@@ -12,8 +12,10 @@ from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.floor import Floor
 from streamer.judges.models import Models, Registry
-from streamer.judges.ratios import DIMENSIONS, RATIOS, RatioName, Slice, same
+from streamer.judges.ratio_state import RATIOS, RatioName
+from streamer.judges.ratios import same
 from streamer.judges.relation import scope_of
+from streamer.judges.slice import DIMENSIONS, Slice
 from streamer.pricing.money import ZERO
 from streamer.records import AnomalyKind
 from streamer.windows.entity import TENANT, Entity

@@ -19,7 +19,7 @@ from streamer.judges.watch_state import WrittenWatch
 from streamer.pricing.money import FEMTODOLLARS
 from streamer.records import Usual
 from streamer.windows.entity import Entity
-from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge
+from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge, ceiling_of
 from streamer.windows.open import OpenWindow
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Metric, Totals
@@ -160,7 +160,7 @@ class Watch:
         ceilings = self._ceilings.get(models.entity) or self._ceilings.setdefault(models.entity, Ceilings())
         for metric, baseline in models.horizons.baselines[0].items():
             ceiling = baseline.ceiling
-            setattr(ceilings, metric, ceiling * FEMTODOLLARS if metric == "usd" else ceiling)
+            setattr(ceilings, metric, ceiling_of(ceiling * FEMTODOLLARS if metric == "usd" else ceiling))
 
     def _forgotten(self, entity: Entity) -> None:
         self._ceilings.pop(entity, None)

@@ -1,18 +1,29 @@
 """How far an open window has come, and the values at which that is already abnormal."""
 
 import math
-from typing import Any
 
 from streamer.windows.entity import Entity
 
+# No sum comes so far.
+_NEVER = 1 << 200
+
+
+def ceiling_of(value: float) -> int:
+    """Give the whole number that other whole numbers lie above just where they lie above `value` (infinite for none).
+
+    >>> ceiling_of(2.5), ceiling_of(float("inf")) > 10**50
+    (2, True)
+    """
+    return math.floor(value) if value < math.inf else _NEVER
+
 
 class Ceilings:
-    """The values above which an open window is abnormal, one a metric; dollars in femtodollars."""
+    """The whole numbers above which an open window is abnormal, one a metric; dollars in femtodollars."""
 
     __slots__ = ("requests", "steps", "tokens", "tool_calls", "usd")
 
     def __init__(self) -> None:
-        self.tokens = self.steps = self.tool_calls = self.requests = self.usd = math.inf
+        self.tokens = self.steps = self.tool_calls = self.requests = self.usd = _NEVER
 
 
 NO_CEILINGS = Ceilings()
@@ -29,9 +40,8 @@ class Gauge:
 
     def add(self, tokens: int, steps: int, tool_calls: int, requests: int, usd: int) -> bool:
         """Add what one event brought; True if a ceiling is passed."""
-        # Every event comes here once a level: what it does not bring is passed over. Compared as Python does, without
-        # rounding: compiled code would turn whole numbers into floats first.
-        most: Any = self.ceilings
+        # Every event comes here once a level: what it does not bring is passed over.
+        most = self.ceilings
         passed = False
         self.events += 1
         if tokens:

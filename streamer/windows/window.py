@@ -1,13 +1,17 @@
 """Tumbling windows and the watermark that closes them; pure, by event time."""
 
-import msgspec
 from xxhash import xxh3_64_intdigest
 
+_NEVER = float("-inf")
 
-class TumblingWindow(msgspec.Struct, frozen=True):
+
+class TumblingWindow:
     """Windows of `size` seconds that touch and never overlap, aligned to the epoch."""
 
-    size: float
+    __slots__ = ("size",)
+
+    def __init__(self, size: float) -> None:
+        self.size = size
 
     def start(self, at: float) -> float:
         """Give the start (epoch seconds) of the window that `at` falls into.
@@ -18,7 +22,7 @@ class TumblingWindow(msgspec.Struct, frozen=True):
         return at // self.size * self.size
 
 
-class Watermark(msgspec.Struct):
+class Watermark:
     """How far a tenant's event time has come: nothing older than `value` is expected any more.
 
     Events move it to their own time less `lateness`. While none arrive it goes on at the pace of `now`, less
@@ -26,17 +30,19 @@ class Watermark(msgspec.Struct):
     differences of `now`, so that a replay of last month works like a live stream.
     """
 
-    lateness: float
-    grace: float
-    newest: float = float("-inf")
-    arrived: float = float("-inf")
-    value: float = float("-inf")
+    __slots__ = ("arrived", "grace", "lateness", "newest", "value")
+
+    def __init__(self, lateness: float, grace: float) -> None:
+        self.lateness, self.grace = lateness, grace
+        #: The time of the newest event, when it arrived, and how far event time has come, in epoch seconds.
+        self.newest = self.arrived = self.value = _NEVER
 
     def observe(self, at: float, now: float) -> None:
         """Take in the time of an event (epoch seconds) that arrived at `now`."""
         if at > self.newest:
             self.newest, self.arrived = at, now
-            self.value = max(self.value, at - self.lateness)
+            reached = at - self.lateness
+            self.value = max(self.value, reached)
 
     def advance(self, now: float) -> None:
         """Let idle time count."""

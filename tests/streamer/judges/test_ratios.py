@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from streamer.config import DetectConfig
 from streamer.events.usage import UsageEvent
 from streamer.judges.params import model_params
-from streamer.judges.ratios import RATIOS, Ratios, RatiosState, Slice
+from streamer.judges.ratio_state import RATIOS, RatiosState
+from streamer.judges.ratios import Ratios
+from streamer.judges.slice import Slice
 from streamer.pricing.money import femtodollars
 from streamer.windows.shape import shapes_of
 from streamer.windows.totals import Totals
@@ -78,10 +80,8 @@ def test_the_size_is_the_geometric_mean_over_sessions_however_many_requests_each
 
 
 def test_a_slice_of_many_sessions_takes_no_more_room_than_one_of_a_few() -> None:
-    packed = [
-        len(msgspec.msgpack.encode(sliced([event(session=f"session-{n}", input_tokens=10) for n in range(count)])))
-        for count in (50, 5000)
-    ]
+    windows = [[event(session=f"session-{n}", input_tokens=10) for n in range(count)] for count in (50, 5000)]
+    packed = [len(msgspec.msgpack.encode(sliced(window).written())) for window in windows]
     assert packed[1] <= packed[0] + 16
 
 
