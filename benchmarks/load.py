@@ -4,7 +4,7 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 from aiokafka import AIOKafkaProducer
@@ -18,12 +18,12 @@ _MADE = 20_000
 _TIME = re.compile(rb'"time":"[^"]*"')
 
 
-def fresh(items: list[Item]) -> Iterator[tuple[str, bytes]]:
-    """Repeat the events without end, each time as other sessions with other ids, and as of now."""
+def fresh(items: list[Item], clock: Callable[[], float] = time.time) -> Iterator[tuple[str, bytes]]:
+    """Repeat the events without end, each time as other sessions with other ids, and as of what the clock says."""
     for cycle in count():
         other = b"-round%d-" % cycle
         for item in items:
-            at = b'"time":"%s"' % rfc3339(time.time()).encode()
+            at = b'"time":"%s"' % rfc3339(clock()).encode()
             yield item.tenant, _TIME.sub(at, item.value.replace(b"-main-", other), count=1)
 
 

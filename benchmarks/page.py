@@ -1,45 +1,69 @@
 """What the live page costs the worker: `python -m benchmarks.page`.
 
-The page is a process of its own that reads the same broker. One worker carries a steady load; a page with 20 viewers is
-let run and held still (SIGSTOP) in turn, a window's length each, so that as many windows close in the one as in the
-other: with, without, without, with. What counts is the worker's CPU time, block by block, so that what else the machine
-does falls on both alike. A viewer does what the page in a browser does: it keeps the stream of news open, and asks for
-what it shows each time that something has changed.
+The page is a process of its own that reads the same broker. One worker works through a backlog, as fast as it can; a
+page with 20 viewers is let run and held still (SIGSTOP) in turn, for as many events each: with, without, without, with.
+So the same comes of either, and what the machine does besides falls on both alike. Two costs are counted, block by
+block: the worker's own CPU time for an event, which is what the page costs it wherever it runs; and by the clock, where
+worker, page, viewers and broker share this machine. A viewer does what the page in a browser does: it keeps the stream
+of news open, and asks for what it shows each time that something has changed.
 """
 
 import argparse
 import asyncio
 import os
+import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from statistics import median, stdev
+from itertools import count, islice
+from statistics import fmean, median, stdev
+from typing import NamedTuple
 
 import aiohttp
 
 from benchmarks import cpu, processes, results, topics
-from benchmarks.latency import flowing
+from benchmarks.events import stream
 from benchmarks.live import settled
+from benchmarks.load import fresh
 
 _VIEWERS = 20
 # What the first page shows.
 _ASKED = ("/api/overview", "/api/series?level=tenant&sort=rate&q=&page=1")
 # Whether the page runs, phase by phase of a block.
 _BLOCK = (True, False, False, True)
-# Events a second; about half of what a worker carries where nothing else runs.
-_RATE = 8_000.0
-# Seconds of a phase, which are those of a window, and before the first one.
-_PHASE, _WARM_UP = 10.0, 20.0
+# Events a second of event time, and those of a phase: a window's. Before the first block come so many phases.
+_RATE, _PHASE, _WARM_UP = 4_000, 40_000, 2
+# Events that are repeated, as other sessions, and that are put on the topic at a time.
+_MADE, _CHUNK = 20_000, 200_000
+# Seconds between two looks at how many events are counted; the worker says it four times a second.
+_LOOK = 0.05
+_COUNTED = re.compile(r'^tidegate_events_total\{outcome="counted"\} (\S+)', re.MULTILINE)
+
+
+class Mark(NamedTuple):
+    """How far the worker was at a moment (seconds), and the CPU seconds that it had used."""
+
+    at: float
+    events: float
+    cpu: float
+
+
+class Spent(NamedTuple):
+    """Seconds of the clock, and CPU seconds of the worker, that an event took."""
+
+    clock: float
+    cpu: float
 
 
 @dataclass
 class Watched:
-    """What all viewers together asked for, and the CPU seconds of worker and page in each phase, block by block."""
+    """What all viewers asked for, the page's CPU seconds and those it ran, and each block: with it and without."""
 
     answers: int = 0
     page_cpu: float = 0.0
-    blocks: list[tuple[float, float]] = field(default_factory=list)
+    page_ran: float = 0.0
+    blocks: list[tuple[Spent, Spent]] = field(default_factory=list)
 
     async def look(self, port: int) -> None:
         """Be one viewer, until cancelled."""
@@ -57,77 +81,112 @@ class Watched:
                 await answer.read()
                 self.answers += 1
 
-    async def block(self, worker: int, page: int) -> None:
-        """Let the page run and hold it still in turn; keeps the worker's CPU share with it and without."""
-        used = {True: 0.0, False: 0.0}
-        # Each phase begins where the one before ended, however late this process gets its turn.
-        begin = time.monotonic()
+    async def block(self, worker: processes.Process, page: processes.Process) -> None:
+        """Let the page run and hold it still in turn; keeps what an event cost with it and without."""
+        phases: dict[bool, list[Spent]] = {True: [], False: []}
         for runs in _BLOCK:
-            os.kill(page, signal.SIGCONT if runs else signal.SIGSTOP)
-            before, of_page = cpu.seconds(worker), cpu.seconds(page)
-            begin += _PHASE
-            await asyncio.sleep(begin - time.monotonic())
-            used[runs] += (cpu.seconds(worker) - before) / _PHASE
-            self.page_cpu += cpu.seconds(page) - of_page
-        self.blocks.append((used[True] / 2, used[False] / 2))
+            os.kill(page.pid, signal.SIGCONT if runs else signal.SIGSTOP)
+            of_page, before = cpu.seconds(page.pid), await mark(worker, 0)
+            after = await mark(worker, before.events + _PHASE)
+            phases[runs].append(spent(before, after))
+            self.page_cpu += cpu.seconds(page.pid) - of_page
+            self.page_ran += runs * (after.at - before.at)
+        self.blocks.append((_mean(phases[True]), _mean(phases[False])))
 
 
-def measure(bootstrap: str, blocks: int = 6, rate: float = _RATE) -> None:
-    """Measure so many blocks at `rate` events a second, and keep the figures."""
+async def mark(worker: processes.Process, events: float) -> Mark:
+    """Wait until the worker says a new number of counted events, `events` or more."""
+    first = await _counted(worker)
+    while (now := await _counted(worker)) == first or now < events:
+        await asyncio.sleep(_LOOK)
+    return Mark(time.monotonic(), now, cpu.seconds(worker.pid))
+
+
+async def _counted(worker: processes.Process) -> float:
+    worker.check()
+    found = _COUNTED.search(await asyncio.to_thread(worker.metrics))
+    return float(found[1]) if found else 0.0
+
+
+def spent(before: Mark, after: Mark) -> Spent:
+    """Give what each event between two marks took."""
+    events = after.events - before.events
+    return Spent((after.at - before.at) / events, (after.cpu - before.cpu) / events)
+
+
+def _mean(phases: Sequence[Spent]) -> Spent:
+    return Spent(fmean(phase.clock for phase in phases), fmean(phase.cpu for phase in phases))
+
+
+def measure(bootstrap: str, blocks: int = 8) -> None:
+    """Measure so many blocks, and keep the figures."""
     prefix, watched = f"page-{int(time.time())}.", Watched()
-    asyncio.run(_run(bootstrap, prefix, watched, blocks, rate))
-    results.keep({"page.events_per_second": rate, **figures(watched)})
+    asyncio.run(_run(bootstrap, prefix, watched, blocks))
+    results.keep(figures(watched))
 
 
-async def _run(bootstrap: str, prefix: str, watched: Watched, blocks: int, rate: float) -> None:
+async def _run(bootstrap: str, prefix: str, watched: Watched, blocks: int) -> None:
     await topics.make(bootstrap, f"{prefix}usage", f"{prefix}rollups")
+    # The worker goes on between two phases, so that some more is needed.
+    records = backlog(round(_PHASE * (_WARM_UP + len(_BLOCK) * blocks) * 1.25), time.time())
+    while chunk := list(islice(records, _CHUNK)):
+        await topics.fill(bootstrap, f"{prefix}usage", chunk)
     with processes.worker(bootstrap, prefix) as worker, processes.page(bootstrap, prefix) as (page, port):
         await settled([worker])
-        with processes.module("benchmarks.load", bootstrap, f"{prefix}usage", str(rate)):
-            await flowing(bootstrap, f"{prefix}usage")
-            looking = [asyncio.create_task(watched.look(port)) for _ in range(_VIEWERS)]
-            await asyncio.sleep(_WARM_UP)
-            try:
-                for number in range(blocks):
-                    await watched.block(worker.pid, page.pid)
-                    print(f"block {number + 1}: with {watched.blocks[-1][0]:.3f}, without {watched.blocks[-1][1]:.3f}")
-            finally:
-                os.kill(page.pid, signal.SIGCONT)
-            for task in looking:
-                task.cancel()
-            await asyncio.gather(*looking, return_exceptions=True)
+        looking = [asyncio.create_task(watched.look(port)) for _ in range(_VIEWERS)]
+        await mark(worker, _PHASE * _WARM_UP)
+        try:
+            for number in range(blocks):
+                await watched.block(worker, page)
+                print(f"block {number + 1}: {_said(*watched.blocks[-1])}", flush=True)
+        finally:
+            os.kill(page.pid, signal.SIGCONT)
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
     await topics.drop(bootstrap, prefix)
 
 
-def figures(watched: Watched) -> dict[str, object]:
-    """Give the share of the worker's throughput that the page costs: of what a CPU second of the worker carries.
+def backlog(size: int, end: float) -> Iterator[tuple[str, bytes]]:
+    """Make so many events that came before `end` (epoch seconds)."""
+    past = count(size, -1)
+    return islice(fresh(stream().first(_MADE), lambda: end - next(past) / _RATE), size)
 
-    The error is the median's standard error.
+
+def _said(seen: Spent, alone: Spent) -> str:
+    return (
+        f"with {seen.cpu * 1e6:.1f} us of CPU an event, without {alone.cpu * 1e6:.1f}; "
+        f"{1 / seen.clock:,.0f} events a second, without {1 / alone.clock:,.0f}"
+    )
+
+
+def figures(watched: Watched) -> dict[str, object]:
+    """Give the share of what a CPU second of the worker carries, and of its events a second, that the page costs.
+
+    Errors are the median's standard errors.
     """
-    costs = [1 - without / seen for seen, without in watched.blocks]
     return {
         "page.viewers": _VIEWERS,
         "page.answers": watched.answers,
-        "page.cpu_seconds": watched.page_cpu,
-        "page.worker_cpus.with": _mean([seen for seen, _ in watched.blocks]),
-        "page.worker_cpus.without": _mean([without for _, without in watched.blocks]),
-        "page_costs_the_worker": median(costs),
-        "page_costs_the_worker.error": 1.2533 * stdev(costs) / len(costs) ** 0.5,
+        "page.cpus": watched.page_cpu / watched.page_ran,
+        "page.worker_us_an_event.with": 1e6 * fmean(seen.cpu for seen, _ in watched.blocks),
+        "page.worker_us_an_event.without": 1e6 * fmean(alone.cpu for _, alone in watched.blocks),
+        **_cost("page_costs_the_worker", [1 - alone.cpu / seen.cpu for seen, alone in watched.blocks]),
+        **_cost("page_costs_by_the_clock", [1 - alone.clock / seen.clock for seen, alone in watched.blocks]),
     }
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _cost(name: str, costs: Sequence[float]) -> dict[str, float]:
+    return {name: median(costs), f"{name}.error": 1.2533 * stdev(costs) / len(costs) ** 0.5}
 
 
 def main() -> None:
     """Start a broker, and measure."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--blocks", type=int, default=6, help="of four windows")
-    parser.add_argument("--rate", type=float, default=_RATE, help="events a second")
+    parser.add_argument("--blocks", type=int, default=8, help="of four phases of 40,000 events")
     given = parser.parse_args()
     with processes.broker() as kafka:
-        measure(kafka.bootstrap, given.blocks, given.rate)
+        measure(kafka.bootstrap, given.blocks)
 
 
 if __name__ == "__main__":

@@ -2,30 +2,16 @@
 
 import sys
 
-import click
-
-from streamer.cli import (  # noqa: F401 - they add their commands
-    analysts,
-    archive,
-    feedback,
-    finance,
-    gateway,
-    letters,
-    operate,
-    replay,
-    routes,
-    services,
-    showback,
-)
-from streamer.cli.base import cli
-from streamer.errors import TidegateError
+#: What shells give a program that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; errors that Tidegate knows of, or the system's, are said in a line and exit with 1."""
+    """Run the command line; see `base.run`. Ctrl-C ends it without a word, however early it comes."""
     try:
-        cli.main(standalone_mode=True)
-    except (TidegateError, OSError) as error:
-        for line in (str(error) or repr(error)).splitlines():
-            click.echo(f"tidegate: {line}", err=True)
-        sys.exit(1)
+        # Imports of libraries are most of a short command's time.
+        from streamer.cli.base import run  # noqa: PLC0415
+
+        sys.exit(run())
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

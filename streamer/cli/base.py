@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import click
 
 from streamer import logs, settings
 from streamer.config import Config
+from streamer.errors import TidegateError
 
 #: The option of the configuration file.
 CONFIG = click.option(
@@ -54,10 +56,61 @@ def example(command: str) -> dict[str, Any]:
     return {"epilog": f"Example: {command}"}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands; each one's module is imported when it is asked for, as many need libraries that take a second."""
+
+    #: By module of this package.
+    modules: ClassVar = {
+        "analysts": ("compare", "backtest", "tune"),
+        "archive": ("archive",),
+        "feedback": ("feedback",),
+        "finance": ("reconcile",),
+        "gateway": ("gateway",),
+        "letters": ("dead-letters",),
+        "operate": ("status", "doctor", "topics", "backup", "restore"),
+        "replay": ("replay", "score"),
+        "routes": ("routes",),
+        "services": ("worker", "ingest", "page", "page-token", "tokens", "check-config", "demo"),
+        "showback": ("showback",),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all of them."""
+        return sorted(name for names in self.modules.values() for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find one, for which its module has to be imported."""
+        for module, names in self.modules.items():
+            if cmd_name in names:
+                import_module(f"{__package__}.{module}")
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tidegate")
 def cli() -> None:
     """Tidegate watches what AI systems spend as they spend it."""
+
+
+def run() -> int:
+    """Run what the command line asks for; gives the exit status.
+
+    Errors that Tidegate knows of, or the system's, are said in a line and give 1, wrong usage gives 2.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    try:
+        return cli.main(standalone_mode=False) or 0
+    except click.Abort as stopped:
+        raise KeyboardInterrupt from stopped
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (TidegateError, OSError) as error:
+        for line in (str(error) or repr(error)).splitlines():
+            click.echo(f"tidegate: {line}", err=True)
+        return 1
 
 
 def configured(path: Path | None) -> Config:

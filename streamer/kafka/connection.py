@@ -1,5 +1,6 @@
 """How every client of Kafka is told where it is and who asks: plaintext, TLS, SASL."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -71,11 +72,15 @@ def writer_of(kafka: KafkaConfig, transactional_id: str | None) -> AIOKafkaProdu
 
 @asynccontextmanager
 async def writing(kafka: KafkaConfig) -> AsyncIterator[AIOKafkaProducer]:
-    """Start a producer for batches made elsewhere, and keep it while the context lasts. Raises KafkaUnreachable."""
+    """Start a producer for batches made elsewhere, and keep it while the context lasts. Raises KafkaUnreachable.
+
+    Left to itself aiokafka would ask for ever for the number that makes its writes idempotent.
+    """
     producer = writer_of(kafka, None)
     try:
-        await producer.start()
-    except KafkaError as error:
+        async with asyncio.timeout(kafka.connect_seconds):
+            await producer.start()
+    except (KafkaError, TimeoutError) as error:
         await producer.stop()
         hint = " (without idempotent producers, as old and small ones are: kafka.idempotence = false)"
         said = f"{type(error).__name__}{hint if kafka.idempotence else ''}"

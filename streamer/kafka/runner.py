@@ -110,7 +110,8 @@ class Runner:
         await self._wait_for_room()
 
     async def tick(self, now: float) -> None:
-        """Let the stage's time pass, if all that has arrived is applied."""
+        """Let the stage's time pass, if all that has arrived is applied; the metrics are kept up in any case."""
+        self.stage.report()
         lags = [self._arrivals.lag(tp, position) for tp, position in self.positions.items()]
         if all(lag == 0 for lag in lags):
             self._keep(partial(self.stage.tick, now), max(position or 0 for position in self.positions.values()))

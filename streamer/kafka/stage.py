@@ -45,6 +45,9 @@ class Stage(Protocol):
     def tick(self, now: float) -> Iterable[Out]:
         """Let time pass; called only while everything that has arrived is applied."""
 
+    def report(self) -> None:
+        """Bring the metrics up to date; called several times a second, whether or not records wait."""
+
     def touched(self) -> Mapping[str | None, Sequence[int]]:
         """Give the offsets of the records applied since the last call by owner; by None where something is nobody's."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.errors import KafkaUnreachable
-from streamer.kafka.connection import aiokafka_settings, consumer_of, producer_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of, writing
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.kafka.topics import Topics, ensure, partition_counts
 from streamer.letters.select import Wanted, from_letter, from_source, target
@@ -57,19 +58,21 @@ def resend(letters: Iterable[DeadLetter], kafka: KafkaConfig, *, dry: bool) -> l
     try:
         return asyncio.run(_resend(letters, kafka, dry))
     except (KafkaError, TimeoutError) as error:
-        raise KafkaUnreachable(f"{kafka.bootstrap} did not take all of it: {error!r}; it may be sent again") from error
+        said = "does not answer" if dry else "did not take all of it; it may be sent again"
+        raise KafkaUnreachable(f"{kafka.bootstrap} {said}: {error!r}") from error
 
 
 async def _resend(letters: Iterable[DeadLetter], kafka: KafkaConfig, dry: bool) -> list[tuple[DeadLetter, str]]:
     topics = Topics.named(kafka.topic_prefix)
     left: list[tuple[DeadLetter, str]] = []
-    async with consumer_of(kafka, auto_offset_reset="none") as consumer, producer_of(kafka) as producer:
+    sending = nullcontext() if dry else writing(kafka)
+    async with consumer_of(kafka, auto_offset_reset="none") as consumer, sending as producer:
         source = _Source(consumer, await partition_counts(aiokafka_settings(kafka)))
         for letter in letters:
             topic = target(letter, topics)
             if topic is None:
                 left.append((letter, "only usage and feedback are sent again"))
-            elif why := await _again(letter, topic, source, None if dry else producer):
+            elif why := await _again(letter, topic, source, producer):
                 left.append((letter, why))
     return left
 

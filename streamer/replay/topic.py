@@ -64,6 +64,8 @@ def topic_runs(source: str, kafka: KafkaConfig, extent: Extent) -> Iterator[list
                 yield [_record(topic, record) for record in found]
         except KafkaError as error:
             raise SourceUnreadable(f"{source}: {error!r}") from error
+        except TimeoutError as error:
+            raise SourceUnreadable(f"{source}: no more came for {kafka.connect_seconds:.0f} seconds") from error
         finally:
             runner.run(reader.stop())
 
@@ -125,9 +127,14 @@ class _Reader:
         return sum(max(0, self._ends[partition] - begins[partition]) for partition in partitions)
 
     async def next(self) -> list[ConsumerRecord]:
-        """Give the oldest records not yet given, as many as are known to be the oldest; none at the end."""
+        """Give the oldest records not yet given, as many as are known to be the oldest; none at the end.
+
+        aiokafka waits for ever for a broker that has gone; this raises TimeoutError.
+        """
         while waiting := [tp for tp, read in self._read.items() if not read and not await self._is_done(tp)]:
-            await self._fetch(waiting)
+            async with asyncio.timeout(self._kafka.connect_seconds):
+                while not await self._fetch(waiting):
+                    pass
         return list(self._oldest({tp for tp in self._read if not await self._is_done(tp)}))
 
     def _oldest(self, going_on: set[TopicPartition]) -> Iterator[ConsumerRecord]:
@@ -160,9 +167,12 @@ class _Reader:
         found = await self._consumer.offsets_for_times(dict.fromkeys(first, at))
         return {tp: found[tp].offset if found.get(tp) else last[tp] for tp in first}
 
-    async def _fetch(self, waiting: list[TopicPartition]) -> None:
-        for tp, records in (await self._consumer.getmany(*waiting, timeout_ms=500)).items():
+    async def _fetch(self, waiting: list[TopicPartition]) -> bool:
+        """Fetch some; tells whether anything came of it, be it the end of a partition."""
+        found = await self._consumer.getmany(*waiting, timeout_ms=500)
+        for tp, records in found.items():
             self._read[tp].extend(record for record in records if record.offset < self._ends[tp])
+        return bool(found) or any([await self._is_done(tp) for tp in waiting])
 
     async def _is_done(self, tp: TopicPartition) -> bool:
         position: int = await self._consumer.position(tp)

@@ -57,6 +57,18 @@ def test_what_runs_is_held_as_tightly_as_the_file_says(stack: Stack) -> None:
             assert _in(container, "touch", "/etc/tidegate.toml", "/opt/x").returncode, service
 
 
+def test_the_hot_path_is_compiled_and_no_compiler_is_shipped(stack: Stack) -> None:
+    (page,) = stack.containers("page")
+    found = _in(
+        page,
+        "python",
+        "-c",
+        "import streamer.tenant, detectors.loop.ring as r; print(streamer.tenant.__file__, r.__file__)",
+    )
+    assert [Path(name).suffix for name in found.stdout.split()] == [".so", ".so"]
+    assert _in(page, "sh", "-c", "command -v gcc cc pip").stdout == ""
+
+
 def test_prometheus_finds_every_process_and_takes_every_rule_and_every_panel(stack: Stack) -> None:
     def up() -> list[str]:
         targets = asked(f"{PROMETHEUS}/targets")["data"]["activeTargets"]
@@ -114,7 +126,8 @@ async def _post(sent: list[dict[str, Any]], ended: asyncio.Event) -> None:
     """Send usage of known totals to the front door, besides the demo's."""
     async with aiohttp.ClientSession() as session:
         while not ended.is_set():
-            batch = [usage(len(sent) + n) for n in range(BATCH)]
+            # Each in a session of its own: agents that take turns in one would be told of as a loop.
+            batch = [usage(n, session=f"session-{n}") for n in range(len(sent), len(sent) + BATCH)]
             async with session.post("http://127.0.0.1:8088/v1/events", json=batch) as answer:
                 assert answer.status == 202, await answer.text()
             sent += batch

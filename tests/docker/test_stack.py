@@ -9,11 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
-from streamer.cli import cli
+from streamer.cli.base import cli
 from streamer.config import Config
 from tests.conftest import go_without
 
@@ -142,7 +143,7 @@ def test_a_workload_is_probed_held_tightly_and_does_what_it_is_named_for(workloa
     }
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert container["args"][0] in cli.commands
+    assert container["args"][0] in cli.list_commands(click.Context(cli))
     assert container["resources"]["limits"]["memory"]
     labels = workload["spec"]["template"]["metadata"]["labels"]
     assert labels == workload["spec"]["selector"]["matchLabels"]

@@ -20,7 +20,7 @@ from pyarrow import csv, parquet
 
 from alerts.webhook.sign import signature as webhook_signature
 from streamer import logs
-from streamer.cli import cli
+from streamer.cli.base import cli
 from streamer.config import GatewayConfig, KafkaConfig
 from tests.brokers import Broker
 from tests.docs.test_snippets import ROOT, Snippet, snippets

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,9 +18,11 @@ from hypothesis import strategies as st
 
 from detectors import OutlierParams, OutlierScorer
 from streamer import cli, logs
+from streamer.cli.base import cli as commands
 from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
 
+ROOT = Path(__file__).parents[2]
 # CONTRACTS.md: the commands that exist so far.
 COMMANDS = {
     "worker",
@@ -67,25 +70,32 @@ def status(*arguments: object) -> int:
     return int(end.value.code or 0)
 
 
-def test_the_commands_are_those_of_the_contract() -> None:
-    assert set(cli.cli.commands) == COMMANDS
+def below(group: click.Group) -> dict[str, click.Command]:
+    """The commands of a group."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
+
+
+def test_the_commands_are_those_of_the_contract_and_each_is_in_its_module() -> None:
+    assert set(below(commands)) == COMMANDS == set(commands.commands)
 
 
 def leaves(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command below a group, by the words that call it."""
-    for name, command in group.commands.items():
+    for name, command in below(group).items():
         if isinstance(command, click.Group):
             yield from leaves(command, *path, name)
         else:
             yield (*path, name), command
 
 
-LEAVES = dict(leaves(cli.cli))
+LEAVES = dict(leaves(commands))
 
 
 @pytest.mark.parametrize("words", sorted(LEAVES))
 def test_help_shows_an_example_that_would_run(words: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(cli.cli, [*words, "--help"])
+    shown = CliRunner().invoke(commands, [*words, "--help"])
     assert shown.exit_code == 0
     (example,) = [line for line in shown.output.splitlines() if line.strip().startswith("Example: ")]
     given = example.partition("Example: ")[2].removeprefix("tidegate ").split()
@@ -95,7 +105,7 @@ def test_help_shows_an_example_that_would_run(words: tuple[str, ...]) -> None:
 
 
 def test_every_command_and_option_says_what_it_does() -> None:
-    assert all(command.help for command in cli.cli.commands.values())
+    assert all(command.help for command in below(commands).values())
     for command in LEAVES.values():
         assert command.help
         for parameter in command.params:
@@ -109,6 +119,29 @@ def test_the_installed_command_runs() -> None:
         [sys.executable, "-m", "streamer.cli", "--version"], capture_output=True, text=True, check=True
     )
     assert "0." in done.stdout
+
+
+@pytest.mark.processes
+def test_ctrl_c_ends_a_command_without_a_trace_even_while_its_libraries_are_imported() -> None:
+    """The libraries are told by Python as they are imported: the signal comes right after the first."""
+    line = [sys.executable, "-v", "-m", "streamer.cli", "worker"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr
+        while "import 'click'" not in started.stderr.readline():
+            assert started.poll() is None
+        started.send_signal(signal.SIGINT)
+        said = started.stderr.read()
+    assert started.returncode == 130
+    assert "Traceback" not in said
+
+
+@pytest.mark.processes
+def test_a_command_brings_what_it_needs_and_not_what_others_do() -> None:
+    line = [sys.executable, "-X", "importtime", "-m", "streamer.cli", "check-config", "examples/tidegate.toml"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT)
+    brought = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pydantic" in brought
+    assert not brought & {"faust", "aiokafka", "aiohttp", "matplotlib", "slack_sdk", "genai_prices"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamer import logs
-from streamer.cli import cli
+from streamer.cli.base import cli
 from tests.streamer.test_routing import CSV, TREE
 
 END = "2026-11-22T11:00:00Z"

@@ -58,6 +58,9 @@ class AlertStage:
         """Release and renew commands, escalate, and forget what is long over."""
         yield from self._commands(self.desk.tick(now))
         yield from self._incidents()
+
+    def report(self) -> None:
+        """Count incidents, commands, and why who was notified or not."""
         self._metrics.incidents_open.set(self.desk.dispatcher.open_count)
         self._metrics.commands_live.set(len(self.desk.ledger.live()))
         refused = Counter(self.desk.ledger.refused)

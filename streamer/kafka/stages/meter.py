@@ -58,6 +58,9 @@ class MeterStage:
     def tick(self, now: float) -> Iterator[Out]:
         """Close the windows of tenants that fell silent."""
         yield from self._outs(self._pipeline.tick(now))
+
+    def report(self) -> None:
+        """Count events and feedback by what became of them."""
         counts = self._pipeline.counts()
         for name, count in (counts - self._counted).items():
             self._metrics.events.labels(name).inc(count)

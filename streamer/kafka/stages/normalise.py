@@ -36,6 +36,9 @@ class NormaliseStage:
         """Time changes nothing."""
         return ()
 
+    def report(self) -> None:
+        """What is counted is counted at once."""
+
     def touched(self) -> Mapping[str | None, Sequence[int]]:
         """There is no state."""
         return {}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from streamer.cli import cli
+from streamer.cli.base import cli
 from streamer.config import IngestConfig, TokenConfig
 from streamer.ingest import server, tokens
 from streamer.ingest.tokens import Tokens

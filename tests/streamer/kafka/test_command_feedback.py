@@ -158,7 +158,7 @@ def test_what_a_guard_rail_forbids_is_refused_to_people_too_and_they_are_told() 
     assert commands(stage.apply([said], NOW + 1)) == []
     assert outcome(metrics, "throttle", "refused") == 1
     assert "refused, by the guard rails" in stage.desk.dispatcher.open_incidents()[0].notes[-1]
-    list(stage.tick(NOW + 1))
+    stage.report()
     assert sample(metrics, "tidegate_commands_refused_total", why="too_many") == 2
 
 

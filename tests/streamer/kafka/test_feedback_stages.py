@@ -128,6 +128,7 @@ def test_why_people_were_told_or_not_is_counted() -> None:
     for second in range(8):
         list(stage.tick(NOW + second / 4))
     list(stage.tick(NOW + 3))
+    stage.report()
     counted = {
         why: sample(metrics, "tidegate_notification_decisions_total", reason=why) for why in ("group_wait", "new")
     }
@@ -176,7 +177,7 @@ def test_what_is_forwarded_is_what_the_meter_takes() -> None:
     forwarded = alerting().apply([said(time="2026-11-22T12:00:08Z")], NOW)
     found = values(stage.apply([Fake(out.value) for out in forwarded], NOW + 8), TOPICS.anomalies)
     assert [(one["id"], one["state"]) for one in found] == [(opened["id"], "closed")]
-    list(stage.tick(NOW + 8))
+    stage.report()
     assert sample(metrics, "tidegate_feedback_total", verdict="false_alarm", outcome="applied") == 1
     assert sample(metrics, "tidegate_rejected_total", reason="unknown_format") == 0
 

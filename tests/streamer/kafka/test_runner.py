@@ -30,6 +30,7 @@ class Counting:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.ticks: list[float] = []
+        self.reports = 0
         self.within = LATER
         self._dirty: set[str] = set()
 
@@ -45,6 +46,9 @@ class Counting:
     def tick(self, now: float) -> Iterable[Out]:
         self.ticks.append(now)
         return [Out("ticks", "tick", b"")]
+
+    def report(self) -> None:
+        self.reports += 1
 
     def touched(self) -> Mapping[str | None, Sequence[int]]:
         return {}
@@ -314,14 +318,14 @@ async def test_after_a_checkpoint_that_failed_no_other_pretends_to_be_whole() ->
     assert bench.consumer.committed == {USAGE: 1}
 
 
-async def test_time_passes_only_when_all_that_has_arrived_is_applied() -> None:
+async def test_time_passes_only_when_all_that_has_arrived_is_applied_and_metrics_are_kept_up_meanwhile() -> None:
     bench = Bench(sources=(USAGE, ACKS))
     bench.consumer.ends = {USAGE: 2}
     await bench.take(b"a")
     await bench.runner.tick(NOW)
     bench.consumer.ends = {USAGE: 2, ACKS: 0}
     await bench.runner.tick(NOW + 1)
-    assert bench.stage.ticks == []
+    assert (bench.stage.ticks, bench.stage.reports) == ([], 2)
     assert sample(bench.metrics, "tidegate_lag_records", topic=TOPICS.usage, partition="0") == 1
     await bench.take(b"b", base=1)
     await bench.runner.tick(NOW + 2)

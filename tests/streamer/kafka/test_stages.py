@@ -192,7 +192,7 @@ def test_usage_is_metered_and_a_loop_is_an_anomaly_keyed_by_tenant() -> None:
     assert all(key == rollup.series for key, rollup in rollups.items())
     total = next(rollup for rollup in rollups.values() if rollup.level == "tenant")
     assert (total.events, total.usd) == (10, Decimal("2.50"))
-    list(stage.tick(NOW + 12))
+    stage.report()
     assert sample(metrics, "tidegate_anomalies_total", kind="loop") == 1
     assert sample(metrics, "tidegate_events_total", outcome="counted") == 12
 
@@ -348,9 +348,11 @@ def test_when_the_loop_is_over_the_command_is_released_and_later_buried() -> Non
     list(stage.apply([anomaly()], NOW))
     list(stage.apply([anomaly("closed", 5)], NOW + 5))
     assert TOPICS.throttle not in by_topic(stage.tick(NOW + 9))
+    stage.report()
     assert sample(metrics, "tidegate_commands_live") == 1
     (release,) = by_topic(stage.tick(NOW + 10))[TOPICS.throttle]
     assert (release["action"], release["generation"]) == ("release", 2)
+    stage.report()
     assert sample(metrics, "tidegate_commands_live") == 0
     assert by_topic(stage.tick(NOW + 400))[TOPICS.throttle] == [None]
 

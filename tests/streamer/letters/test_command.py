@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamer import logs
-from streamer.cli import cli
+from streamer.cli.base import cli
 from streamer.kafka.dead_letters import DeadLetter
 from streamer.letters import topic
 from streamer.letters.topic import Found

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pyarrow import parquet
 
 from streamer import logs
-from streamer.cli import cli
+from streamer.cli.base import cli
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import Decoder
