@@ -92,8 +92,8 @@ class RateBaseline:
     def usual(self) -> tuple[float, float]:
         """From where to where nineteen of twenty values lie that are spread like those that were learned."""
         spread = max(math.sqrt(self._variance), self.params.least_deviation)
-        low, high = (math.exp(min(self._level + side * spread, _LARGEST)) for side in (-_NINETEEN, _NINETEEN))
-        return max(0.0, low - self.params.offset), min(high - self.params.offset, self.ceiling)
+        low, high = self._at(-_NINETEEN * spread), self._at(_NINETEEN * spread)
+        return max(0.0, low), min(high, self.ceiling)
 
     def score_one(self, value: float) -> float:
         """Score `value` from 0 to 1 without learning it; 0.5 is where the deviation is as large as is still normal."""
@@ -152,6 +152,10 @@ class RateBaseline:
         self._most, self.expected, self.ceiling = math.inf, 0.0, math.inf
         if self.seen:
             self._aim()
+
+    def _at(self, deviation: float) -> float:
+        """Give the value that lies so far from the level."""
+        return math.exp(min(self._level + deviation, _LARGEST)) - self.params.offset
 
     def _aim(self) -> None:
         params, level = self.params, self._level
