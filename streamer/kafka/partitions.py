@@ -1,6 +1,7 @@
 """The partitions that a worker has: who takes them over, who applies their runs, and how they are let go."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -49,6 +50,8 @@ class Partitions:
     ) -> None:
         self._kafka, self._kinds, self._journal, self._metrics = kafka, tuple(kinds), journal, metrics
         self._consumer = consumer
+        # A stage's partitions take turns in applying, so that a round of the event loop is short.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._runners: dict[TP, Runner] = {}
         self._writers: list[asyncio.Task[None]] = []
         self.ready = False
@@ -145,6 +148,7 @@ class Partitions:
             consumer=self._consumer(),
             metrics=self._metrics,
             every=self._kafka.checkpoint_seconds,
+            turns=self._turns[kind.name],
             keeps_state=kind.keeps_state,
             topics={topic: topics[topic] for topic in kind.topics if topic in topics},
         )

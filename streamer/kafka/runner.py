@@ -14,7 +14,7 @@ from streamer.kafka.checkpoint import Checkpoints, Topic
 from streamer.kafka.journal import Entry, Journal, Positions, StaleOwner
 from streamer.kafka.pace import Pace
 from streamer.kafka.slices import Slices, Taken
-from streamer.kafka.stage import AT_ONCE, LATER, Out, Stage
+from streamer.kafka.stage import AT_ONCE, LATER, Out, Record, Stage
 from streamer.kafka.transport import BEGINNING, Run, RunConsumer
 from streamer.kafka.waiting import Waiting
 from streamer.web.metrics import Metrics
@@ -24,6 +24,8 @@ log = structlog.get_logger()
 _MOST_OUTS = 50_000
 # So many records are applied before others get their turn: commits that somebody waits for.
 _TURN = 50
+# A step of a commit is several tasks of the event loop that wake one another: so many rounds of it make a turn.
+_ROUNDS = 4
 # Seconds for which a checkpoint that nobody waits for takes state down at a time.
 _SLICE = 0.005
 
@@ -45,6 +47,7 @@ class Runner:
         consumer: RunConsumer,
         metrics: Metrics,
         every: float,
+        turns: asyncio.Lock,
         keeps_state: bool = True,
         topics: Mapping[str, Topic] | None = None,
     ) -> None:
@@ -57,7 +60,7 @@ class Runner:
         # With one source only is there one position that slices can lag behind.
         self._slices = Slices(stage, self._waiting) if keeps_state and len(self.positions) == 1 else None
         self._written: dict[TP, int] = {}
-        self._saving = asyncio.Lock()
+        self._turns, self._saving = turns, asyncio.Lock()
         self._torn = self._broken = self._closed = False
         self._pace = Pace(every, _now())
         self._hurry, self._room = asyncio.Event(), asyncio.Event()
@@ -95,19 +98,27 @@ class Runner:
             await self._arrivals.lost(run.tp, position)
             return
         records = self._unknown(run, position)
-        for start in range(0, len(records), _TURN):
-            # No await until the position is set: a checkpoint must never see records half applied.
-            part = records[start : start + _TURN]
-            self._keep(partial(self.stage.apply, part, now), part[0].offset)
-            self._waiting.touch(self.stage.touched())
-            end = self.positions[run.tp] = part[-1].offset + 1
-            await asyncio.sleep(0)
-            # Let go meanwhile, or sent to another place in the log: the rest is not to be applied here.
-            if self._closed or self.positions[run.tp] != end:
-                return
+        if not await self._applied(run.tp, records, now):
+            return
         self.positions[run.tp] = max(position, run.end)
         self._arrivals.moved(run.tp)
         await self._wait_for_room()
+
+    async def _applied(self, tp: TP, records: Sequence[Record], now: float) -> bool:
+        """Apply records turn by turn; False if the partition was let go meanwhile, or sent to another place."""
+        reached = self.positions[tp]
+        for start in range(0, len(records), _TURN):
+            async with self._turns:
+                if self._closed or self.positions[tp] != reached:
+                    return False
+                # No await until the position is set: a checkpoint must never see records half applied.
+                part = records[start : start + _TURN]
+                self._keep(partial(self.stage.apply, part, now), part[0].offset)
+                self._waiting.touch(self.stage.touched())
+                reached = self.positions[tp] = part[-1].offset + 1
+                for _ in range(_ROUNDS):
+                    await asyncio.sleep(0)
+        return not self._closed and self.positions[tp] == reached
 
     async def tick(self, now: float) -> None:
         """Let the stage's time pass, if all that has arrived is applied; the metrics are kept up in any case."""

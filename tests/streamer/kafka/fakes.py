@@ -149,6 +149,7 @@ def runner_of(
     changelog: str | None = LOG,
     metrics: Metrics | None = None,
     journal: Journal | None = None,
+    turns: asyncio.Lock | None = None,
 ) -> Runner:
     """A runner on the stand-ins, by default for a broker without transactions."""
     log = TP(changelog, 0) if changelog else None
@@ -159,5 +160,6 @@ def runner_of(
         consumer=cast(Any, consumer),
         metrics=metrics or Metrics(),
         every=1.0,
+        turns=turns or asyncio.Lock(),
         keeps_state=changelog is not None,
     )

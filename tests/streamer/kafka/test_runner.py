@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 import pytest
@@ -133,6 +134,25 @@ async def test_a_run_whose_topic_is_made_anew_meanwhile_is_given_up() -> None:
     await bench.take(b"b")
     assert bench.stage.counts["b"] == 1
     assert bench.runner.positions == {USAGE: 1}
+
+
+async def test_partitions_with_a_backlog_leave_the_event_loop_to_others_after_each_turn() -> None:
+    """However many have one: between two turns whoever waits for an answer gets on by several steps."""
+    turns, stages = asyncio.Lock(), [Counting() for _ in range(4)]
+    runners = [runner_of(stage, FakeConsumer(), FakeProducer(), turns=turns) for stage in stages]
+    backlog = asyncio.gather(*(runner.take(run([b"a"] * 500), NOW) for runner in runners))
+    applied, behind = [0], []
+    while not backlog.done():
+        await asyncio.sleep(0)
+        each = [stage.counts["a"] for stage in stages]
+        applied.append(sum(each))
+        behind.append(max(each) - min(each))
+    assert applied[-1] == 2000
+    rounds = [round for round, (before, after) in enumerate(pairwise(applied)) if after > before]
+    assert max(after - before for before, after in pairwise(applied)) <= 50
+    assert min(after - before for before, after in pairwise(rounds)) >= 4
+    # Each gets its turn: none has to wait until another is through.
+    assert max(behind) <= 50
 
 
 async def test_a_run_that_is_known_already_changes_nothing() -> None:
