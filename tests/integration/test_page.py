@@ -148,6 +148,16 @@ async def test_names_that_bite_are_only_text(served: Process, browser: Browser) 
         assert await page.title() == f"{HOSTILE} · Tidegate"
 
 
+@pytest.mark.parametrize("path", ["/tenants/nobody", "/tenants/%zz", "/incidents/%E0%A4%A"])
+async def test_an_address_that_names_nothing_says_so(served: Process, browser: Browser, path: str) -> None:
+    page, faults = await browser.new_page(), list[str]()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    await page.goto(served.url + path)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Not here")
+    await page.close()
+    assert faults == []
+
+
 async def test_the_page_is_worked_by_keyboard_alone(served: Process, browser: Browser) -> None:
     async with browsing(browser, served.url) as page:
         await expect(page.get_by_role("link", name="initech").first).to_be_visible()

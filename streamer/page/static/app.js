@@ -27,9 +27,18 @@ let stale = false;
 function routed() {
   for (const [pattern, found] of ROUTES) {
     const match = pattern.exec(location.pathname);
-    if (match) return { ...found(...match.slice(1).map(decodeURIComponent)), path: location.pathname };
+    if (match) return { ...found(...match.slice(1).map(decoded)), path: location.pathname };
   }
   return null;
+}
+
+// An address that was cut off or mistyped names nobody, and is said to as any other unknown name.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 // What the reader has chosen is in the address, so that it can be passed on.

@@ -41,7 +41,7 @@ export const one = {
       actions(data, true)),
     h("dl", { class: "figures wide", "data-key": "figures" },
       figure("Above normal", money(data.usd_excess), data.state === "open" ? "so far" : "in all", data.state === "open" ? "alert" : ""),
-      figure("Going on at", money(data.state === "open" ? data.usd_per_hour : 0), "an hour above normal"),
+      data.state === "open" && figure("Going on at", money(data.usd_per_hour), "an hour above normal"),
       data.usd_saved > 0 && figure("Saved", `about ${money(data.usd_saved)}`, "by commands, an estimate", "good"),
       figure("Told by", plural(data.alerts.length, "anomaly", "anomalies"), data.kind)),
     data.chart && panel("Over time", "lines", place("incident"), legend(data.chart)),

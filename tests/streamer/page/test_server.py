@@ -64,7 +64,7 @@ async def serving(*people: Any, **page: Any) -> AsyncIterator[Served]:
     config, known = PageConfig(people=people, **page), state()
     give(known, TOPICS.rollups, rollup("acme"), rollup("globex"), rollup(HOSTILE))
     give(known, TOPICS.alerts, incident("i1", "acme"), incident("i2", "globex"), incident(HOSTILE, HOSTILE))
-    live, metrics = Live(pause=0.01, heartbeat=0.05), Metrics()
+    live, metrics = Live(pause=0.01, calm=0.01, heartbeat=0.05), Metrics()
     app = web.Application()
     found = Served(TestClient(TestServer(app)), known, live, metrics)
     app.add_routes(Page(known, Access(config, b"k" * 32), live, found.write, metrics).routes())
