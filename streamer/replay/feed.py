@@ -51,7 +51,10 @@ class Job(msgspec.Struct, frozen=True):
         return sum(Path(source).stat().st_size for source in self.sources if not _is_topic(source))
 
     def words(self, faults: Faults, extent: Extent, topics: ReadTopic = topic_runs) -> Iterator[Word]:
-        """Read the events of all sources in the order of time; what is wrong with them is noted."""
+        """Read the events of all sources in the order of time; what is wrong with them is noted.
+
+        Raises SourceUnreadable where nothing but faults is there, and at the first one if the job is strict.
+        """
         decoder, config = decoder_of(self.config, feedback=True), self.config
 
         def opened(source: str, extent: Extent | None = extent) -> Iterator[Run]:
@@ -60,6 +63,7 @@ class Job(msgspec.Struct, frozen=True):
         merge = Merge(self.sources, opened, partial(opened, extent=None))
         for words in faults.words(merge):
             yield from self._within(words)
+        faults.require_any()
         for remark in merge.disorder():
             faults.remark(remark)
         if overlaps := merge.overlaps():

@@ -51,6 +51,7 @@ class Trial:
         self._follow(self._shard.end(self._seen))
         for told in self._office.close():
             self.facts.tell(told)
+        self.facts.members = self._office.members()
 
     def tenant_days(self, side: Side = WHOLE) -> float:
         """Give how long the tenants of a side were watched, in days of all together."""
