@@ -3,6 +3,7 @@
 TidegateError
 ├── ConfigInvalid     the configuration has mistakes; all of them are listed
 ├── SourceUnreadable  a replay source cannot be read
+├── Stopped           a person stopped what has no answer before its end
 ├── ArchiveUnusable   an archive's folder is damaged, in use, or of another topic
 ├── BrokerFailed      the embedded broker did not start
 ├── KafkaUnreachable  no broker answers, or a topic is not as it must be
@@ -25,6 +26,10 @@ class ConfigInvalid(TidegateError):
 
 class SourceUnreadable(TidegateError):
     """A replay source is missing, of an unknown kind, or damaged."""
+
+
+class Stopped(TidegateError):
+    """A person stopped a command that has no answer before its end; it has written nothing."""
 
 
 class ArchiveUnusable(TidegateError):

@@ -96,12 +96,16 @@ class Spending:
                 else:
                     self._during[place].append((at, rollup.usd))
 
-    def lost(self, place: int, until: float) -> Decimal:
-        """Give the dollars above the hour before that were spent on a label up to `until`; a session has no usual."""
+    def lost(self, place: int, until: float, begun: float) -> Decimal:
+        """Give the dollars above the hour before that were spent on a label up to `until`; a session has no usual.
+
+        Where the tenant's data have `begun` within that hour, what is known of it stands for the whole of it.
+        """
         label = self._labels[place]
         since = label.start.timestamp()
         spent = sum((usd for at, usd in self._during[place] if at < until), ZERO)
-        share = Decimal(max(0.0, min(until, label.end.timestamp()) - since) / _HOUR)
+        known = min(_HOUR, since - begun)
+        share = Decimal(max(0.0, min(until, label.end.timestamp()) - since) / known) if known > 0 else ZERO
         return max(ZERO, round(spent - (ZERO if label.session else self._before[place] * share), 6))
 
 
@@ -160,7 +164,8 @@ class Backtest:
     def _outcome(self, place: int, alarms: list[Anomaly]) -> Outcome:
         label = self._labels[place]
         until = min(alarms[0].opened_at, label.end) if alarms else label.end
-        return Outcome(label, alarms, self._spending.lost(place, until.timestamp()))
+        begun, _ = self.trial.spans.get(label.tenant, (0.0, 0.0))
+        return Outcome(label, alarms, self._spending.lost(place, until.timestamp(), begun))
 
 
 def figures_of(judgement: Judgement, tenant_days: float) -> Figures:

@@ -9,6 +9,7 @@ from typing import Any
 from alerts.throttle.command import Command
 from streamer.clock import utc
 from streamer.config import Config
+from streamer.replay.bills import chargeback, showback
 from streamer.replay.extent import Control, Progress
 from streamer.replay.facts import Facts
 from streamer.replay.feed import Feed, Job
@@ -48,6 +49,8 @@ def run(
         summary = outputs.finish(facts, feed.totals, seconds, stopped=play.stopped)
         cards = scorecards(config, facts)
         outputs.score(cards)
+        outputs.add("showback.csv", showback(facts))
+        outputs.add("chargeback.csv", chargeback(config, facts))
         found = Findings(summary, facts, cards, feed.totals, outputs.rollups())
         outputs.add("report.html", write_report(config, found))
     yield from feed.totals.faults.lines()
@@ -76,6 +79,7 @@ class _Play:
             self._tell(self._office.take(chunk.steps))
             self._control.watch(Progress(chunk.read, self._feed.extent.total, self.facts.read, chunk.at))
         self._tell(self._office.close())
+        self.facts.members = self._office.members()
 
     def _tell(self, all_told: Iterable[Told | Command]) -> None:
         for told in all_told:

@@ -97,28 +97,29 @@ def sums(facts: Facts) -> Sums:
 
 
 def _paired(before: list[Found], after: list[Found]) -> tuple[list[Pair], list[Found], list[Found]]:
-    """Find for each case the one of the other configuration that is the same: of the same series, else of its kind."""
-    left: dict[tuple[str, str], list[Found]] = defaultdict(list)
+    """Find for each case the one of the other configuration that is the same: of the same series, else of its kind.
+
+    Those that are nearest to each other come together first, so that it is the same pairs whichever way one looks.
+    """
+    others: dict[tuple[str, str], list[Found]] = defaultdict(list)
     for found in after:
-        left[found.last.tenant, found.last.kind].append(found)
-    pairs, lost = [], []
-    for found in before:
-        others = left[found.last.tenant, found.last.kind]
-        same = min(
-            (other for other in others if _is_same(found, other)), key=lambda o: _distance(found, o), default=None
-        )
-        if same is None:
-            lost.append(found)
-            continue
-        others.remove(same)
-        pairs.append(Pair(found, same, (same.last.opened_at - found.last.opened_at).total_seconds()))
-    gained = sorted((found for rest in left.values() for found in rest), key=lambda f: (f.last.opened_at, f.last.id))
-    return pairs, lost, gained
+        others[found.last.tenant, found.last.kind].append(found)
+    near = [(a, b) for a in before for b in others[a.last.tenant, a.last.kind] if _is_same(a, b)]
+    left = {found.last.id: found for found in before}
+    right = {found.last.id: found for found in after}
+    pairs = []
+    for a, b in sorted(near, key=_distance):
+        if a.last.id in left and b.last.id in right:
+            del left[a.last.id], right[b.last.id]
+            pairs.append(Pair(a, b, (b.last.opened_at - a.last.opened_at).total_seconds()))
+    pairs.sort(key=lambda pair: (pair.before.last.opened_at, pair.before.last.id))
+    return pairs, list(left.values()), list(right.values())
 
 
-def _distance(one: Found, other: Found) -> tuple[bool, float]:
+def _distance(pair: tuple[Found, Found]) -> tuple[bool, float, list[str]]:
+    one, other = pair
     apart = abs((one.last.opened_at - other.last.opened_at).total_seconds())
-    return one.last.series != other.last.series, apart
+    return one.last.series != other.last.series, apart, sorted((one.last.id, other.last.id))
 
 
 def _is_same(one: Found, other: Found) -> bool:

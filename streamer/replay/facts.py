@@ -75,6 +75,8 @@ class Facts:
         self.read = 0
         self.anomalies: dict[str, Found] = {}
         self.incidents: dict[str, Message] = {}
+        #: Ids of all anomalies of each incident.
+        self.members: dict[str, list[str]] = {}
         self.commands: list[Command] = []
         #: Sums in the order of SUMS, by key; instead of the day it has the first one of the month.
         self.sums: dict[Key, list[int]] = {}

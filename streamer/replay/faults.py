@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,7 @@ from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
 from streamer.replay.items import Damage, Item, Run
 
-# So many rows are named; of more only their number is told.
+# So many of a kind are named; of more only their number is told.
 _MOST_NAMED = 10
 
 
@@ -20,10 +21,11 @@ class Faults(msgspec.Struct):
     """Rows that were rejected, sources that broke off, and what is remarkable about the sources besides.
 
     `rejected` counts by reason; `named` holds the first of them in words. With `strict` the first one is raised as
-    SourceUnreadable.
+    SourceUnreadable. `good` is how many events and words of people there were.
     """
 
     strict: bool = False
+    good: int = 0
     rejected: Counter[str] = msgspec.field(default_factory=Counter)
     named: list[str] = []
     damaged: list[str] = []
@@ -33,7 +35,9 @@ class Faults(msgspec.Struct):
     def words(self, runs: Iterable[Run]) -> Iterator[Sequence[UsageEvent | Feedback]]:
         """Give the events and feedback among items, some at a time."""
         for run in runs:
-            yield run.decoded if run.is_clean else list(self._good(run))  # type: ignore[misc]
+            words: Sequence[Any] = run.decoded if run.is_clean else list(self._good(run))
+            self.good += len(words)
+            yield words
 
     def fail(self, event: UsageEvent, error: Exception) -> None:
         """Note an event that an error of ours kept from being counted."""
@@ -46,13 +50,16 @@ class Faults(msgspec.Struct):
             raise SourceUnreadable(text)
         self.remarks.append(text)
 
+    def require_any(self) -> None:
+        """Raise SourceUnreadable where there are faults alone: an empty answer would look like a quiet month."""
+        if not self.good and (self.damaged or self.rejected):
+            raise SourceUnreadable("\n".join([*self.lines(), "no event at all could be read"]))
+
     def lines(self) -> Iterator[str]:
-        """Say all of it, in lines."""
-        yield from self.damaged
-        yield from self.named
-        if (more := self.rejected.total() - len(self.named)) > 0:
-            yield f"and {more:,} more rows rejected"
-        yield from self.remarks
+        """Say all of it, in lines; of much the first, for the summary has the rest."""
+        yield from _first(self.damaged, len(self.damaged), "sources that cannot be read to their end")
+        yield from _first(self.named, self.rejected.total(), "rows rejected")
+        yield from _first(self.remarks, len(self.remarks), "such sources")
         if self.overlaps:
             yield self.overlaps
 
@@ -82,3 +89,9 @@ class Faults(msgspec.Struct):
             raise SourceUnreadable(said)
         if len(self.named) < _MOST_NAMED:
             self.named.append(said)
+
+
+def _first(lines: Sequence[str], of: int, what: str) -> Iterator[str]:
+    yield from lines[:_MOST_NAMED]
+    if (more := of - len(lines[:_MOST_NAMED])) > 0:
+        yield f"and {more:,} more {what}"

@@ -2,10 +2,10 @@
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +51,10 @@ class Job(msgspec.Struct, frozen=True):
         return sum(Path(source).stat().st_size for source in self.sources if not _is_topic(source))
 
     def words(self, faults: Faults, extent: Extent, topics: ReadTopic = topic_runs) -> Iterator[Word]:
-        """Read the events of all sources in the order of time; what is wrong with them is noted."""
+        """Read the events of all sources in the order of time; what is wrong with them is noted.
+
+        Raises SourceUnreadable where nothing but faults is there, and at the first one if the job is strict.
+        """
         decoder, config = decoder_of(self.config, feedback=True), self.config
 
         def opened(source: str, extent: Extent | None = extent) -> Iterator[Run]:
@@ -60,6 +63,7 @@ class Job(msgspec.Struct, frozen=True):
         merge = Merge(self.sources, opened, partial(opened, extent=None))
         for words in faults.words(merge):
             yield from self._within(words)
+        faults.require_any()
         for remark in merge.disorder():
             faults.remark(remark)
         if overlaps := merge.overlaps():
@@ -100,7 +104,8 @@ class Feed:
     def _together(self, goes_on: GoesOn) -> Iterator[Chunk]:
         with ExitStack() as stack:
             handed: dict[str, list[Connection]] = {source: [] for source in self._job.sources if _is_topic(source)}
-            lines = [stack.enter_context(self._line(number, handed)) for number in range(self._workers)]
+            with _unheard_by_children():
+                lines = [stack.enter_context(self._line(number, handed)) for number in range(self._workers)]
             for source, takers in handed.items():
                 hand_out(source, self._job.config.kafka, self.extent, takers)
             for _ in range(_AHEAD):
@@ -126,6 +131,21 @@ class Feed:
         for source, (_, end) in topics.items():
             handed[source].append(end)
         return _Line(self._job, Share(number, self._workers), {source: begin for source, (begin, _) in topics.items()})
+
+
+@contextmanager
+def _unheard_by_children() -> Iterator[None]:
+    """Keep Ctrl-C, which goes to all processes of a terminal, from those that begin here, and for this one until then.
+
+    They have what is blocked from the process that begins them.
+    """
+    # Which would let it through again, where it has to begin first.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_topic(source: str) -> bool:
@@ -186,8 +206,6 @@ def _heard(line: _Line) -> Any:
 
 
 def _work(connection: Connection, job: Job, share: Share, topics: Mapping[str, Connection]) -> None:
-    # Ctrl-C goes to all processes of a terminal; the first one tells the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
     try:
         faults, extent = Faults(job.strict), Extent()

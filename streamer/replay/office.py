@@ -27,6 +27,13 @@ class Office:
         self._desk = desk_of(config)
         self._longest_wait = self._desk.dispatcher.tree.longest_wait
         self._clock = -inf
+        self._members: dict[str, list[str]] = {}
+
+    def members(self) -> dict[str, list[str]]:
+        """Give the ids of all anomalies of each incident that was told of; messages name only the dearest."""
+        for name in self._members:
+            self._note_members(name)
+        return self._members
 
     def take(self, steps: Iterable[Step]) -> Iterator[Told | Command]:
         """Follow the steps; gives what is told to people, and commands."""
@@ -46,5 +53,11 @@ class Office:
         changes += desk.tick(at)
         yield from (change.command for change in changes if change.command)
         for notification in list(desk.dispatcher.pending(at)):
+            self._note_members(notification.incident.id)
             desk.dispatcher.delivered(notification, "replay", at)
             yield Told(at, notification)
+
+    def _note_members(self, name: str) -> None:
+        # What is long over is forgotten; by then it was noted with its last message.
+        if incident := self._desk.dispatcher.find(name):
+            self._members[name] = list(incident.members())

@@ -1,7 +1,5 @@
 """The public scorecard of each use case: what it costs, what it brings, and whether that is what was hoped for."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,6 +11,7 @@ from streamer.config import Config, UseCaseConfig
 from streamer.pricing.money import COST_KINDS, ZERO, plain
 from streamer.replay.facts import Facts
 from streamer.replay.report.figures import BudgetState, Share, budgets, shares
+from streamer.replay.sheet import sheet
 from streamer.replay.tables import MONEY
 
 Verdict = Literal["met", "missed", "no hypothesis", "no outcomes were sent", "not used"]
@@ -78,11 +77,7 @@ def as_json(cards: Sequence[Scorecard]) -> bytes:
 
 def as_csv(cards: Iterable[Scorecard]) -> bytes:
     """Write the cards for a spreadsheet."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(SCORECARDS.names)
-    table.writerows([_cell(getattr(card, name)) for name in SCORECARDS.names] for card in cards)
-    return text.getvalue().encode()
+    return sheet(SCORECARDS.names, ([getattr(card, name) for name in SCORECARDS.names] for card in cards))
 
 
 def as_table(cards: Iterable[Scorecard]) -> pa.Table:
@@ -143,8 +138,3 @@ def _verdict(agreed: UseCaseConfig | None, share: Share | None) -> Verdict:
     if hoped is None:
         return "no hypothesis"
     return "met" if share.usd_per_outcome <= hoped else "missed"
-
-
-def _cell(value: Any) -> Any:
-    """A spreadsheet takes a name that begins so for a formula, and obeys it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -1,11 +1,12 @@
 """Tries configurations on the same data: one reading, as many Pipelines as there are configurations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from math import inf
 from typing import NamedTuple
 
 from streamer.config import Config
+from streamer.errors import Stopped
 from streamer.records import Rollup
 from streamer.replay.extent import Control, Extent, Progress
 from streamer.replay.facts import Facts
@@ -51,6 +52,7 @@ class Trial:
         self._follow(self._shard.end(self._seen))
         for told in self._office.close():
             self.facts.tell(told)
+        self.facts.members = self._office.members()
 
     def tenant_days(self, side: Side = WHOLE) -> float:
         """Give how long the tenants of a side were watched, in days of all together."""
@@ -75,11 +77,14 @@ class Trial:
 
 
 def run_trials(job: Job, trials: Sequence[Trial], control: Control) -> Faults:
-    """Read the data of a job once, for all trials; gives what was wrong with them."""
+    """Read the data of a job once, for all trials; gives what was wrong with them.
+
+    Raises Stopped where `control` says not to go on: what was seen of a part of the data would look like an answer.
+    """
     faults, extent = Faults(job.strict), Extent()
     extent.expect(job.size)
-    words, events = iter(job.words(faults, extent)), 0
-    while control.goes_on() and (part := list(islice(words, CHUNK))):
+    events = 0
+    for part in _parts(job.words(faults, extent), control):
         for trial in trials:
             trial.take(part)
         events += len(part)
@@ -87,3 +92,10 @@ def run_trials(job: Job, trials: Sequence[Trial], control: Control) -> Faults:
     for trial in trials:
         trial.end()
     return faults
+
+
+def _parts(words: Iterator[Word], control: Control) -> Iterator[list[Word]]:
+    while part := list(islice(words, CHUNK)):
+        if not control.goes_on():
+            raise Stopped("stopped by hand; nothing was written")
+        yield part

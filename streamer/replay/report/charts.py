@@ -13,6 +13,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from alerts.alert import Severity
 from streamer.clock import utc
 from streamer.pricing.money import COST_KINDS
 
@@ -44,13 +45,17 @@ _STYLE = {
 }
 _BARE = {"Creator": None, "Date": None, "Format": None, "Type": None}
 _WIDE = 8.4
+# How much of its stretch of time a bar takes.
+_FULL = 0.92
+#: The order in which incidents are stacked.
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 
 
 class Bar(NamedTuple):
-    """What was spent in a stretch of time that begins at `at` (epoch seconds): dollars by kind of cost."""
+    """A stretch of time that begins at `at` (epoch seconds), and what was in it: dollars by kind of cost, or counts."""
 
     at: float
-    usd: Sequence[float]
+    parts: Sequence[float]
 
 
 class Case(NamedTuple):
@@ -78,16 +83,29 @@ class Curve(NamedTuple):
 
 
 def spend_over_time(bars: Sequence[Bar], width: float) -> str:
-    """Draw stacked bars of `width` seconds."""
-    with _figure(2.5, "Spend over time, by kind of cost") as (axes, done):
+    """Draw stacked bars of `width` seconds, of dollars by kind of cost."""
+    colours = [_INKS[kind.replace("_", "-")] for kind in COST_KINDS]
+    return _stacked(bars, width, colours, "dollars", "Spend over time, by kind of cost")
+
+
+def incidents_over_time(bars: Sequence[Bar], width: float) -> str:
+    """Draw stacked bars of `width` seconds, of how many incidents were opened, by severity."""
+    colours = [_INKS[severity] for severity in SEVERITIES]
+    return _stacked(bars, width, colours, "incidents", "Incidents over time, by severity")
+
+
+def _stacked(bars: Sequence[Bar], width: float, colours: Sequence[str], label: str, title: str) -> str:
+    with _figure(2.5 if label == "dollars" else 1.6, title) as (axes, done):
         left, floor = [_day(bar.at) for bar in bars], [0.0] * len(bars)
-        for place, kind in enumerate(COST_KINDS):
-            heights = [bar.usd[place] for bar in bars]
+        for place, colour in enumerate(colours):
+            heights = [bar.parts[place] for bar in bars]
             if any(heights):
-                axes.bar(left, heights, width / 86_400 * 0.92, floor, align="edge", color=_INKS[kind.replace("_", "-")])
+                axes.bar(left, heights, width / 86_400 * _FULL, floor, align="edge", color=colour)
             floor = [low + high for low, high in zip(floor, heights, strict=True)]
+        # No day of the next month, which the dates would be named after.
+        axes.set_xlim(left[0], _day(bars[-1].at + width * _FULL))
         _dates(axes)
-        axes.set_ylabel("dollars")
+        axes.set_ylabel(label)
         axes.yaxis.set_major_formatter(FuncFormatter(_short))
         axes.set_ylim(bottom=min(0.0, *floor, 0.0))
     return done[0]

@@ -1,11 +1,11 @@
 """The figures of the report: who spent what on what, budgets, what throttling would have saved."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from alerts.throttle.command import Command
+from alerts.throttle.command import Command, Mode
 from streamer.config import BudgetConfig, Config
 from streamer.periods import bounds, tells_the_end, title
 from streamer.pricing.money import COST_KINDS, ZERO, dollars
@@ -14,6 +14,7 @@ from streamer.replay.facts import Facts, Found, total
 
 Of = Callable[[Key], tuple[str, ...]]
 Rows = Sequence[tuple[Key, list[int]]]
+_MODES: tuple[Mode, Mode] = ("enforce", "suggest")
 _USD = SUMS.index("femtodollars")
 _KINDS = {kind: place for place, kind in enumerate(COST_KINDS)}
 
@@ -45,6 +46,34 @@ def shares(facts: Facts, of: Of) -> list[Share]:
     return sorted(found, key=lambda share: (-share.usd, share.names))
 
 
+class Bounded(NamedTuple):
+    """A split that stays short: the dearest holders, all others as one, what has no such name, and the whole.
+
+    Rows, others and nameless add up to the whole, to the last digit. `many` is how many the others are.
+    """
+
+    rows: Sequence[Share]
+    many: int
+    others: Share | None
+    nameless: Share | None
+    whole: Share
+
+
+def bounded(facts: Facts, of: Of, most: int) -> Bounded:
+    """Split all spend like `shares`, in no more rows than `most` and those of what is left."""
+    found = shares(facts, of)
+    rows = found if len(found) <= most else found[: most - 1]
+    shown = {share.names for share in rows}
+
+    def which(key: Key) -> tuple[str, ...]:
+        names = of(key)
+        return ("shown" if names in shown else "others" if names else "nameless",)
+
+    rest = {share.names[0]: share for share in shares(facts, which)}
+    (whole,) = shares(facts, lambda _: ("all",)) or [_share(("all",), (), 0)]
+    return Bounded(rows, len(found) - len(rows), rest.get("others"), rest.get("nameless"), whole)
+
+
 def _share(names: tuple[str, ...], rows: Rows, whole: int) -> Share:
     split = [0] * len(COST_KINDS)
     for key, sums in rows:
@@ -55,12 +84,18 @@ def _share(names: tuple[str, ...], rows: Rows, whole: int) -> Share:
     return Share(names, dollars(usd), tuple(map(dollars, split)), counts, usd / whole if whole else 0.0)
 
 
+def user(key: Key) -> tuple[str, ...]:
+    """Say who used what is shown back: by month, the tenant's use case."""
+    return month_of(key), key.tenant, key.use_case or "-"
+
+
 def payer(config: Config) -> Of:
-    """Say who pays: the cost centre of the event's tags, else the use case's of the configuration."""
+    """Say who pays, by month: the cost centre of the event's tags, else the use case's of the configuration."""
     agreed = {(use_case.tenant, use_case.name): use_case.cost_centre for use_case in config.use_cases}
 
     def of(key: Key) -> tuple[str, ...]:
-        return (key.cost_centre or agreed.get((key.tenant, key.use_case), "") or "(nobody named)", key.team or "-")
+        centre = key.cost_centre or agreed.get((key.tenant, key.use_case), "") or "(nobody named)"
+        return month_of(key), centre, key.team or "-"
 
     return of
 
@@ -80,9 +115,12 @@ class BudgetState(NamedTuple):
 
 def budgets(config: Config, facts: Facts) -> Iterator[BudgetState]:
     """Give the state of each budget in its last period; the projection is what comes by the end at the even pace."""
+    by_tenant: dict[str, list[tuple[Key, list[int]]]] = defaultdict(list)
+    for key, sums in facts.sums.items():
+        by_tenant[key.tenant].append((key, sums))
     for budget in config.budgets:
         start, end = bounds(budget.period, facts.end)
-        used = _used(budget, facts, day_of(start))
+        used = _used(budget, by_tenant[budget.tenant], day_of(start))
         since = max(start, facts.begin)
         # Of the period only what the data cover is known.
         covered = facts.end - since
@@ -91,13 +129,8 @@ def budgets(config: Config, facts: Facts) -> Iterator[BudgetState]:
         yield BudgetState(budget, title(budget.period, start), used, share, projected)
 
 
-def _used(budget: BudgetConfig, facts: Facts, since: int) -> Decimal:
-    rows = [
-        sums
-        for key, sums in facts.sums.items()
-        if key.day >= since and key.tenant == budget.tenant and budget.use_case in ("", key.use_case)
-    ]
-    found = total(rows)
+def _used(budget: BudgetConfig, rows: Rows, since: int) -> Decimal:
+    found = total(sums for key, sums in rows if key.day >= since and budget.use_case in ("", key.use_case))
     if budget.metric == "usd":
         return dollars(found["femtodollars"])
     if budget.metric == "tokens":
@@ -109,7 +142,8 @@ class Saving(NamedTuple):
     """Dollars above normal of one kind of anomaly: in all, before it was known, and after that.
 
     `enforced` and `suggested` are what came after a command of either mode: what it would have kept from being spent,
-    at the most. Of the anomalies of one incident the dearest stands for all, for they see the same spend.
+    at the most. Of a tenant's anomalies in one incident the dearest stands for all, for they see the same spend, and
+    what several receivers have an incident of each counts once.
     """
 
     kind: str
@@ -122,38 +156,58 @@ class Saving(NamedTuple):
 
 
 def savings(facts: Facts) -> list[Saving]:
-    """Say what acting would have saved, by kind, the dearest first."""
-    commands: dict[str, list[Command]] = defaultdict(list)
+    """Say what acting would have saved, by kind, the dearest first; an incident is of its dearest anomaly's kind."""
+    commands: dict[tuple[str, str], list[Command]] = defaultdict(list)
     for command in facts.commands:
         if command.action != "release":
-            commands[command.reason.incident].append(command)
-    rows: dict[str, list[Saving]] = defaultdict(list)
-    for name, message in facts.incidents.items():
-        cases = [facts.anomalies[alert] for alert in message.incident.alerts if alert in facts.anomalies]
-        if cases:
-            dearest = max(cases, key=lambda found: (found.last.usd_excess, found.last.id))
-            rows[dearest.last.kind].append(_saving(dearest, commands.get(name, [])))
-    return sorted((_sum(kind, found) for kind, found in rows.items()), key=lambda saving: (-saving.above, saving.kind))
+            commands[command.reason.incident, command.scope.tenant].append(command)
+    told: Counter[str] = Counter()
+    parts: dict[str, tuple[str, Found, list[Command]]] = {}
+    for name, members in facts.members.items():
+        if cases := _dearest(members, facts):
+            kind = max(cases, key=_worth).last.kind
+            told[kind] += 1
+            for found in cases:
+                _, _, asked = parts.setdefault(found.last.id, (kind, found, []))
+                # What a storm took in may have been acted upon before.
+                for asker in (name, *facts.incidents[name].incident.absorbed):
+                    asked += commands[asker, found.last.tenant]
+    rows = (_sum(kind, count, [part[1:] for part in parts.values() if part[0] == kind]) for kind, count in told.items())
+    return sorted(rows, key=lambda saving: (-saving.above, saving.kind))
 
 
-def _saving(found: Found, commands: Sequence[Command]) -> Saving:
-    above, known = found.last.usd_excess, min(found.when_known, found.last.usd_excess)
-    after = {mode: _after(found, [c for c in commands if c.mode == mode]) for mode in ("enforce", "suggest")}
-    return Saving(found.last.kind, 1, above, known, above - known, after["enforce"], after["suggest"])
+def _dearest(members: Iterable[str], facts: Facts) -> list[Found]:
+    """Give the dearest of some anomalies of each tenant."""
+    found: dict[str, Found] = {}
+    for case in (facts.anomalies[member] for member in members):
+        found[case.last.tenant] = max(found.get(case.last.tenant, case), case, key=_worth)
+    return list(found.values())
 
 
-def _after(found: Found, commands: Sequence[Command]) -> Decimal:
-    """Give the dollars above normal that came after the first of some commands."""
-    if not commands:
+def _worth(found: Found) -> tuple[Decimal, str]:
+    return found.last.usd_excess, found.last.id
+
+
+def _sum(kind: str, incidents: int, parts: Sequence[tuple[Found, Sequence[Command]]]) -> Saving:
+    rows = [_amounts(found, commands) for found, commands in parts]
+    above, before, enforced, suggested = (sum((row[place] for row in rows), ZERO) for place in range(4))
+    return Saving(kind, incidents, above, before, above - before, enforced, suggested)
+
+
+def _amounts(found: Found, commands: Sequence[Command]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """Give the dollars above normal: in all, before it was known, after an enforced command, after a suggested one."""
+    above, after = found.last.usd_excess, [_after(found, commands, mode) for mode in _MODES]
+    return above, min(found.when_known, above), after[0], after[1]
+
+
+def _after(found: Found, commands: Sequence[Command], mode: Mode) -> Decimal:
+    """Give the dollars above normal that came after the first command of a mode."""
+    issued = [command.issued_at for command in commands if command.mode == mode]
+    if not issued:
         return ZERO
-    at = min(command.issued_at for command in commands).timestamp()
+    at = min(issued).timestamp()
     before = max((reading.usd_excess for reading in found.readings if reading.at <= at + 1e-3), default=ZERO)
     return max(ZERO, found.last.usd_excess - max(before, found.when_known))
-
-
-def _sum(kind: str, rows: Sequence[Saving]) -> Saving:
-    parts = ([row[place] for row in rows] for place in range(2, len(Saving._fields)))
-    return Saving(kind, len(rows), *(sum(part, ZERO) for part in parts))  # type: ignore[arg-type]
 
 
 def month_of(key: Key) -> str:

@@ -1,6 +1,7 @@
 """Writes the report: one HTML file that needs nothing beside it, and no script."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,31 +9,18 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from alerts.text import money, plain, who
-from alerts.throttle.command import Command
+from alerts.text import money, plain
 from streamer.clock import utc
 from streamer.config import Config
 from streamer.pricing.money import COST_KINDS, dollars
-from streamer.records import Anomaly
-from streamer.replay.facts import Facts, Found, Message
-from streamer.replay.report import charts, figures, windows
+from streamer.replay.facts import Facts
+from streamer.replay.report import charts, figures, incidents, windows
 from streamer.replay.run import Totals
 from streamer.replay.scorecards import Scorecard
 
-# Incidents that get a picture each, the dearest; rows of a table; rows of the time line.
-_PICTURES, _ROWS, _LINES = 12, 15, 25
+# Rows of a table of spend, and of a longer one; what is more becomes one row.
+_ROWS, _BILL = 15, 40
 _KINDS = tuple(kind.replace("_", " ") for kind in COST_KINDS)
-
-
-class Shown(NamedTuple):
-    """An incident as the page shows it: its main anomaly, why it was opened, its picture and what was done."""
-
-    message: Message
-    case: Anomaly
-    reason: str
-    who: str
-    picture: str
-    commands: Sequence[Command]
 
 
 class Findings(NamedTuple):
@@ -60,7 +48,6 @@ def render(template: str, content: dict[str, Any]) -> bytes:
 
 def _content(config: Config, found: Findings) -> dict[str, Any]:
     summary, facts, cards, totals, rollups = found
-    shown = list(_incidents(config, facts, rollups))
     bars, width = windows.bars(rollups, facts.begin, facts.end) if facts.read else ([], 1.0)
     return {
         "summary": summary,
@@ -70,23 +57,19 @@ def _content(config: Config, found: Findings) -> dict[str, Any]:
         "kinds": list(zip(COST_KINDS, _KINDS, strict=True)),
         "above": sum((saving.above for saving in figures.savings(facts)), Decimal(0)),
         "spend": charts.spend_over_time(bars, width) if bars else "",
-        "spenders": _spenders(facts),
-        "rows": _ROWS,
-        "line": _time_line(facts) if facts.incidents else "",
-        "lines": _LINES,
-        "shown": shown,
-        "all": _by_cost(facts),
-        "budgets": list(figures.budgets(config, facts)) if facts.read else [],
+        "spenders": _spenders(facts) if facts.read else [],
+        **incidents.content(config, facts, rollups),
+        "budgets": _budgets(list(figures.budgets(config, facts)) if facts.read else []),
         "savings": figures.savings(facts),
-        "showback": figures.shares(facts, lambda key: (figures.month_of(key), key.tenant, key.use_case or "-")),
-        "chargeback": figures.shares(facts, figures.payer(config)),
-        "cards": cards,
+        "showback": figures.bounded(facts, figures.user, _BILL),
+        "chargeback": figures.bounded(facts, figures.payer(config), _BILL),
+        "cards": _cards(cards),
         "totals": totals,
         "dirt": _dirt(totals),
     }
 
 
-def _spenders(facts: Facts) -> list[tuple[str, tuple[str, ...], list[figures.Share]]]:
+def _spenders(facts: Facts) -> list[tuple[str, tuple[str, ...], figures.Bounded]]:
     splits: list[tuple[str, tuple[str, ...], figures.Of]] = [
         ("tenant", ("tenant",), lambda key: (key.tenant,)),
         ("use case", ("tenant", "use case"), lambda key: (key.tenant, key.use_case) if key.use_case else ()),
@@ -97,40 +80,49 @@ def _spenders(facts: Facts) -> list[tuple[str, tuple[str, ...], list[figures.Sha
         ),
         ("model", ("provider", "model"), lambda key: (key.provider, key.model) if key.model else ()),
     ]
-    return [(title, heads, figures.shares(facts, of)) for title, heads, of in splits]
+    return [(title, heads, figures.bounded(facts, of, _ROWS)) for title, heads, of in splits]
 
 
-def _by_cost(facts: Facts) -> list[Message]:
-    return sorted(facts.incidents.values(), key=lambda m: (-m.incident.usd_excess, m.incident.opened_at, m.incident.id))
+class Cards(NamedTuple):
+    """The scorecards that are shown: those that miss their hypothesis first, then the dearest; and all others as one.
+
+    `verdicts` says how many of the others have which.
+    """
+
+    rows: Sequence[Scorecard]
+    many: int
+    usd: Decimal
+    usd_not_tokens: Decimal
+    outcomes: int
+    verdicts: str
 
 
-def _incidents(config: Config, facts: Facts, rollups: Path) -> Iterator[Shown]:
-    messages = _by_cost(facts)[:_PICTURES]
-    cases = [_main(message, facts) for message in messages]
-    wants = [windows.wanted(found, facts.begin, facts.end) for found in cases]
-    drawn = windows.curves(rollups, wants, config.windows.size_seconds)
-    for message, found, want, curve in zip(messages, cases, wants, drawn, strict=True):
-        commands = [command for command in facts.commands if command.reason.incident == message.incident.id]
-        picture = charts.series(curve, want.begin, want.end) if curve.points and want.end > want.begin else ""
-        yield Shown(message, found.last, found.first.reason, who(message.incident.main), picture, commands)
+def _cards(cards: Sequence[Scorecard]) -> Cards:
+    found = sorted(cards, key=lambda card: card.verdict != "missed")
+    rows = found if len(found) <= _BILL else found[: _BILL - 1]
+    rest = found[len(rows) :]
+    verdicts = ", ".join(f"{count:,} {name}" for name, count in Counter(card.verdict for card in rest).most_common())
+    usd, not_tokens = (sum(amounts, Decimal(0)) for amounts in _amounts(rest))
+    return Cards(rows, len(rest), usd, not_tokens, sum(card.outcomes for card in rest), verdicts)
 
 
-def _main(message: Message, facts: Facts) -> Found:
-    """Find the anomaly that says most of an incident: the dearest of those that opened first."""
-    found = [facts.anomalies[alert] for alert in message.incident.alerts]
-    return max(found, key=lambda one: (one.last.usd_excess, -one.last.opened_at.timestamp(), one.last.id))
+def _amounts(cards: Sequence[Scorecard]) -> tuple[list[Decimal], list[Decimal]]:
+    return [card.usd for card in cards], [card.usd_not_tokens for card in cards]
 
 
-def _time_line(facts: Facts) -> str:
-    messages = sorted(_by_cost(facts)[:_LINES], key=lambda m: (m.incident.opened_at, m.incident.id))
-    return charts.time_line([_case(message) for message in messages], facts.begin, facts.end)
+class Budgets(NamedTuple):
+    """The budgets that are shown, the fullest first; how many others there are, and how many of those are used up."""
+
+    rows: Sequence[figures.BudgetState]
+    many: int
+    over: int
 
 
-def _case(message: Message) -> charts.Case:
-    incident = message.incident
-    until = incident.resolved_at.timestamp() if incident.resolved_at else None
-    name = f"{who(incident.main)}: {incident.main.labels.get('kind', '')}"
-    return charts.Case(name, incident.severity, incident.opened_at.timestamp(), message.first, until)
+def _budgets(states: Sequence[figures.BudgetState]) -> Budgets:
+    found = sorted(states, key=lambda state: -state.share)
+    rows = found if len(found) <= _BILL else found[: _BILL - 1]
+    rest = found[len(rows) :]
+    return Budgets(rows, len(rest), sum(state.share >= 1 for state in rest))
 
 
 class Dirt(NamedTuple):

@@ -59,9 +59,14 @@ def wanted(found: Found, begin: float, end: float) -> Want:
     return Want(found, max(begin, opened - lead), min(end, closed + lead / 3))
 
 
+def width_of(begin: float, end: float) -> float:
+    """Give how many seconds a bar of a chart stands for, so that there are not too many."""
+    return next((width for width in _WIDTHS if (end - begin) / width <= _MOST_BARS), _WIDTHS[-1])
+
+
 def bars(rollups: Path, begin: float, end: float) -> tuple[list[Bar], float]:
     """Give the spend over time, and how many seconds a bar stands for."""
-    width = next((width for width in _WIDTHS if (end - begin) / width <= _MOST_BARS), _WIDTHS[-1])
+    width = width_of(begin, end)
     sums: dict[float, list[float]] = defaultdict(lambda: [0.0] * len(COST_KINDS))
     for batch in _batches(rollups, ("level", "start", *(f"usd_{kind}" for kind in COST_KINDS))):
         rows = batch.filter(compute.equal(batch["level"], "tenant"))

@@ -7,7 +7,7 @@ import pytest
 from streamer.replay import command
 
 #: The module whose tests look at reports.
-_LOOKING = "test_report"
+_LOOKING = ("test_report", "test_report_large")
 
 
 @pytest.fixture(scope="module", autouse=True)

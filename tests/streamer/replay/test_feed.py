@@ -100,6 +100,9 @@ def test_a_fault_in_a_process_is_that_of_the_command(tmp_path: Path) -> None:
     path.write_bytes(b"nonsense\n")
     with pytest.raises(SourceUnreadable, match=r"bad.jsonl, row 1: undecodable"):
         replayed(tmp_path / "out", path, workers=2, strict=True)
+    with pytest.raises(SourceUnreadable, match=r"(?s)bad.jsonl, row 1: undecodable.*no event at all could be read"):
+        replayed(tmp_path / "out", path, workers=2)
+    path.write_bytes(b"nonsense\n" + as_jsonl(day()[:1]))
     said = replayed(tmp_path / "out", path, workers=2)
     assert said[0].startswith(f"{path}, row 1: undecodable")
     assert summary(tmp_path / "out")["rejected"] == {"undecodable": 1}

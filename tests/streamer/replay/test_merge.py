@@ -158,6 +158,33 @@ def test_a_damaged_source_among_others_is_said_and_the_rest_goes_on(
     assert found["damaged"] == [said[0]]
 
 
+def test_sources_of_nothing_but_damage_are_an_error_and_what_was_there_stays(tmp_path: Path) -> None:
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", day()[:9]))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    broken = write(tmp_path, "day.parquet", day())
+    broken.write_bytes(broken.read_bytes()[:-30])
+    (tmp_path / "bad.jsonl").write_bytes(b"nonsense\n" * 30)
+    with pytest.raises(SourceUnreadable) as raised:
+        replayed(tmp_path / "out", broken, tmp_path / "bad.jsonl")
+    said = str(raised.value).splitlines()
+    assert said[0].startswith(f"{broken}, row 1: cannot be read from here on: ")
+    assert said[1].startswith(f"{tmp_path / 'bad.jsonl'}, row 1: undecodable")
+    assert said[-2:] == ["and 20 more rows rejected", "no event at all could be read"]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_of_many_faults_of_a_kind_the_first_are_said_and_the_summary_has_all(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in", "day.jsonl", day()[:9])
+    for number in range(14):
+        (tmp_path / "in" / f"{number:02}.parquet").write_bytes(b"PAR1")
+    said = replayed(tmp_path / "out", tmp_path / "in")
+    assert [line for line in said if "cannot be read" in line][-1] == (
+        "and 4 more sources that cannot be read to their end"
+    )
+    assert len(summary(tmp_path / "out")["damaged"]) == 14
+
+
 LATE = {**day()[0], "id": "next-year", "time": "2027-11-22T12:00:00Z"}
 
 

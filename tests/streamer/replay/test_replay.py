@@ -35,7 +35,7 @@ TABLES = [f"{name}.parquet" for name in ("anomalies", "charges", "incidents", "r
 FILES = sorted(
     [
         *(*TABLES, "anomalies.jsonl", "commands.jsonl", "incidents.jsonl"),
-        *("scorecards.csv", "scorecards.json", "report.html", "summary.json"),
+        *("scorecards.csv", "scorecards.json", "showback.csv", "chargeback.csv", "report.html", "summary.json"),
     ]
 )
 SUMMED = ("events", "input_tokens", "output_tokens", "steps", "requests", "tool_calls", "unpriced")

@@ -1,0 +1,99 @@
+"""The incidents of the report: all of them over time, the dearest with pictures, others in a row each or as one."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alerts.text import who
+from alerts.throttle.command import Command
+from streamer.config import Config
+from streamer.pricing.money import ZERO
+from streamer.records import Anomaly
+from streamer.replay.facts import Facts, Found, Message
+from streamer.replay.report import charts, windows
+
+# Incidents that get a picture each, the dearest; more of them that get a row of the time line, and of the table.
+_PICTURES, _LINES, _ROWS = 12, 25, 40
+
+
+class Shown(NamedTuple):
+    """An incident as the page shows it: its main anomaly, why it was opened, its picture and what was done."""
+
+    message: Message
+    case: Anomaly
+    reason: str
+    who: str
+    picture: str
+    commands: Sequence[Command]
+
+
+class Others(NamedTuple):
+    """Incidents that are shown as one: how many, dollars above normal, messages."""
+
+    many: int
+    above: Decimal
+    messages: int
+
+
+def content(config: Config, facts: Facts, rollups: Path) -> dict[str, Any]:
+    """Give what the page tells of incidents."""
+    found = _by_cost(facts)
+    rows = found[_PICTURES:] if len(found) <= _PICTURES + _ROWS else found[_PICTURES : _PICTURES + _ROWS - 1]
+    rest = found[_PICTURES + len(rows) :]
+    above = sum((message.incident.usd_excess for message in rest), ZERO)
+    return {
+        "crowd": _crowd(facts) if len(found) > _LINES else "",
+        "line": _time_line(found[:_LINES], facts) if found else "",
+        "lines": _LINES,
+        "shown": list(_shown(config, found[:_PICTURES], facts, rollups)),
+        "more": rows,
+        "others": Others(len(rest), above, sum(message.times for message in rest)),
+    }
+
+
+def _by_cost(facts: Facts) -> list[Message]:
+    return sorted(facts.incidents.values(), key=lambda m: (-m.incident.usd_excess, m.incident.opened_at, m.incident.id))
+
+
+def _shown(config: Config, messages: Sequence[Message], facts: Facts, rollups: Path) -> Iterator[Shown]:
+    cases = [_main(message, facts) for message in messages]
+    wants = [windows.wanted(found, facts.begin, facts.end) for found in cases]
+    drawn = windows.curves(rollups, wants, config.windows.size_seconds)
+    for message, found, want, curve in zip(messages, cases, wants, drawn, strict=True):
+        commands = [command for command in facts.commands if command.reason.incident == message.incident.id]
+        picture = charts.series(curve, want.begin, want.end) if curve.points and want.end > want.begin else ""
+        yield Shown(message, found.last, found.first.reason, who(message.incident.main), picture, commands)
+
+
+def _main(message: Message, facts: Facts) -> Found:
+    """Find the anomaly that says most of an incident: the dearest of those that opened first."""
+    found = [facts.anomalies[alert] for alert in message.incident.alerts]
+    return max(found, key=lambda one: (one.last.usd_excess, -one.last.opened_at.timestamp(), one.last.id))
+
+
+def _crowd(facts: Facts) -> str:
+    """Draw how many were opened when, of all incidents."""
+    width = windows.width_of(facts.begin, facts.end)
+    counts = Counter(
+        (int(m.incident.opened_at.timestamp() // width), m.incident.severity) for m in facts.incidents.values()
+    )
+    first, last = int(facts.begin // width), int(facts.end // width)
+    bars = [
+        charts.Bar(number * width, [counts[number, severity] for severity in charts.SEVERITIES])
+        for number in range(first, last + 1)
+    ]
+    return charts.incidents_over_time(bars, width)
+
+
+def _time_line(messages: Sequence[Message], facts: Facts) -> str:
+    in_order = sorted(messages, key=lambda m: (m.incident.opened_at, m.incident.id))
+    return charts.time_line([_case(message) for message in in_order], facts.begin, facts.end)
+
+
+def _case(message: Message) -> charts.Case:
+    incident = message.incident
+    until = incident.resolved_at.timestamp() if incident.resolved_at else None
+    name = f"{who(incident.main)}: {incident.main.labels.get('kind', '')}"
+    return charts.Case(name, incident.severity, incident.opened_at.timestamp(), message.first, until)
