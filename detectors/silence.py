@@ -8,8 +8,8 @@ from dataclasses import dataclass
 _STATE = struct.Struct("<Qd")
 # Of less a window nothing is ever certain.
 _LEAST = 1e-9
-# So many times the longest gap of late is more than a pause as there are others.
-_TWICE = 2.0
+# Pauses that are rarer than once in e ** 12 are none; but of the longest gap at least so many times.
+_RARE, _LEAST_TIMES = 12.0, 1.25
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class SilenceParams:
     `least`, `most` and `warm_up` are in windows: no gap shorter than `least` is told, none can be expected where it
     would take longer than `most`, and nothing is told before `warm_up` windows held something. `expected` is how much
     should have come in the gap, and `margin` is against the longest gap seen, which fades by `kept` with each window
-    that holds something. `evidence` is a logarithm of odds: where that much speaks for silence, twice the longest gap
-    is enough.
+    that holds something. `evidence` is a logarithm of odds: where that much speaks for silence, less of a margin is
+    enough, and the less the more gaps there were.
     """
 
     least: float = 3.0
@@ -29,14 +29,15 @@ class SilenceParams:
     expected: float = 20.0
     margin: float = 2.5
     kept: float = 0.9999
-    evidence: float = 10.0
+    evidence: float = 8.0
 
 
 class SilenceBaseline:
     """The longest gap of a stream, from which follows when its silence is certain.
 
     If arrivals were independent, 20 expected ones would fail to come once in 500 million times; that they are not is
-    what the longest gap of late tells.
+    what the longest gap of late tells: were their tail exponential, the longest of n would be ln n times its scale, so
+    that one of 12 / ln n times the longest comes once in e ** 12. Of few gaps that is more than of many.
 
     >>> silence = SilenceBaseline(SilenceParams(warm_up=2))
     >>> silence.learn_one(0), silence.learn_one(1)
@@ -63,7 +64,7 @@ class SilenceBaseline:
         if self._seen < params.warm_up:
             return math.inf
         by_gap = max(params.expected / rate, params.margin * self._longest) if rate > _LEAST else math.inf
-        by_odds = max(params.evidence / odds, _TWICE * self._longest) if odds > _LEAST else math.inf
+        by_odds = max(params.evidence / odds, self._rare) if odds > _LEAST else math.inf
         needed = max(params.least, min(by_gap, by_odds))
         return needed if needed <= params.most else math.inf
 
@@ -73,6 +74,11 @@ class SilenceBaseline:
             raise ValueError(f"a gap must be a finite number of windows of 0 or more, not {gap}")
         self._longest = max(self._longest * self.params.kept, gap)
         self._seen += 1
+
+    @property
+    def _rare(self) -> float:
+        """A gap that is longer than the longest of so many is by chance."""
+        return max(_LEAST_TIMES, _RARE / math.log(self._seen + 1)) * self._longest if self._seen else 0.0
 
     def snapshot(self) -> bytes:
         """Write the whole state down."""

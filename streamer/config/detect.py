@@ -52,10 +52,11 @@ class BurstConfig(Section):
 
 
 class RatioConfig(Section):
-    """The bloat and mix detectors; the first five are how many times the usual value is still normal."""
+    """The bloat and mix detectors; the first six are how many times the usual value is still normal."""
 
     enabled: bool = True
     size: Annotated[float, Field(gt=1)] = 2.0
+    output: Annotated[float, Field(gt=1)] = 2.0
     growth: Annotated[float, Field(gt=1)] = 1.4
     price: Annotated[float, Field(gt=1)] = 1.6
     uncached: Annotated[float, Field(gt=1)] = 1.6
@@ -71,7 +72,7 @@ class SilenceConfig(Section):
 
     enabled: bool = True
     expected: Positive = 25.0
-    evidence: Positive = 10.0
+    evidence: Positive = 8.0
     least_windows: Annotated[int, Field(ge=2)] = 3
     warm_up_windows: Annotated[int, Field(ge=2)] = 120
     margin: Annotated[float, Field(ge=1)] = 3.0

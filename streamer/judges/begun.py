@@ -25,8 +25,10 @@ class Begun:
 
     def count(self, shapes: Iterable[Shape], number: int) -> int:
         """Count what began in window `number`: sessions, and requests that name none. May be asked for any part."""
-        # A session that asks several models has several shapes.
-        requests = {shape.session: shape.requests for shape in shapes}
+        # What asks several models has several shapes: a session begins once for all that, but requests of none add up.
+        requests: dict[str, int] = {}
+        for shape in shapes:
+            requests[shape.session] = requests.get(shape.session, 0) + shape.requests
         return sum(self._begins(session, number) if session else held for session, held in requests.items())
 
     def snapshot(self) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from detectors import DispersionParams, DriftParams, RateParams, RatioParams, Si
 from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
 from streamer.judges.horizons import Horizon
 from streamer.judges.models import ModelParams
-from streamer.judges.ratio_state import RATIOS, RatioName, RatiosConfig
+from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many
@@ -108,7 +108,7 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
             most_of_one=0.3,
         )
         for name in RATIOS
-        if name not in ("size", "growth")
+        if name not in BY_SESSION and name != "growth"
     }
     params["growth"] = RatioParams(
         half_life=2 * config.half_life_slices,
@@ -119,10 +119,16 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         most_of_one=0.1,
         robust=0.15,
     )
-    params["size"] = RatioParams(
+    params["size"] = _by_session(config, config.size)
+    params["output"] = _by_session(config, config.output)
+    return RatiosConfig(params, share, config.least_units, config.warm_up_slices)
+
+
+def _by_session(config: RatioConfig, ratio: float) -> RatioParams:
+    return RatioParams(
         half_life=config.half_life_slices,
         warm_up=config.warm_up_slices,
-        ratio=config.size,
+        ratio=ratio,
         # The odds of a change to the square of the gate are twice those of one to the gate.
         evidence=config.evidence / 2,
         most_of_one=0.3,
@@ -131,4 +137,3 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         spreads=3.0,
         newest=0.5,
     )
-    return RatiosConfig(params, share, config.least_units, config.warm_up_slices)

@@ -7,10 +7,12 @@ import msgspec
 
 from detectors import RatioParams
 
-RatioName = Literal["size", "growth", "price", "uncached", "evaluation"]
-#: `size` is learned session by session, as they come; all others by slices. `growth` is the size once more, with more
-#: patience and a lower gate: it sees what grows slowly, or not by much, or within sessions.
-RATIOS: tuple[RatioName, ...] = ("size", "growth", "price", "uncached", "evaluation")
+RatioName = Literal["size", "output", "growth", "price", "uncached", "evaluation"]
+#: `size` and `output` (the tokens that come out alone) are learned session by session, as they come; all others by
+#: slices. `growth` is the size once more, with more patience and a lower gate: it sees what grows slowly, or not by
+#: much, or within sessions.
+RATIOS: tuple[RatioName, ...] = ("size", "output", "growth", "price", "uncached", "evaluation")
+BY_SESSION: tuple[RatioName, ...] = ("size", "output")
 # Sized, size, priced, price; see `Unit`.
 WrittenUnit = tuple[int, float, int, float]
 # Sessions, others, six counts, three amounts; see `Slice`.

@@ -4,21 +4,22 @@ import math
 from collections.abc import Iterable, Mapping
 
 from detectors import CombinationBaseline, CombinationParams, RatioBaseline
-from streamer.judges.ratio_state import RATIOS, RatioName, RatiosConfig, RatiosState
+from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName, RatiosConfig, RatiosState
 from streamer.judges.slice import DIMENSIONS, Slice
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
 _COMBINATION = CombinationParams(len(DIMENSIONS))
+_BLOAT = frozenset({*BY_SESSION, "growth"})
 
 
 def same(one: str, other: str) -> bool:
-    """Tell whether two names are of one and the same ratio.
+    """Tell whether two names are of one and the same ratio, or of parts of it.
 
     >>> same("growth", "size"), same("size", "price")
     (True, False)
     """
-    return one == other or {one, other} == {"size", "growth"}
+    return one == other or {one, other} <= _BLOAT
 
 
 class Ratios:
@@ -61,16 +62,24 @@ class Ratios:
     def learn(self, totals: Totals, shapes: Iterable[Shape], number: int, minute: int) -> bool:
         """Take in window `number`; True if that filled a slice: enough units, and a minute (in windows)."""
         for shape in self._slice.add(totals, shapes):
-            self._baseline("size").learn_one(math.exp(shape.size), 1 if shape.session else shape.requests)
+            self._learn_new(shape)
         if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
         found = self.found = self._slice.ratios()
         self.combination.learn_one(self._slice.point(found))
         for name, value in found.items():
-            if name != "size":
+            if name not in BY_SESSION:
                 self._baseline(name).learn_one(value, self._slice.units)
+        if (output := self.baselines.get("output")) is not None:
+            found["output"] = output.expected * math.exp(output.deviation)
         self.last, self._slice, self.judged = self._slice, self._slice.next(), number
         return True
+
+    def _learn_new(self, shape: Shape) -> None:
+        many = 1 if shape.session else shape.requests
+        self._baseline("size").learn_one(math.exp(shape.size), many)
+        if shape.output is not None:
+            self._baseline("output").learn_one(math.exp(shape.output), many)
 
     def written(self) -> RatiosState:
         """Write the whole state down."""

@@ -12,7 +12,7 @@ from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.floor import Floor
 from streamer.judges.models import Models, Registry
-from streamer.judges.ratio_state import RATIOS, RatioName
+from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName
 from streamer.judges.ratios import same
 from streamer.judges.relation import scope_of
 from streamer.judges.slice import DIMENSIONS, Slice
@@ -25,6 +25,7 @@ from streamer.windows.totals import Metric, Totals
 
 _KINDS: dict[RatioName, AnomalyKind] = {
     "size": "bloat",
+    "output": "bloat",
     "growth": "bloat",
     "price": "mix",
     "uncached": "mix",
@@ -34,6 +35,7 @@ _KINDS: dict[RatioName, AnomalyKind] = {
 _MUCH_EVALUATION = 0.3
 _METRICS: dict[RatioName, Metric] = {
     "size": "tokens",
+    "output": "tokens",
     "growth": "tokens",
     "price": "usd",
     "uncached": "usd",
@@ -95,17 +97,18 @@ class ShapeJudge:
             _settle(models, name)
         else:
             # The slice in which a case was opened has been counted with it, as far as it had come.
-            again = name == "size" and case.since > window.end - seconds
+            again = name in BY_SESSION and case.since > window.end - seconds
             before = ZERO if again else self._book.excess(case)
             self._book.update(case, window.end, self._reading(models, name, seconds, before))
 
     def _at_once(self, models: Models, window: OpenWindow) -> None:
         """Open a case for sessions that are larger, without waiting for the slice to be full."""
-        size = models.ratios.baselines.get("size")
-        if size is None or not size.abnormal or not self._judges(models.entity):
-            return
-        if self._book.series(models.entity, "size") not in self._book.standing:
-            self._open(models, "size", self._size, window)
+        for name in BY_SESSION:
+            baseline = models.ratios.baselines.get(name)
+            if baseline is None or not baseline.abnormal or not self._judges(models.entity):
+                continue
+            if self._book.series(models.entity, name) not in self._book.standing:
+                self._open(models, name, self._size, window)
 
     def _combined(self, models: Models, found: Mapping[RatioName, float], seconds: float, window: OpenWindow) -> None:
         """Judge all ratios at once: the combinations that none of them shows by itself."""
@@ -146,7 +149,7 @@ class ShapeJudge:
         kind: AnomalyKind = "drift" if slow and _KINDS[name] == "bloat" else _KINDS[name]
         if self._book.explains(kind, scope_of(entity)):
             return
-        reading = self._enlarged(models) if name == "size" else self._reading(models, name, seconds, ZERO)
+        reading = self._enlarged(models, name) if name in BY_SESSION else self._reading(models, name, seconds, ZERO)
         if models.surge.usual_cost > 0 and not self._floor.passes(reading.usd_per_hour):
             return
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])
@@ -155,18 +158,18 @@ class ShapeJudge:
         reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
         self._book.open(standing, reading)
 
-    def _enlarged(self, models: Models) -> Reading:
+    def _enlarged(self, models: Models, name: RatioName) -> Reading:
         """Say how it stands with sessions of late, whose excess will be as many times the usual cost as they are."""
-        size, held = models.ratios.baselines["size"], models.ratios.current
-        times = math.exp(size.deviation)
-        above = models.surge.usual_cost * max(0.0, times - 1)
+        baseline, held = models.ratios.baselines[name], models.ratios.current
+        observed = baseline.expected * math.exp(baseline.deviation)
+        above = models.surge.usual_cost * _part(name, held) * max(0.0, observed / baseline.expected - 1)
         return Reading(
-            observed=size.expected * times,
-            expected=round(size.expected, 9),
-            score=size.score,
-            usd_excess=Decimal(repr(max(0.0, held.llm * (1 - 1 / times)))),
+            observed=observed,
+            expected=round(baseline.expected, 9),
+            score=baseline.score,
+            usd_excess=Decimal(repr(_usd_above(name, held, observed, baseline.expected))),
             usd_per_hour=Decimal(repr(above)) * HOUR / Decimal(repr(self._size)),
-            reason=_reason("size", size.expected * times, size.expected),
+            reason=_reason(name, observed, baseline.expected),
         )
 
     def _reading(self, models: Models, name: RatioName, seconds: float, before: Decimal) -> Reading:
@@ -208,7 +211,14 @@ def _usd_above(name: RatioName, held: Slice, observed: float, expected: float) -
     if name == "uncached":
         # A cached token costs about a tenth of one that is not.
         return max(0.0, held.llm * (1 - (0.1 + 0.9 * expected) / (0.1 + 0.9 * observed)))
-    return max(0.0, held.llm * (1 - expected / observed))
+    return max(0.0, held.llm * _part(name, held) * (1 - expected / observed))
+
+
+def _part(name: RatioName, held: Slice) -> float:
+    """Estimate which part of what a slice cost grows with a ratio."""
+    # A token that comes out costs about four times what one costs that goes in.
+    out = 4 * held.output_tokens
+    return out / max(1, out + held.input_tokens) if name == "output" else 1.0
 
 
 def _nothing(_: Entity, __: Metric) -> float:
@@ -218,7 +228,8 @@ def _nothing(_: Entity, __: Metric) -> float:
 def _reason(name: RatioName, observed: float, expected: float) -> str:
     times = f"{observed / expected:.1f} times the usual"
     if _KINDS[name] == "bloat":
-        return f"{observed:,.0f} tokens a request, {times} {expected:,.0f}"
+        tokens = "tokens of output" if name == "output" else "tokens"
+        return f"{observed:,.0f} {tokens} a request, {times} {expected:,.0f}"
     if name == "price":
         return f"${observed * 1e6:,.2f} for a million tokens, {times} ${expected * 1e6:,.2f}"
     if name == "uncached":

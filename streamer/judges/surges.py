@@ -32,7 +32,7 @@ _LAG, _STEEPEST = 3600.0, 20.0
 
 
 class _Risen(NamedTuple):
-    """An entity with evidence, whether that is proven and still growing, and what its window is made of if so."""
+    """An entity with evidence, whether a proof of it still grows unexplained, and what its window is made of."""
 
     models: Models
     causes: tuple[Cause, ...]
@@ -57,7 +57,8 @@ class SurgeJudge:
         surge.learn_one(self._begun.count(shapes, number), max(0, totals.judged("usd")) / FEMTODOLLARS)
         if surge.evidence >= _HALF * surge.params.evidence:
             new = surge.abnormal and surge.evidence >= before and not self._explained(models)
-            causes = Parts(window, self._expected).causes(models.entity, "requests") if new else ()
+            # Of a part that is proven, for it may be what is behind a whole that grows.
+            causes = Parts(window, self._expected).causes(models.entity, "requests") if surge.abnormal else ()
             self._risen.append(_Risen(models, causes, new))
 
     def on_time(self, number: int, end: float) -> None:
@@ -65,7 +66,7 @@ class SurgeJudge:
         self._go_on(number, end)
         for risen in self._risen:
             if risen.new and self._config.enabled:
-                self._open(risen.models, risen.causes, end)
+                self._open(risen, end)
         self._risen.clear()
 
     def _go_on(self, number: int, end: float) -> None:
@@ -87,8 +88,11 @@ class SurgeJudge:
         """Take up what `snapshot` gave."""
         self._begun.restore(known)
 
-    def _open(self, models: Models, causes: tuple[Cause, ...], end: float) -> None:
-        scope = scope_of(self._culprit(models))
+    def _open(self, risen: _Risen, end: float) -> None:
+        culprit = self._culprit(risen)
+        scope = scope_of(culprit.models.entity)
+        # What is told is the culprit's own, as soon as it is proven by itself: beside its parts a whole shows little.
+        models, causes, _ = culprit if culprit.models.surge.abnormal else risen
         if self._book.explains("burst", scope) or self._in_season(models, end):
             return
         reading = self._reading(models)
@@ -99,15 +103,14 @@ class SurgeJudge:
         series = self._book.series(entity, SESSIONS)
         self._book.open(Standing(series, "burst", entity, SESSIONS, scope, end), reading)
 
-    def _culprit(self, models: Models) -> Entity:
-        """Give the smallest part that has most of the excess, or the entity itself."""
-        parts = [part.entity for part in self._parts(models) if _excess(part) >= _CULPRIT * _excess(models)]
-        return max(parts, key=_depth, default=models.entity)
+    def _culprit(self, whole: _Risen) -> _Risen:
+        """Give the smallest part that has most of the excess, or the whole itself."""
+        parts = [part for part in self._parts(whole) if _excess(part.models) >= _CULPRIT * _excess(whole.models)]
+        return max(parts, key=_depth, default=whole)
 
-    def _parts(self, models: Models) -> list[Models]:
-        whole = scope_of(models.entity)
-        parts = [risen.models for risen in self._risen]
-        return [part for part in parts if part is not models and contains(whole, scope_of(part.entity))]
+    def _parts(self, whole: _Risen) -> list[_Risen]:
+        scope = scope_of(whole.models.entity)
+        return [part for part in self._risen if part is not whole and contains(scope, scope_of(part.models.entity))]
 
     def _explained(self, models: Models) -> bool:
         return self._book.explains("burst", scope_of(models.entity))
@@ -151,7 +154,8 @@ def _excess(models: Models) -> float:
     return models.surge.run.observed - models.surge.run.expected
 
 
-def _depth(entity: Entity) -> int:
+def _depth(risen: _Risen) -> int:
+    entity = risen.models.entity
     return (entity.use_case != "") + (entity.agent != "") + (entity.model != "")
 
 

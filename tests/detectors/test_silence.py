@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,9 +67,16 @@ def test_a_long_gap_fades() -> None:
     assert silence.certain_after(1000.0) == params.least
 
 
-def test_where_empty_windows_speak_for_themselves_twice_the_longest_gap_is_enough() -> None:
+def test_where_empty_windows_speak_a_gap_that_the_longest_of_so_many_does_not_explain_is_enough() -> None:
     silence = learned([15.0] + [0.0] * 100)
-    assert silence.certain_after(0.5) > PARAMS.evidence / 0.3
-    assert silence.certain_after(0.5, 0.3) == PARAMS.evidence / 0.3
-    assert silence.certain_after(0.0, 0.3) == PARAMS.evidence / 0.3
-    assert 29 < silence.certain_after(0.5, 1000.0) <= 30
+    # The longest of 101 gaps was 15: were their tail exponential, one of 12 / ln(102) times that comes once in e ** 12.
+    rare = 15 * PARAMS.kept**100 * 12 / math.log(102)
+    assert silence.certain_after(0.1) > PARAMS.evidence / 0.15 > rare
+    assert silence.certain_after(0.1, 0.15) == PARAMS.evidence / 0.15
+    assert silence.certain_after(0.0, 0.15) == PARAMS.evidence / 0.15
+    assert silence.certain_after(0.1, 1000.0) == pytest.approx(rare)
+
+
+def test_the_more_gaps_there_were_the_less_beyond_the_longest_is_needed() -> None:
+    few, many = (learned([*[0.0] * count, 15.0]).certain_after(0.0, 1000.0) for count in (100, 3000))
+    assert 15 * 1.25 < many < few

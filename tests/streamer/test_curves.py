@@ -45,6 +45,7 @@ def test_what_is_judged_in_numbers_that_rollups_lack_is_drawn_in_the_nearest_tha
     window = rollup(requests=4, input_tokens=900, output_tokens=100)
     assert values("tenant=acme#sessions", window) == values("tenant=acme#requests", window)
     assert values("tenant=acme#growth", window) == values("tenant=acme#size", window) == [250.0]
+    assert values("tenant=acme#output", window) == [25.0]
 
 
 def test_a_rate_is_in_the_unit_that_people_read() -> None:

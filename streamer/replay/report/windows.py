@@ -162,6 +162,7 @@ _MEASURES = {
     "requests": ("requests", _Measure(("requests",))),
     "usd": ("dollars", _Measure(("usd",))),
     "size": ("tokens a request", _Measure(_TOKENS, ("requests",))),
+    "output": ("tokens of output a request", _Measure(("output_tokens",), ("requests",))),
     "growth": ("tokens a request", _Measure(_TOKENS, ("requests",))),
     "price": ("dollars a million tokens", _Measure(("usd_llm",), _TOKENS, scale=1e6)),
     "uncached": ("input that is not cached", _Measure(("input_tokens",), ("input_tokens",), ("cache_read_tokens",))),

@@ -50,6 +50,16 @@ def test_requests_that_are_larger_are_bloat_and_no_burst_of_tokens_or_dollars() 
     assert "times the usual" in case.reason
 
 
+def test_answers_that_are_longer_are_bloat_though_requests_hardly_grow() -> None:
+    longer = requests([TRIAGE], NEXT, HALF, output_tokens=600, usd_per_token=3e-5)
+    case = only_one(then_back(longer))
+    assert (case.kind, case.detector, case.scope) == ("bloat", "ratio", Scope("support", "triage"))
+    assert case.series.endswith("#output")
+    assert case.observed == pytest.approx(6 * case.expected, rel=0.2)
+    assert case.opened_at.timestamp() < requests([TRIAGE], NEXT, 300)[-1].time.timestamp()
+    assert "tokens of output a request" in case.reason
+
+
 def test_a_dearer_model_is_mix_and_is_named_as_its_cause() -> None:
     case = only_one(then_back(requests([TRIAGE], NEXT, HALF, usd_per_token=1e-4, model="o1")))
     assert (case.kind, case.scope) == ("mix", Scope("support", "triage"))

@@ -49,6 +49,11 @@ def test_a_session_that_asks_several_models_begins_once() -> None:
     assert Begun(memory=30).count([dear, cheap], 100) == 1
 
 
+def test_requests_that_name_no_session_add_up_over_models() -> None:
+    dear, cheap = Shape("", 1, 7.0, -11.0), Shape("", 3, 7.0, -14.0)
+    assert Begun(memory=30).count([dear, cheap], 100) == 4
+
+
 def test_sessions_are_remembered_over_a_restart() -> None:
     begun, other = Begun(memory=30), Begun(memory=30)
     begun.count([Shape("one", 1, 7.0, None)], 100)
