@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import reduce
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +11,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import compute, parquet
 
+from streamer.clock import utc
 from streamer.pricing.money import COST_KINDS
 from streamer.records import Anomaly
 from streamer.replay.facts import Found
 from streamer.replay.report.charts import Bar, Curve
+from streamer.replay.tables import INSTANT
 
 _HOUR, _DAY = 3600.0, 86_400.0
 # Bars of spend are so long, the shortest with which there are no more than so many.
@@ -85,25 +88,28 @@ def curves(rollups: Path, wants: Sequence[Want], window: float) -> Iterator[Curv
 
 
 def _rows(rollups: Path, wants: Sequence[Want]) -> dict[str, list[dict[str, Any]]]:
-    """Read the windows of all that is wanted, in one go."""
+    """Read the windows of all that is wanted, in one go; of a long month only those that are shown."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     if not wants:
         return found
-    holders = {want.holder for want in wants}
-    sessions = {want.found.last.scope.session for want in wants if want.found.last.kind == "loop"}
     for batch in _batches(rollups, _COLUMNS):
-        mask = compute.or_(
-            compute.is_in(batch["series"], value_set=pa.array(sorted(holders), pa.string())),
-            compute.and_(
-                compute.equal(batch["level"], "session"),
-                compute.is_in(batch["session"], value_set=pa.array(sorted(sessions), pa.string())),
-            ),
-        )
-        for row in batch.filter(mask).to_pylist():
+        for row in batch.filter(reduce(compute.or_, (_shown(batch, want) for want in wants))).to_pylist():
             session = row["level"] == "session"
             holder = _session(row["tenant"], row["session"]) if session else row["series"]
             found[holder].append({**row, "at": _at(row["start"])})
     return found
+
+
+def _shown(batch: pa.RecordBatch, want: Want) -> pa.Array:
+    """Tell which rows are those of what is wanted; of a session its name says so, for its tenant is looked at later."""
+    case = want.found.last
+    column, name = ("session", case.scope.session) if case.kind == "loop" else ("series", want.holder)
+    # Levels other than that have no session, which is nothing equal to a name here.
+    own = compute.is_in(batch[column], value_set=pa.array([name], pa.string()))
+    since, until = (pa.scalar(utc(at), INSTANT) for at in (want.begin, want.end))
+    return compute.and_(
+        own, compute.and_(compute.greater_equal(batch["start"], since), compute.less(batch["start"], until))
+    )
 
 
 def _batches(rollups: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
