@@ -12,7 +12,7 @@ from streamer.errors import StateUnreadable
 from streamer.tenant import MODELS
 
 #: The layout that is written.
-LAYOUT = 2
+LAYOUT = 3
 #: The layout of a head that names none.
 FIRST = 1
 Parts = Mapping[str, bytes]
@@ -30,8 +30,13 @@ def _with_sessions(parts: Parts) -> Parts:
     return {name: pack([*unpack(part), b""]) if name.startswith(ours) else part for name, part in parts.items()}
 
 
+def _with_answers(parts: Parts) -> Parts:
+    """From 2 to 3: models may know the output a request, which is learned anew after layout 2."""
+    return parts
+
+
 #: How parts become those of the next layout, by the layout that they are of. A part's name says which stage's it is.
-UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions}
+UPGRADES: Mapping[int, Upgrade] = {1: _with_sessions, 2: _with_answers}
 
 
 def upgraded(parts: Parts, layout: int, to: int = LAYOUT, by: Mapping[int, Upgrade] = UPGRADES) -> Parts:
