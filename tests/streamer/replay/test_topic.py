@@ -1,5 +1,6 @@
 """A topic as a source: what the reader does about a broker that goes away in the middle."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ class Gone:
         return 0
 
     async def getmany(self, *places: TopicPartition, timeout_ms: int) -> dict[TopicPartition, Any]:
+        await asyncio.sleep(timeout_ms / 1000)  # as long as there is nothing
         return {}
 
 
