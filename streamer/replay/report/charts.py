@@ -85,17 +85,17 @@ class Curve(NamedTuple):
 def spend_over_time(bars: Sequence[Bar], width: float) -> str:
     """Draw stacked bars of `width` seconds, of dollars by kind of cost."""
     colours = [_INKS[kind.replace("_", "-")] for kind in COST_KINDS]
-    return _stacked(bars, width, colours, "dollars", "Spend over time, by kind of cost")
+    return _stacked(bars, width, colours, "dollars", "Spend over time, by kind of cost", high=2.5)
 
 
 def incidents_over_time(bars: Sequence[Bar], width: float) -> str:
     """Draw stacked bars of `width` seconds, of how many incidents were opened, by severity."""
     colours = [_INKS[severity] for severity in SEVERITIES]
-    return _stacked(bars, width, colours, "incidents", "Incidents over time, by severity")
+    return _stacked(bars, width, colours, "incidents", "Incidents over time, by severity", high=1.6)
 
 
-def _stacked(bars: Sequence[Bar], width: float, colours: Sequence[str], label: str, title: str) -> str:
-    with _figure(2.5 if label == "dollars" else 1.6, title) as (axes, done):
+def _stacked(bars: Sequence[Bar], width: float, colours: Sequence[str], label: str, title: str, *, high: float) -> str:
+    with _figure(high, title) as (axes, done):
         left, floor = [_day(bar.at) for bar in bars], [0.0] * len(bars)
         for place, colour in enumerate(colours):
             heights = [bar.parts[place] for bar in bars]

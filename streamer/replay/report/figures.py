@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from alerts.throttle.command import Command, Mode
 from streamer.config import BudgetConfig, Config
@@ -12,6 +12,7 @@ from streamer.pricing.money import COST_KINDS, ZERO, dollars
 from streamer.replay.charges import SUMS, Key, date_of, day_of
 from streamer.replay.facts import Facts, Found, total
 
+T = TypeVar("T")
 Of = Callable[[Key], tuple[str, ...]]
 Rows = Sequence[tuple[Key, list[int]]]
 _MODES: tuple[Mode, Mode] = ("enforce", "suggest")
@@ -59,10 +60,20 @@ class Bounded(NamedTuple):
     whole: Share
 
 
+def parted(found: Sequence[T], most: int) -> tuple[Sequence[T], Sequence[T]]:
+    """Part a table of no more than `most` rows from the rest, which gets the last of them.
+
+    >>> parted("abc", 3), parted("abcd", 3)
+    (('abc', ''), ('ab', 'cd'))
+    """
+    many = len(found) if len(found) <= most else most - 1
+    return found[:many], found[many:]
+
+
 def bounded(facts: Facts, of: Of, most: int) -> Bounded:
     """Split all spend like `shares`, in no more rows than `most` and those of what is left."""
     found = shares(facts, of)
-    rows = found if len(found) <= most else found[: most - 1]
+    rows, left = parted(found, most)
     shown = {share.names for share in rows}
 
     def which(key: Key) -> tuple[str, ...]:
@@ -71,7 +82,7 @@ def bounded(facts: Facts, of: Of, most: int) -> Bounded:
 
     rest = {share.names[0]: share for share in shares(facts, which)}
     (whole,) = shares(facts, lambda _: ("all",)) or [_share(("all",), (), 0)]
-    return Bounded(rows, len(found) - len(rows), rest.get("others"), rest.get("nameless"), whole)
+    return Bounded(rows, len(left), rest.get("others"), rest.get("nameless"), whole)
 
 
 def _share(names: tuple[str, ...], rows: Rows, whole: int) -> Share:

@@ -13,6 +13,7 @@ from streamer.pricing.money import ZERO
 from streamer.records import Anomaly
 from streamer.replay.facts import Facts, Found, Message
 from streamer.replay.report import charts, windows
+from streamer.replay.report.figures import parted
 
 # Incidents that get a picture each, the dearest; more of them that get a row of the time line, and of the table.
 _PICTURES, _LINES, _ROWS = 12, 25, 40
@@ -40,8 +41,7 @@ class Others(NamedTuple):
 def content(config: Config, facts: Facts, rollups: Path) -> dict[str, Any]:
     """Give what the page tells of incidents."""
     found = _by_cost(facts)
-    rows = found[_PICTURES:] if len(found) <= _PICTURES + _ROWS else found[_PICTURES : _PICTURES + _ROWS - 1]
-    rest = found[_PICTURES + len(rows) :]
+    rows, rest = parted(found[_PICTURES:], _ROWS)
     above = sum((message.incident.usd_excess for message in rest), ZERO)
     return {
         "crowd": _crowd(facts) if len(found) > _LINES else "",

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from alerts.text import money, plain
 from streamer.clock import utc
 from streamer.config import Config
-from streamer.pricing.money import COST_KINDS, dollars
+from streamer.pricing.money import COST_KINDS, ZERO, dollars
 from streamer.replay.facts import Facts
 from streamer.replay.report import charts, figures, incidents, windows
 from streamer.replay.run import Totals
@@ -48,6 +48,7 @@ def render(template: str, content: dict[str, Any]) -> bytes:
 
 def _content(config: Config, found: Findings) -> dict[str, Any]:
     summary, facts, cards, totals, rollups = found
+    savings = figures.savings(facts)
     bars, width = windows.bars(rollups, facts.begin, facts.end) if facts.read else ([], 1.0)
     return {
         "summary": summary,
@@ -55,12 +56,12 @@ def _content(config: Config, found: Findings) -> dict[str, Any]:
         "begin": utc(facts.begin) if facts.read else None,
         "end": utc(facts.end) if facts.read else None,
         "kinds": list(zip(COST_KINDS, _KINDS, strict=True)),
-        "above": sum((saving.above for saving in figures.savings(facts)), Decimal(0)),
+        "above": sum((saving.above for saving in savings), ZERO),
         "spend": charts.spend_over_time(bars, width) if bars else "",
         "spenders": _spenders(facts) if facts.read else [],
         **incidents.content(config, facts, rollups),
         "budgets": _budgets(list(figures.budgets(config, facts)) if facts.read else []),
-        "savings": figures.savings(facts),
+        "savings": savings,
         "showback": figures.bounded(facts, figures.user, _BILL),
         "chargeback": figures.bounded(facts, figures.payer(config), _BILL),
         "cards": _cards(cards),
@@ -99,15 +100,10 @@ class Cards(NamedTuple):
 
 def _cards(cards: Sequence[Scorecard]) -> Cards:
     found = sorted(cards, key=lambda card: card.verdict != "missed")
-    rows = found if len(found) <= _BILL else found[: _BILL - 1]
-    rest = found[len(rows) :]
+    rows, rest = figures.parted(found, _BILL)
     verdicts = ", ".join(f"{count:,} {name}" for name, count in Counter(card.verdict for card in rest).most_common())
-    usd, not_tokens = (sum(amounts, Decimal(0)) for amounts in _amounts(rest))
+    usd, not_tokens = sum((card.usd for card in rest), ZERO), sum((card.usd_not_tokens for card in rest), ZERO)
     return Cards(rows, len(rest), usd, not_tokens, sum(card.outcomes for card in rest), verdicts)
-
-
-def _amounts(cards: Sequence[Scorecard]) -> tuple[list[Decimal], list[Decimal]]:
-    return [card.usd for card in cards], [card.usd_not_tokens for card in cards]
 
 
 class Budgets(NamedTuple):
@@ -120,8 +116,7 @@ class Budgets(NamedTuple):
 
 def _budgets(states: Sequence[figures.BudgetState]) -> Budgets:
     found = sorted(states, key=lambda state: -state.share)
-    rows = found if len(found) <= _BILL else found[: _BILL - 1]
-    rest = found[len(rows) :]
+    rows, rest = figures.parted(found, _BILL)
     return Budgets(rows, len(rest), sum(state.share >= 1 for state in rest))
 
 
