@@ -1,17 +1,22 @@
 """When a runner's next checkpoint is due: at once for what somebody waits for, else so rarely that it costs little."""
 
+from collections.abc import Callable
+
 from streamer.kafka.stage import LATER
 
-# The share of its time that a runner spends on checkpoints that nobody waits for is one to so many.
-_REST, _SHORT_REST = 20, 2
-# Seconds. On a machine that is short of time work seems to take long, and readers of rollups wait.
-_LONGEST_REST = 10.0
+# The share of its time that a worker spends on checkpoints that nobody waits for is one to so many at most, all its
+# runners together.
+_REST, _SHORT_REST = 5, 2
+# Seconds. Readers of rollups wait.
+_LONGEST_REST = 5.0
 
 
 class Pace:
     """Pure: it is told the time, in seconds of any clock that does not jump.
 
-    >>> pace = Pace(1.0, now=0.0)
+    `runners` says how many share the worker's time, this one among them.
+
+    >>> pace = Pace(1.0, now=0.0, runners=lambda: 4)
     >>> pace.due
     1.0
     >>> pace.ask(0.05, 0.2)
@@ -23,8 +28,8 @@ class Pace:
     2.45
     """
 
-    def __init__(self, every: float, now: float) -> None:
-        self._every, self._ended, self._took = every, now, 0.0
+    def __init__(self, every: float, now: float, runners: Callable[[], int]) -> None:
+        self._every, self._ended, self._took, self._runners = every, now, 0.0, runners
         self._asked = LATER
         # Of those that nobody waits for: when the next is due, and the last of the slices under way has to be.
         self._regular, self._last = now + every, LATER
@@ -62,5 +67,5 @@ class Pace:
         if hurried:
             return
         self._last = min(self._last, ended + _LONGEST_REST) if more else LATER
-        rest = min(_REST * work, _LONGEST_REST)
+        rest = min(_REST * self._runners() * work, _LONGEST_REST)
         self._regular = min(ended + rest, max(ended, self._last)) if more else ended + max(self._every, rest)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from time import thread_time
 from typing import Any, NoReturn
 
 import structlog
@@ -48,6 +49,7 @@ class Runner:
         metrics: Metrics,
         every: float,
         turns: asyncio.Lock,
+        runners: Callable[[], int],
         keeps_state: bool = True,
         topics: Mapping[str, Topic] | None = None,
     ) -> None:
@@ -62,7 +64,9 @@ class Runner:
         self._written: dict[TP, int] = {}
         self._turns, self._saving = turns, asyncio.Lock()
         self._torn = self._broken = self._closed = False
-        self._pace = Pace(every, _now())
+        # Whether records were applied since the last checkpoint: if none are, there is nobody to leave time to.
+        self._busy = False
+        self._pace = Pace(every, _now(), runners)
         self._hurry, self._room = asyncio.Event(), asyncio.Event()
 
     def restore(self, stored: Mapping[bytes, bytes]) -> None:
@@ -115,6 +119,7 @@ class Runner:
                 part = records[start : start + _TURN]
                 self._keep(partial(self.stage.apply, part, now), part[0].offset)
                 self._waiting.touch(self.stage.touched())
+                self._busy = True
                 reached = self.positions[tp] = part[-1].offset + 1
                 for _ in range(_ROUNDS):
                     await asyncio.sleep(0)
@@ -144,15 +149,17 @@ class Runner:
         After one that failed there is no other: the changes that it took from the stage would be missing in it.
         """
         async with self._saving:
-            work = 0.0
+            work, busy = 0.0, self._busy
             self._pace.begun()
+            self._busy = False
             if self._torn or self._broken:
                 raise StaleOwner("an earlier checkpoint failed half-way" if self._torn else "the stage failed")
             if await self.journal.ready():
-                began = _now()
+                # By its own CPU time: where others have the CPU a rest would do them no good, and readers harm.
+                began = thread_time()
                 entry = self._entry(hurried, whole)
                 # What was taken down has to be packed and sent, too.
-                work = 2 * (_now() - began)
+                work = 2 * (thread_time() - began) * busy
                 if entry.outs or entry.parts or entry.positions != self._written:
                     await self._write(entry)
             # Without slices a hurried one leaves no rest.

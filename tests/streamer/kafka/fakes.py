@@ -161,5 +161,6 @@ def runner_of(
         metrics=metrics or Metrics(),
         every=1.0,
         turns=turns or asyncio.Lock(),
+        runners=lambda: 4,
         keeps_state=changelog is not None,
     )

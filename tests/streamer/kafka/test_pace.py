@@ -1,7 +1,12 @@
 """Checkpoints come at once for whom they are waited for, and else seldom enough to cost little."""
 
-from streamer.kafka.pace import Pace
+from collections.abc import Callable
+from functools import partial
+
+from streamer.kafka.pace import Pace as SharedPace
 from streamer.kafka.stage import AT_ONCE, LATER, SOON
+
+Pace: Callable[..., SharedPace] = partial(SharedPace, runners=lambda: 4)
 
 
 def test_without_anything_urgent_a_checkpoint_comes_each_interval() -> None:
@@ -49,10 +54,10 @@ def test_what_is_asked_for_while_a_checkpoint_runs_is_for_the_next() -> None:
     assert pace.due == 0.2
 
 
-def test_no_rest_is_longer_than_ten_seconds() -> None:
+def test_no_rest_is_longer_than_five_seconds() -> None:
     pace = Pace(1.0, now=0.0)
     pace.ran(5.0, ended=6.0)
-    assert pace.due == 16.0
+    assert pace.due == 11.0
 
 
 def test_what_somebody_waits_for_puts_off_nothing_else() -> None:
@@ -67,6 +72,13 @@ def test_what_is_put_off_for_long_takes_its_turn() -> None:
     assert pace.is_late(2.0)
 
 
+def test_runners_share_what_time_checkpoints_may_take() -> None:
+    for many, due in ((1, 1.5), (8, 5.0)):
+        pace = SharedPace(0.1, now=0.0, runners=partial(int, many))
+        pace.ran(0.1, ended=1.0, more=True)
+        assert pace.due == due
+
+
 def test_slices_rest_twenty_times_their_work_and_rounds_the_interval() -> None:
     pace = Pace(1.0, now=0.0)
     pace.ran(0.01, ended=1.0, more=True)
@@ -77,11 +89,11 @@ def test_slices_rest_twenty_times_their_work_and_rounds_the_interval() -> None:
 
 def test_the_slices_of_a_round_that_takes_long_rest_no_more() -> None:
     pace = Pace(1.0, now=0.0)
-    pace.ran(0.4, ended=1.0, more=True)
-    assert pace.due == 9.0
-    pace.ran(0.4, ended=10.5, more=True)
+    pace.ran(0.2, ended=1.0, more=True)
+    assert pace.due == 5.0
+    pace.ran(0.2, ended=5.5, more=True)
+    assert pace.due == 6.0
+    pace.ran(0.2, ended=6.5, more=True)
+    assert pace.due == 6.5
+    pace.ran(0.2, ended=7.0)
     assert pace.due == 11.0
-    pace.ran(0.4, ended=11.5, more=True)
-    assert pace.due == 11.5
-    pace.ran(0.4, ended=12.0)
-    assert pace.due == 20.0

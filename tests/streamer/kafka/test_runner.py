@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from streamer.kafka import runner as module
 from streamer.kafka.journal import Entry, StaleOwner
+from streamer.kafka.pace import Pace
 from streamer.kafka.runner import Runner
 from streamer.kafka.stage import AT_ONCE, LATER, Out, Record
 from streamer.kafka.transport import Run
@@ -153,6 +154,19 @@ async def test_partitions_with_a_backlog_leave_the_event_loop_to_others_after_ea
     assert min(after - before for before, after in pairwise(rounds)) >= 4
     # Each gets its turn: none has to wait until another is through.
     assert max(behind) <= 50
+
+
+async def test_a_checkpoint_before_which_nothing_was_applied_leaves_no_time_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was held back under load is out as soon as the load is gone."""
+    works: list[float] = []
+    monkeypatch.setattr(Pace, "ran", lambda _, work, *__, **___: works.append(work))
+    bench = Bench()
+    await bench.take(b"a")
+    for _ in range(2):
+        await bench.runner.checkpoint(whole=False)
+    assert [work > 0 for work in works] == [True, False]
 
 
 async def test_a_run_that_is_known_already_changes_nothing() -> None:
