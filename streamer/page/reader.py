@@ -15,6 +15,9 @@ log = structlog.get_logger()
 _DAY = 86_400
 # Between two turns of the event loop.
 _MOST_RECORDS = 1000
+# A broker answers once it has so much, or after so long: the worker commits many times a second, and whoever looks at a
+# page does not see a tenth of one.
+_FETCH_BYTES, _FETCH_MS = 64 << 10, 100
 
 
 class Reader:
@@ -27,7 +30,8 @@ class Reader:
 
     async def run(self, now: float) -> None:
         """Read until cancelled; `now` (epoch seconds) is what the pasts of the topics are counted from."""
-        consumer = consumer_of(self._kafka, *self._state.topics, auto_offset_reset="earliest")
+        few = {"fetch_min_bytes": _FETCH_BYTES, "fetch_max_wait_ms": _FETCH_MS}
+        consumer = consumer_of(self._kafka, *self._state.topics, auto_offset_reset="earliest", **few)
         async with consumer:
             await self._seek(consumer, now)
             ends = await consumer.end_offsets(consumer.assignment())

@@ -85,9 +85,7 @@ class Spend:
         self.first: int | None = None
 
     def take(self, rollup: Rollup) -> bool:
-        """Take in a rollup; False for one of a session, and for one that was taken before."""
-        if rollup.level not in LEVELS:
-            return False
+        """Take in a rollup of one of the levels; False for one that was taken before."""
         series = self._known(rollup)
         start = rollup.start.timestamp()
         if start <= series.newest if not rollup.late else rollup.part <= series.part:

@@ -14,7 +14,7 @@ from streamer.kafka.topics import Topics
 from streamer.page.board import Board
 from streamer.page.pulse import Pulse
 from streamer.page.rejections import Rejections
-from streamer.page.spend import Spend
+from streamer.page.spend import LEVELS, Spend
 from streamer.records import Anomaly, BudgetStanding, Rollup
 
 
@@ -23,6 +23,12 @@ class Change(msgspec.Struct, frozen=True):
 
     what: str
     tenants: frozenset[str] = frozenset()
+
+
+class _Level(msgspec.Struct, gc=False):
+    """Of a rollup only whose it is: nine in ten are of sessions, which the page does not show."""
+
+    level: str
 
 
 class PageState:
@@ -64,6 +70,8 @@ class PageState:
             return None
 
     def _rollup(self, _: str, value: bytes | None) -> Change | None:
+        if _read(value, _Level).level not in LEVELS:
+            return None
         rollup = _read(value, Rollup)
         return Change("spend", frozenset({rollup.tenant})) if self.spend.take(rollup) else None
 

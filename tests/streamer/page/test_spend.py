@@ -41,12 +41,6 @@ def test_late_parts_count_each_once_and_are_told_as_late() -> None:
     assert total(found, metric="late") == 2
 
 
-def test_sessions_have_no_series() -> None:
-    found = spend()
-    assert not found.take(rollup(level="session", session="s"))
-    assert not found.series
-
-
 def test_the_least_recently_active_series_is_forgotten() -> None:
     found = spend(most=2)
     for tenant, at in (("a", 0), ("b", 0), ("a", 10), ("c", 10)):
