@@ -1,17 +1,19 @@
 """Consumption that no outcomes follow: outcomes held against what was spent, at the usual price of one."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 import msgspec
 
 # Slices are judged as blocks of so many where the spread of outcomes is learned.
 _BLOCK = 4
-# So many outcomes' worth of the plain Poisson spread are taken for seen at the start.
-_PRIOR = 10.0
+# So many outcomes' worth of twice the plain Poisson spread are taken for seen at the start.
+_PRIOR, _RAGGED = 10.0, 2.0
 # What is back to normal: of twelve expected outcomes, this share came.
 _ENOUGH, _NORMAL = 12.0, 0.6
+# More than so many outcomes are never expected, so that sums stay finite.
+_MOST = 1e12
 # After so many slices without any consumption nothing burns any more.
 _QUIET = 8
 
@@ -78,10 +80,12 @@ class BusyworkDetector:
     not matter. Each new slice, all windows that end with it are judged by a scan statistic (Kulldorff, 1997, in one
     dimension): the log likelihood ratio of the outcomes that came under a Poisson law of any lower rate against the
     usual one, divided by the dispersion, which is learned from the slices' own errors (quasi-likelihood, McCullagh,
-    1983). What is expected of a window is the least that any lag up to `lag` would have it be: the minimum of the
-    consumption of the window as it is, and moved back slice by slice. So neither the first hour of a morning nor the
-    last of an evening is an alarm, whatever the lag is. Slices are learned when they leave the longest window, so that
-    what is being judged has no part in what is usual; those of an alarm do not count for the spread.
+    1983). What is usual is told by all that came before the window, so that a first hour can be held against the next,
+    and as few outcomes as are known by then tell less than many. What is expected of a window is the least that any
+    lag up to `lag` would have it be: the minimum of the consumption of the window as it is, and moved back slice by
+    slice. So neither the first hour of a morning nor the last of an evening is an alarm, whatever the lag is. Slices
+    fade from when they leave the longest window on; until then those of an alarm have no part in what is usual, and
+    never one in the spread.
 
     river has no test of two streams against each other.
 
@@ -106,9 +110,9 @@ class BusyworkDetector:
 
     @property
     def usual(self) -> float:
-        """What an outcome usually costs; 0 before any was learned."""
-        learned = self._learned
-        return learned.spent / learned.outcomes if learned.outcomes else 0.0
+        """What an outcome usually costs, by all that no alarm is about; 0 before any came."""
+        spent, outcomes = self._before()[-1]
+        return spent / outcomes if outcomes else 0.0
 
     def observe(self, spent: int, outcomes: int) -> BusyworkFinding | None:
         """Take in one closed slice; gives what is found to be too little, as long as it is."""
@@ -118,15 +122,35 @@ class BusyworkDetector:
         self._fresh = min(self._fresh + 1, self.params.longest)
         if self.standing and self._calm():
             self.standing, self._fresh = False, 0
+        self._leave(self._slices[-self.params.longest - 1 : -self.params.longest])
         # Without consumption there is nothing new to expect an outcome of.
-        ready = self._learned.outcomes >= self.params.warm_up and self.usual > 0
-        finding = self._scan() if spent and ready else None
+        finding = self._scan() if spent else None
         if finding:
             self.standing = True
             for one in self._slices[-finding.slices :]:
                 one.suspect = True
-        self._forget()
         return finding
+
+    def pass_over(self, slices: int) -> None:
+        """Take in so many slices without anything, as `observe(0, 0)` would one by one, while no alarm stands.
+
+        >>> detector, patient = (BusyworkDetector(BusyworkParams(longest=4, lag=1)) for _ in range(2))
+        >>> detector.observe(100, 5), patient.observe(100, 5)
+        (None, None)
+        >>> _ = detector.pass_over(9), [patient.observe(0, 0) for _ in range(9)]
+        >>> detector.snapshot() == patient.snapshot()
+        True
+        """
+        longest, before = self.params.longest, len(self._slices)
+        self._slices += [_Slice(0, 0.0, 0, False) for _ in range(slices)]
+        self._fresh = min(self._fresh + slices, longest)
+        self._leave(self._slices[max(0, before - longest) : max(0, before + slices - longest)])
+
+    def bears_out(self, slices: int) -> bool:
+        """Tell whether so many slices lack outcomes by their number alone, whatever that is worth as evidence."""
+        window = next((one for one in self._windows() if one[0] == slices), None)
+        spent, known = self._before()[-1 - slices] if window else (0.0, 0.0)
+        return window is not None and spent > 0 and self._too_few(window[1], window[2] * known / spent)
 
     def last(self, slices: int) -> tuple[int, int]:
         """Give what was spent and came in the last slices."""
@@ -151,65 +175,80 @@ class BusyworkDetector:
 
     def _counted(self, spent: int) -> float:
         """Cut a spike, be it above the usual slice or, where all of the last ones are higher, above their middle."""
+        if not spent:
+            return 0.0
         learned = self._learned
-        if not learned.weight:
-            return float(spent)
         last = sorted([*(int(one.spent) for one in self._slices[-6:]), spent])
-        most = self.params.spike * max(learned.spent / learned.weight, float(last[len(last) // 2]))
-        return min(float(spent), most)
+        usual = max(learned.spent / learned.weight if learned.weight else 0.0, float(last[len(last) // 2]))
+        return min(float(spent), self.params.spike * usual) if usual else float(spent)
 
     def _scan(self) -> BusyworkFinding | None:
-        best, found, threshold = 0.0, 0, self.params.evidence * self._dispersion()
-        for slices, expected, outcomes in self._windows():
-            if expected >= max(self.params.expected, self.params.ratio * outcomes):
-                evidence = expected - outcomes + (outcomes * math.log(outcomes / expected) if outcomes else 0.0)
+        best, found, before = 0.0, 0, self._before()
+        threshold = self.params.evidence * self._dispersion()
+        for slices, outcomes, counted in self._windows():
+            spent, known = before[-1 - slices]
+            if known < self.params.warm_up or spent <= 0:
+                continue
+            expected = min(counted * known / spent, _MOST)
+            if self._too_few(outcomes, expected):
+                evidence = _evidence(outcomes, expected, known)
                 if evidence > best:
                     best, found = evidence, slices
         if best < threshold:
             return None
         return BusyworkFinding(found, *self.last(found), best / (best + threshold))
 
-    def _windows(self) -> Iterator[tuple[int, float, int]]:
-        """Give length, expected and actual outcomes of the windows that end now, the shortest first."""
+    def _too_few(self, outcomes: int, expected: float) -> bool:
+        return expected >= max(self.params.expected, self.params.ratio * outcomes)
+
+    def _windows(self) -> Iterator[tuple[int, int, float]]:
+        """Give length, outcomes, and what counts as spent, of the windows that end now, the shortest first."""
         sums = [0.0, *accumulate(one.counted for one in self._slices)]
-        outcomes, usual = 0, self.usual
+        outcomes = 0
         for slices, one in enumerate(reversed(self._slices[len(self._slices) - self._fresh :]), start=1):
             outcomes += one.outcomes
             # Of what lies before the slices that are known nothing is expected.
             ends = range(len(sums) - 1, max(len(sums) - 2 - self.params.lag, -1), -1)
-            yield slices, min(sums[end] - sums[max(end - slices, 0)] for end in ends) / usual, outcomes
+            yield slices, outcomes, min(sums[end] - sums[max(end - slices, 0)] for end in ends)
+
+    def _before(self) -> list[tuple[float, float]]:
+        """Sum up spend and outcomes before each slice and after the last, but for alarms that are not learned yet."""
+        found, young = [(self._learned.spent, self._learned.outcomes)], len(self._slices) - self.params.longest
+        for place, one in enumerate(self._slices):
+            spent, outcomes = found[-1]
+            counts = place >= young and not one.suspect
+            found.append((spent + float(one.spent), outcomes + one.outcomes) if counts else found[-1])
+        return found
 
     def _dispersion(self) -> float:
         """Give the variance of outcomes over that of a Poisson law, at least 1."""
         learned = self._learned
-        return max(1.0, (learned.squares + _PRIOR) / (learned.expected + _PRIOR))
+        return max(1.0, (learned.squares + _PRIOR * _RAGGED) / (learned.expected + _PRIOR))
 
     def _calm(self) -> bool:
         """Tell whether the last outcomes are about as many as usual, or nothing is spent any more."""
         if not any(one.spent for one in self._slices[-_QUIET:]):
             return True
-        counted, outcomes = 0.0, 0
+        counted, outcomes, usual = 0.0, 0, self.usual
         for one in reversed(self._slices):
             counted, outcomes = counted + one.counted, outcomes + one.outcomes
-            if counted >= _ENOUGH * self.usual:
-                return outcomes * self.usual >= _NORMAL * counted
+            if counted >= _ENOUGH * usual:
+                return outcomes * usual >= _NORMAL * counted
         return False
 
-    def _forget(self) -> None:
-        """Learn the slice that leaves the longest window; keep those that lags reach back to."""
-        longest, lag = self.params.longest, self.params.lag
-        if len(self._slices) > longest:
-            left = self._slices[-longest - 1]
-            if left.spent or left.outcomes:
-                self._learn(left)
-        del self._slices[: -longest - lag]
+    def _leave(self, left: Iterable[_Slice]) -> None:
+        """Learn the slices that leave the longest window; keep those that lags reach back to."""
+        for one in left:
+            if one.spent or one.outcomes:
+                self._learn(one)
+        del self._slices[: -self.params.longest - self.params.lag]
 
     def _learn(self, one: _Slice) -> None:
         learned = self._learned
         if not one.suspect and learned.outcomes >= self.params.warm_up / 2:
             self._learn_error(one)
         learned.weight = learned.weight * self._fading + 1
-        learned.spent = learned.spent * self._fading + one.counted
+        learned.spent = learned.spent * self._fading + float(one.spent)
         learned.outcomes = learned.outcomes * self._fading + one.outcomes
 
     def _learn_error(self, one: _Slice) -> None:
@@ -218,7 +257,18 @@ class BusyworkDetector:
         learned.block = (count + 1, counted + one.counted, outcomes + one.outcomes)
         if count + 1 == _BLOCK:
             _, counted, outcomes = learned.block
-            expected, fading = counted / self.usual if self.usual else 0.0, self._fading
+            expected, fading = counted * learned.outcomes / learned.spent if learned.spent else 0.0, self._fading
             learned.squares = learned.squares * fading + (outcomes - expected) * (outcomes - expected)
             learned.expected = learned.expected * fading + expected
             learned.block = (0, 0.0, 0)
+
+
+def _evidence(outcomes: int, expected: float, known: float) -> float:
+    """Give the logarithm of the odds that outcomes are fewer than `expected`, by a rate that `known` of them told.
+
+    The likelihood ratio of two Poisson rates, of which neither is certain (Przyborowski and Wilenski, 1940).
+    """
+    share = expected / known
+    both = (outcomes + known) / (1 + share)
+    few = outcomes * math.log(outcomes / (both * share)) if outcomes else 0.0
+    return few + known * math.log(known / both)

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from mypy_extensions import mypyc_attr
 from numpy.typing import NDArray
 
 from detectors.evidence import Evidence
@@ -31,6 +32,7 @@ class CombinationParams:
     warm_up: int = 30
 
 
+@mypyc_attr(acyclic=True)
 class CombinationBaseline(Evidence):
     """The usual place and spread of a point, and a CUSUM of its squared Mahalanobis distance (Mahalanobis, 1936).
 

@@ -4,24 +4,29 @@ from array import array
 from dataclasses import dataclass
 from struct import Struct
 
+from mypy_extensions import mypyc_attr
+
 
 @dataclass(frozen=True)
 class DispersionParams:
     """What is summed up and how it is remembered; lengths are numbers of windows.
 
     `spans`: what is summed up together. `prior` is taken for usual before any is learned, with the weight of
-    `prior_weight` windows. `cap` is how many times its expectation a span counts at most, and `slack` is added to that.
+    `prior_weight` windows, and of `prior_spans` spans at least: the square of a single deviation says little of what
+    is usual. `cap` is how many times its expectation a span counts at most, and `slack` is added to that.
     """
 
     spans: tuple[int, ...] = (6, 30, 180)
     half_life: float = 1080.0
     prior: float = 2.0
     prior_weight: float = 60.0
+    prior_spans: float = 4.0
     least: float = 1.4
     cap: float = 5.0
     slack: float = 3.0
 
 
+@mypyc_attr(acyclic=True)
 class Dispersion:
     """The index of dispersion of a count (Cox and Lewis, 1966): the mean of (n - m)^2 / m over its expectation m.
 
@@ -106,7 +111,8 @@ class Dispersion:
         if expected > 0:
             above = min(state[at + 1] - expected, params.cap * expected + params.slack)
             index = above * above / max(expected, _LEAST_EXPECTED)
-            fading = max(1 - 0.5 ** (span / params.half_life), 1 / (state[at + 4] + params.prior_weight / span + 1))
+            prior = max(params.prior_weight / span, params.prior_spans)
+            fading = max(1 - 0.5 ** (span / params.half_life), 1 / (state[at + 4] + prior + 1))
             state[at + 3] = index + (state[at + 3] - index) * (1 - fading) ** times
             state[at + 4] += times
         state[at] = state[at + 1] = state[at + 2] = 0.0

@@ -1,6 +1,9 @@
 """Evidence that adds up: the side of a CUSUM (Page, 1954) that its detectors share."""
 
+from mypy_extensions import mypyc_attr
 
+
+@mypyc_attr(acyclic=True)
 class Evidence:
     """What has been seen of late that speaks for a change; never below 0, nor above twice what suffices.
 

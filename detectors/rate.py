@@ -4,6 +4,8 @@ import math
 import struct
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 # What lies above the ceiling is so many deviations away for the spread, and no more.
 _SPREADS = 1.5
 # So many deviations on either side hold nineteen of twenty values.
@@ -57,6 +59,7 @@ class RateParams:
         return float(0.5 ** (1 / self.peak_half_life))
 
 
+@mypyc_attr(acyclic=True)
 class RateBaseline:
     """Level and spread of a non-negative rate, on a logarithmic scale because spend has a heavy tail.
 

@@ -4,6 +4,8 @@ import math
 import struct
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 from detectors.evidence import Evidence
 
 # seen, level, variance of one, trend, deviation, evidence
@@ -52,6 +54,7 @@ class RatioParams:
         return float(1 - 0.5 ** (1 / self.trend_half_life))
 
 
+@mypyc_attr(acyclic=True)
 class RatioBaseline(Evidence):
     """The usual value of a positive ratio, and a one-sided CUSUM (Page, 1954) on what lies above it.
 

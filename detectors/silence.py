@@ -4,6 +4,8 @@ import math
 import struct
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 # seen, longest gap
 _STATE = struct.Struct("<Qd")
 # Of less a window nothing is ever certain.
@@ -32,6 +34,7 @@ class SilenceParams:
     evidence: float = 8.0
 
 
+@mypyc_attr(acyclic=True)
 class SilenceBaseline:
     """The longest gap of a stream, from which follows when its silence is certain.
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from detectors.dispersion import Dispersion, DispersionParams
 from detectors.evidence import Evidence
 
@@ -60,6 +62,7 @@ class Run(NamedTuple):
     dispersion: float = 1.0
 
 
+@mypyc_attr(acyclic=True)
 class SurgeBaseline(Evidence):
     """The usual rate of arrivals, such as sessions that begin, and a one-sided CUSUM (Page, 1954) of those that come.
 
@@ -154,6 +157,10 @@ class SurgeBaseline(Evidence):
         """Give what would be left of the evidence after so many windows without arrivals."""
         against = windows * self.expected * (self.params.times - 1)
         return max(0.0, self._stretched(windows) - against / self._swing(self._run.windows + windows))
+
+    def swing(self, windows: float) -> float:
+        """Give how much more than chance the stream swings over so many windows."""
+        return self._dispersion.over(windows)
 
     def forgive(self) -> None:
         """Take the rate of the run for the usual one; where it is higher already, nothing is to be forgiven."""

@@ -127,6 +127,7 @@ def targets(results: Results) -> list[tuple[str, float | None, str, bool | None]
         ("bursts of 5x and more said within a minute", _in_time(results, "burst", lambda v: v.delay <= 60, _steep)),
         ("the same, where a minute proves them", _in_time(results, "burst", lambda v: v.delay <= 60, _provable)),
         ("bloat of 4x and more said within 5 minutes", _in_time(results, "bloat", lambda v: v.delay <= 300, _large)),
+        ("the same, where 5 minutes prove it", _in_time(results, "bloat", lambda v: v.delay <= 300, _large_enough)),
         ("drifts said before they doubled twice", _in_time(results, "drift", lambda v: v.grown < 4)),
         (
             "silence said within 2 windows of certain",
@@ -205,6 +206,10 @@ def _provable(verdict: Verdict) -> bool:
 
 def _large(verdict: Verdict) -> bool:
     return verdict.planting.factor >= 4
+
+
+def _large_enough(verdict: Verdict) -> bool:
+    return _large(verdict) and verdict.planting.certain <= verdict.planting.start + 300
 
 
 def _share(part: Sequence[object], whole: Sequence[object]) -> float | None:

@@ -12,6 +12,7 @@ from benchmarks.quality.arrivals import rate_at
 from benchmarks.quality.background import session_blocks
 from benchmarks.quality.plantings import Planting
 from benchmarks.quality.profiles import HOUR, Profile
+from benchmarks.quality.sessions import OUTPUT_SIGMA
 from streamer.config import BudgetConfig
 from streamer.records import AnomalyKind
 
@@ -118,6 +119,8 @@ def _placed(
         planting = _silent(profile, planting)
     elif recipe.kind == "burst" and recipe.variant == "step":
         planting = replace(planting, certain=_certain(profile, planting, planting.factor))
+    elif recipe.kind == "bloat":
+        planting = replace(planting, certain=_enlarged(profile, planting))
     ready = _READY.get(recipe.variant, {}) if recipe.kind in ("mix", "busywork") else {}
     return _prepared(profile, planting, ready), planting
 
@@ -152,6 +155,20 @@ def _certain(profile: Profile, planting: Planting, factor: float) -> float:
     rate = sum(rate_at(session_blocks(profile, stream), planting.start) for stream in streams)
     divergence = rate * (factor * math.log(factor) - factor + 1 if factor else 1.0)
     return planting.start + _CHANCE * max(1.0, profile.gap_cv**2) / divergence
+
+
+def _enlarged(profile: Profile, planting: Planting) -> float:
+    """Give when requests that are `factor` times as large prove it, by the same bound.
+
+    Between two lognormal laws of one spread s the divergence is (ln f)^2 / 2 s^2: once a session for what goes in, once
+    a request for what comes out.
+    """
+    found = 0.0
+    for stream in profile.streams:
+        if planting.concerns(stream):
+            sessions = rate_at(session_blocks(profile, stream), planting.start)
+            found += sessions * (stream.input_sigma**-2 + stream.steps * OUTPUT_SIGMA**-2)
+    return planting.start + _CHANCE / (found * math.log(planting.factor) ** 2 / 2)
 
 
 def _silent(profile: Profile, planting: Planting) -> Planting:

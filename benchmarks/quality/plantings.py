@@ -14,8 +14,9 @@ _ONSET = 1 / 3
 class Planting:
     """One label. Times in epoch seconds; empty parts of the scope mean all of it; `factor` 1 where there is none.
 
-    `marks` are the times of a loop's calls. `certain` is when chance no longer explains a silence or a sudden burst,
-    and when a budget's soft line is crossed; 0 where nobody knows. `also` are kinds that name it as rightly as its own.
+    `marks` are the times of a loop's calls. `certain` is when chance no longer explains a silence, a sudden burst or
+    bloat, and when a budget's soft line is crossed; 0 where nobody knows. `also` are kinds that name it as rightly as
+    its own.
     """
 
     kind: AnomalyKind

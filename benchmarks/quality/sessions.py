@@ -17,6 +17,8 @@ _MOST_STEPS, _MOST_TOKENS = 14, 180_000
 _VECTOR_USD = Decimal("0.0002")
 # Of calls that are made again with the same arguments, twice or three times in all.
 _REPEATED = 0.04
+# Standard deviation of the logarithm of what a request gives, each drawn by itself.
+OUTPUT_SIGMA = 0.7
 
 
 class Session:
@@ -68,7 +70,7 @@ class Session:
         random, stream, conditions = self._random, self._stream, self._conditions
         factor = conditions.tokens(at)
         model = stream.models[random.random() < conditions.dear(at)]
-        output = random.lognormvariate(math.log(stream.output_median), 0.7) * factor
+        output = random.lognormvariate(math.log(stream.output_median), OUTPUT_SIGMA) * factor
         yield self._request(at, model, context * factor, output, {})
         yield from self._evaluation(at + random.uniform(0.5, 2), context * factor + output)
         if random.random() < stream.tool_share:

@@ -1,10 +1,13 @@
 """A context that grows with each step while nothing comes out."""
 
+from mypy_extensions import mypyc_attr
+
 from detectors.loop.findings import Grown
 from detectors.loop.params import LoopParams
 from detectors.loop.state import WrittenGrowth
 
 
+@mypyc_attr(acyclic=True)
 class Growth:
     """The last steps of a session, as far as each read more than the one before and wrote next to nothing.
 

@@ -49,13 +49,29 @@ class _Followed:
         self.outcomes += totals.outcomes
 
     def pass_slice(self) -> BusyworkFinding | None:
-        """Close the open slice; gives what dollars say, or tokens where nothing has a price."""
+        """Close the open slice; gives what dollars say and tokens bear out, or tokens say where nothing has a price.
+
+        What only became dearer is no work without an outcome, and a few dear requests are none either.
+        """
         by_tokens = self.by_tokens.observe(self.tokens, self.outcomes)
         # Credits are no consumption.
         by_usd = self.by_usd.observe(max(0, self.usd), self.outcomes)
         self.number += 1
         self.tokens = self.usd = self.outcomes = 0
-        return by_usd if self.judge is self.by_usd else by_tokens
+        if self.judge is self.by_tokens:
+            return by_tokens
+        return by_usd if by_usd and self.by_tokens.bears_out(by_usd.slices) else None
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is in the open slice, and no alarm stands: slices that pass then change no word of it."""
+        return not (self.tokens or self.usd or self.outcomes or self.by_tokens.standing or self.by_usd.standing)
+
+    def pass_over(self, slices: int) -> None:
+        """Close so many slices while it `rests`."""
+        self.by_tokens.pass_over(slices)
+        self.by_usd.pass_over(slices)
+        self.number += slices
 
     @property
     def judge(self) -> BusyworkDetector:
@@ -90,6 +106,13 @@ class BusyworkJudge:
     def standing(self) -> bool:
         """Whether a case is open, so that passing time can end it."""
         return bool(self._open)
+
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds, of event time) at which a slice of an open case ends."""
+        if not self._open:
+            return math.inf
+        return (min(self._followed[entity].number for entity in self._open) + 1) * self._config.slice_seconds
 
     def on_close(self, found: Mapping[Entity, Totals], start: float) -> None:
         """Take in a closed window that began at `start`; what comes late counts for the slice that is open."""
@@ -160,9 +183,13 @@ class BusyworkJudge:
     def _pass(self, entity: Entity, number: int) -> None:
         """Close the entity's slices up to this one."""
         one = self._followed[entity]
-        for _ in range(min(number - one.number, self._memory)):
-            finding = one.pass_slice()
-            self._judge(entity, one, finding)
+        slices = min(number - one.number, self._memory)
+        while slices > 0 and not (one.rests and entity not in self._open):
+            self._judge(entity, one, one.pass_slice())
+            self._changed.add(entity)
+            slices -= 1
+        if slices > 0:
+            one.pass_over(slices)
             self._changed.add(entity)
         one.number = max(one.number, number)
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 
+from mypy_extensions import mypyc_attr
+
 from detectors import CombinationBaseline, CombinationParams, RatioBaseline
 from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName, RatiosConfig, RatiosState
 from streamer.judges.slice import DIMENSIONS, Slice
@@ -22,6 +24,7 @@ def same(one: str, other: str) -> bool:
     return one == other or {one, other} <= _BLOAT
 
 
+@mypyc_attr(acyclic=True)
 class Ratios:
     """The baselines of an entity's ratios; those that it never has take no room."""
 

@@ -87,7 +87,7 @@ def test_three_ordinary_weeks_have_no_alarm(rate: float, profile: Profile, lag: 
 
 
 @pytest.mark.parametrize("lag", LAGS)
-@pytest.mark.parametrize(("rate", "median", "hours"), [(5, 3.5, 5.0), (20, 1.5, 2.0), (100, 0.75, 1.0)])
+@pytest.mark.parametrize(("rate", "median", "hours"), [(5, 3.75, 5.5), (20, 1.5, 2.0), (100, 0.75, 1.0)])
 def test_outcomes_that_stop_are_missed_within_hours(rate: float, median: float, hours: float, lag: str) -> None:
     stop = 8 * 24 + 12
     delays = []
@@ -123,6 +123,62 @@ def test_a_stop_in_even_traffic_is_found_when_enough_was_to_be_expected(rate: in
     # As soon as eight were to be expected; rounding may make it a slice later.
     assert len(found) == 1
     assert found[0] - (math.ceil(8 / rate) - 1) in (0, 1)
+
+
+@pytest.mark.parametrize("rate", [30, 100])
+def test_a_stop_in_the_third_hour_is_found_within_an_hour(rate: int) -> None:
+    """What came in the first two is all that is known: enough, where thirty outcomes did."""
+    delays = []
+    for seed in range(5):
+        found = alarms(made(), World(rate * 2, lambda _: 1.0, 0.7).slices(0.25, seed, stop=2))
+        assert len(found) == 1
+        delays.append((found[0] + 1) / HOUR - 2)
+    assert min(delays) > 0
+    assert sorted(delays)[2] <= 1.0
+
+
+@pytest.mark.parametrize("profile", [day, lambda _: 1.0])
+def test_first_days_have_no_alarm(profile: Profile) -> None:
+    begun = [alarms(made(), World(40, profile, 0.7).slices(1, seed)) for seed in range(10)]
+    assert begun == [[]] * 10
+
+
+def test_hours_that_jump_teach_what_they_cost_and_not_what_a_spike_counts_for() -> None:
+    """Ten times as much for ten times as many outcomes is the usual price, also where it comes at once."""
+    quiet, busy = [Slice(4 * PRICE, 4)] * 12, [Slice(40 * PRICE, 40)] * 4
+    detector = made()
+    assert alarms(detector, [*quiet, *busy, *quiet, *busy, *quiet, *quiet, *quiet]) == []
+    assert detector.usual == pytest.approx(PRICE)
+
+
+def test_what_one_finds_another_bears_out_if_it_lacks_as_many() -> None:
+    dollars, tokens, other = made(), made(), made()
+    for detector, price in ((dollars, 3 * PRICE), (tokens, PRICE), (other, PRICE)):
+        alarms(detector, [Slice(10 * price, 10)] * 40)
+    other.observe(10 * PRICE, 10)
+    alarms(dollars, [Slice(30 * PRICE, 0)] * 2)
+    alarms(tokens, [Slice(8 * PRICE, 0)] * 2)
+    alarms(other, [Slice(2 * PRICE, 0)] * 2)
+    assert dollars.standing
+    assert (tokens.bears_out(2), other.bears_out(2), made().bears_out(1)) == (True, False, False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 200), st.sampled_from([1, 5, 30]))
+def test_what_an_outcome_costs_is_known_as_long_as_an_alarm_stands(before: int, warm_up: int) -> None:
+    detector = made(warm_up=warm_up)
+    alarms(detector, [Slice(10 * PRICE, 10)] * (before + 3))
+    for _ in range(100):
+        detector.observe(10 * PRICE, 0)
+        assert detector.usual >= PRICE * 0.999
+
+
+def test_of_few_outcomes_as_few_say_less_than_of_many() -> None:
+    few, many = made(warm_up=10), made(warm_up=10)
+    alarms(few, [Slice(14 * PRICE, 14)] * 2)
+    alarms(many, [Slice(14 * PRICE, 14)] * 20)
+    assert alarms(few, [Slice(14 * PRICE, 0)]) == []
+    assert alarms(many, [Slice(14 * PRICE, 0)]) == [0]
 
 
 def test_who_never_sends_outcomes_is_not_judged() -> None:
@@ -205,3 +261,16 @@ def test_less_than_nothing_is_refused_and_changes_nothing(spent: int, outcomes: 
     with pytest.raises(ValueError, match="0 or more"):
         detector.observe(spent, outcomes)
     assert detector.snapshot() == before
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50), st.integers(0, 40)), max_size=30))
+def test_empty_slices_taken_together_are_those_taken_one_by_one(course: list[tuple[int, int, int]]) -> None:
+    params = BusyworkParams(longest=6, lag=2, warm_up=5, expected=2, evidence=0.5, half_life=8)
+    together, singly = BusyworkDetector(params), BusyworkDetector(params)
+    for outcomes, spent, empty in course:
+        assert together.observe(spent, outcomes) == singly.observe(spent, outcomes)
+        if not together.standing:
+            together.pass_over(empty)
+            assert not any(singly.observe(0, 0) for _ in range(empty))
+        assert together.snapshot() == singly.snapshot()

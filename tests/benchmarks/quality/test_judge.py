@@ -179,3 +179,18 @@ def test_what_was_missed_or_named_wrongly_was_not_said_in_time():
     shares = {name: share for name, share, _, _ in figures.targets(results)}
     assert shares["bursts of 5x and more said within a minute"] == pytest.approx(1 / 3)
     assert shares["recall"] == pytest.approx(2 / 3)
+
+
+def test_bloat_that_five_minutes_do_not_prove_is_not_late():
+    results, shown = Results(), "the same, where 5 minutes prove it"
+    bloat = replace(BURST, kind="bloat", variant="tokens", factor=4)
+    for certain in (299, 301):
+        planting = replace(bloat, certain=bloat.start + certain)
+        judgement = judged(Run(), [planting], "test", BEGIN)
+        results.take(Scenario("acme", "test", BEGIN, BEGIN + DAY, (planting,), (), list), judgement, Times())
+        shares = {name: share for name, share, _, _ in figures.targets(results)}
+        assert shares["bloat of 4x and more said within 5 minutes"] == 0
+        assert shares[shown] == 0
+    in_time = judged(Run(opened=[said(bloat.start + 290, "bloat")]), [planting], "test", BEGIN)
+    results.take(Scenario("acme", "test", BEGIN, BEGIN + DAY, (planting,), (), list), in_time, Times())
+    assert {name: share for name, share, _, _ in figures.targets(results)}[shown] == 0

@@ -13,7 +13,7 @@ from benchmarks.quality.drive import blind, replayed, series
 from benchmarks.quality.figures import KINDS
 from benchmarks.quality.placing import Recipe
 from benchmarks.quality.profiles import HOUR
-from benchmarks.quality.scenarios import ROSTER, Scenario, scenarios
+from benchmarks.quality.scenarios import ROSTER, Scenario, _planted, scenarios
 from streamer.config import Config
 from streamer.records import Scope
 from streamer.replay.command import run
@@ -49,8 +49,21 @@ def test_plantings_lie_apart_within_the_data_after_a_time_to_learn(tenants):
         for planting in placed:
             assert planting.start >= scenario.begin + LEAST_BEFORE[scenario.label.split()[0]]
             assert planting.start < planting.certain or not planting.certain
-            assert planting.certain < planting.end or planting.kind == "burst"
+            assert planting.certain < planting.end or planting.kind in ("burst", "bloat")
             assert planting.end <= scenario.end
+
+
+def test_bloat_is_certain_the_sooner_the_larger_it_is():
+    delays = {}
+    for spec in (spec for spec in ROSTER if spec.size == "large" and any("bloat" in one for one in spec.planted)):
+        for factor in (2, 4, 8):
+            planted = tuple(f"bloat tokens {factor}" if "bloat" in one else one for one in spec.planted)
+            (bloat,) = [p for p in _planted(1, 0, spec._replace(planted=planted)).plantings if p.kind == "bloat"]
+            delays.setdefault(spec, []).append(bloat.certain - bloat.start)
+    assert delays
+    for two, four, eight in delays.values():
+        assert (two / four, two / eight) == (pytest.approx(4), pytest.approx(9))
+        assert 0 < four < 60
 
 
 def test_seeds_differ_in_all_that_the_roster_leaves_open(tenants):

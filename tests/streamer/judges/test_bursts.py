@@ -1,9 +1,11 @@
 """A burst is one case, about the smallest part that is behind it, and told once."""
 
 from decimal import Decimal
+from random import Random
 
 import pytest
 
+from streamer.config import Config
 from streamer.events.usage import UsageEvent
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, Scope
@@ -105,6 +107,21 @@ def test_one_busy_session_is_no_burst() -> None:
     batch = [event(f"batch-{n}", AT + n / 3, use_case="support", agent="triage", session="batch", input_tokens=10,
                    cost_usd=Decimal("0.0001"), model="gpt-4o") for n in range(40)]  # fmt: skip
     assert during(batch) == []
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_a_client_that_always_jumps_has_to_jump_further(seed: int) -> None:
+    """Single requests in clusters, now and then of thirty and more; each of the large ones was a burst."""
+    rng, at, jumpy = Random(seed), 0.0, list[UsageEvent]()
+    while (at := at + rng.expovariate(1 / 40)) < 6 * HOUR:
+        for number in range(min(46, int(rng.paretovariate(1.3)) + 1)):
+            one = {"session": f"{at}-{number}", "input_tokens": 1000, "output_tokens": 100, "model": "gpt-4o"}
+            moment = at + rng.random() * 6
+            jumpy.append(
+                event(f"{at}-{number}", moment, use_case="support", agent="triage", requests=1, steps=1, **one)
+            )
+    told = submit(Pipeline(Config()), sorted(jumpy, key=lambda one: one.time))
+    assert len([case for case in opened(told) if case.kind == "burst"]) <= 3
 
 
 def test_nothing_is_told_while_warming_up() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from streamer.config import BurstConfig, BusyworkConfig, Config, DetectConfig
@@ -86,6 +87,16 @@ def test_a_few_outcomes_are_counted_and_the_usual_price_is_not_held_against_them
     assert opened.observed == 3
     assert opened.reason == "30,000 tokens ($0.30) in 45 min for 3 outcomes; usual are 31 outcomes for that"
     assert opened.usd_excess == pytest.approx(Decimal("0.27"), rel=Decimal("0.01"))
+
+
+def test_dollars_alone_are_no_busywork_for_what_became_dearer_is_another_thing() -> None:
+    pipeline = Pipeline(CONFIG)
+    told(pipeline, traffic(range(40), 4, **SUPPORT))
+    dear = [
+        msgspec.structs.replace(one, cost_usd=Decimal("0.1")) if one.cost_usd else one
+        for one in traffic(range(40, 80), 4, **SUPPORT)
+    ]
+    assert [anomaly for anomaly in told(pipeline, iter(dear)) if anomaly.kind == "busywork"] == []
 
 
 def test_who_never_sends_outcomes_is_not_judged() -> None:
