@@ -31,6 +31,11 @@ class Agenda:
         """Look at `name` no more."""
         self._at.pop(name, None)
 
+    @property
+    def next(self) -> float:
+        """The moment (epoch seconds) before which nothing is to be looked at; infinite if nothing is at all."""
+        return self._heap[0][0] if self._heap else float("inf")
+
     def due(self, now: float) -> list[str]:
         """Take out what is to be looked at by `now`, the earliest first."""
         found = []

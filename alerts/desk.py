@@ -50,6 +50,11 @@ class AlertDesk:
         self.heard.tick(now)
         return changes
 
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds) before which ticks change nothing, and nothing is pending, by what has arrived."""
+        return min(self.ledger.due, self.dispatcher.due, self.dispatcher.silences.due, self.heard.due)
+
     def heed(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
         """Throttle, or let go, as a person says at `now`; a word that was heard before changes nothing."""
         if not self.heard.add(word, now):

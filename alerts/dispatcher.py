@@ -105,6 +105,11 @@ class Dispatcher:
                 if incident:
                     self._look_at(incident, now)
 
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds) before which time brings nothing: no decision changes, and nothing is pending."""
+        return SOON if self._verdicts.ready() else self._agenda.next
+
     def find(self, incident: str) -> Incident | None:
         """Give an incident by its id, if it is still known."""
         return self._incidents.find(incident)

@@ -60,6 +60,11 @@ class Silences:
         """List those that hold, the one that ends first at the front."""
         return sorted((one for one in self._known.values() if one.until > now), key=lambda one: (one.until, one.id))
 
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds) at which the first of them is over; infinite without any."""
+        return min((one.until for one in self._known.values()), default=float("inf"))
+
     def tick(self, now: float) -> None:
         """Forget those that are over."""
         for name in [name for name, one in self._known.items() if one.until <= now]:

@@ -52,6 +52,11 @@ class Heard:
             self._drop(next(iter(self._at)))
         return True
 
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds) from which on the oldest is forgotten; infinite without any."""
+        return next(iter(self._at.values()), float("inf")) + LONGEST
+
     def tick(self, now: float) -> None:
         """Forget what was heard long ago."""
         while self._at and now - next(iter(self._at.values())) > LONGEST:

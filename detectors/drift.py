@@ -4,6 +4,8 @@ import math
 import struct
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 from detectors.evidence import Evidence
 
 # One slice brings no more than this share of the evidence that suffices.
@@ -32,6 +34,7 @@ class DriftParams:
     half_life: float = 200.0
 
 
+@mypyc_attr(acyclic=True)
 class DriftDetector(Evidence):
     """A one-sided CUSUM (Page, 1954) of a level over its reference, such as the same hour of the days before.
 

@@ -4,12 +4,17 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from xxhash import xxh3_64_intdigest
+from librt.strings import read_i64_be
+from mypy_extensions import mypyc_attr
+from xxhash import xxh3_64_digest
+
+from streamer.id_set import IdSet
 
 # Which stretch of event time, and which chunk of it.
 Place = tuple[int, int]
 
 
+@mypyc_attr(acyclic=True)
 class SeenIds:
     """The ids (source and id together) of one tenant's events, kept for `span` seconds of event time.
 
@@ -28,21 +33,20 @@ class SeenIds:
 
     def __init__(self, span: float, most: int = 1_000_000, chunk: int = CHUNK) -> None:
         self._size, self._most, self._full = span / self.PARTS, most, chunk
-        self._known: set[int] = set()
+        self._known = IdSet()
         # By stretch, and by chunk in the order in which they were filled; only the last of a stretch may have room.
         self._stretches: dict[int, dict[int, array[int]]] = {}
         self._newest = -(2**62)
         self._changed: set[Place] = set()
         # Where the last id went, for the next one will nearly always go there too.
-        self._stretch, self._room, self._chunk = self._newest, 0, array("Q")
+        self._stretch, self._room, self._chunk = self._newest, 0, array("q")
         self._squeezed = 0
 
     def add(self, source: str, event_id: str, at: float) -> bool:
         """Remember an event of time `at` (epoch seconds); False if it was there already."""
-        name = xxh3_64_intdigest(f"{source}\x00{event_id}".encode())
-        if name in self._known:
+        name = read_i64_be(xxh3_64_digest(f"{source}\x00{event_id}".encode()), 0)
+        if not self._known.add(name):
             return False
-        self._known.add(name)
         number = int(at // self._size)
         if number != self._stretch or not self._room:
             self._turn_to(number)
@@ -69,8 +73,9 @@ class SeenIds:
     def restore(self, chunks: Mapping[Place, bytes]) -> None:
         """Take up the chunks that `changes` gave."""
         for (number, chunk), names in sorted(chunks.items()):
-            self._stretches.setdefault(number, {})[chunk] = array("Q", names)
-            self._known.update(self._stretches[number][chunk])
+            self._stretches.setdefault(number, {})[chunk] = array("q", names)
+            for name in self._stretches[number][chunk]:
+                self._known.add(name)
             self._newest = max(self._newest, number)
 
     def _turn_to(self, number: int) -> None:
@@ -85,7 +90,7 @@ class SeenIds:
         last = next(reversed(chunks), 0)
         if last in chunks and len(chunks[last]) >= self._full:
             last += 1
-        self._chunk = chunks.setdefault(last, array("Q"))
+        self._chunk = chunks.setdefault(last, array("q"))
         self._stretch, self._room = number, self._full - len(self._chunk)
         self._changed.add((place, last))
 
@@ -103,7 +108,8 @@ class SeenIds:
             self._drop(number, chunk)
 
     def _drop(self, number: int, chunk: int) -> None:
-        self._known.difference_update(self._stretches[number].pop(chunk))
+        for name in self._stretches[number].pop(chunk):
+            self._known.discard(name)
         self._changed.add((number, chunk))
         if not self._stretches[number]:
             del self._stretches[number]

@@ -3,8 +3,8 @@
 import gc
 
 # Objects made before a young generation is looked through, and how many of those before an older one is. Young ones
-# often and little: who waits for a throttle command waits for each look, too.
-_THRESHOLDS = 10_000, 100, 100
+# often and little: who waits for a throttle command waits for each look, too. All there is, hardly ever.
+_THRESHOLDS = 10_000, 20, 1_000
 
 
 def collect_seldom() -> None:

@@ -1,5 +1,6 @@
 """The one Pipeline: usage events in, anomalies and closed windows out. The worker, replay and tests drive it alike."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from operator import itemgetter
@@ -14,6 +15,8 @@ from streamer.judges.horizons import Band
 from streamer.pricing.book import Charge, PriceBook
 from streamer.records import Anomaly, BudgetStanding, Rollup
 from streamer.tenant import Found, Tally, TenantMeter, place_of
+
+_AT_ONCE = -math.inf
 
 
 class Output(msgspec.Struct):
@@ -48,7 +51,8 @@ class Pipeline:
         self._prices = PriceBook(config.pricing)
         self._tally = Tally()
         self._meters: dict[str, TenantMeter] = {}
-        self._awake: set[str] = set()
+        # When to visit the tenants whom passing time may bring something: at once where something came to them.
+        self._due: dict[str, float] = {}
         self._ticked: float | None = None
         self._dirty: set[str] = set()
 
@@ -61,8 +65,7 @@ class Pipeline:
         places = _by_tenant(events)
         for tenant, of_tenant in places.items():
             meter = self._meters.get(tenant) or self._admit(tenant)
-            if tenant not in self._awake:
-                self._wake(tenant, meter)
+            self._wake(tenant, meter)
             meter.submit(events, of_tenant, now, found)
         self._dirty.update(places)
         return _in_order(found, events) if found else Output()
@@ -75,8 +78,7 @@ class Pipeline:
             self._tally.heard[feedback.verdict, "unknown"] += 1
             return Output()
         meter = meter or self._admit(tenant)
-        if tenant not in self._awake:
-            self._wake(tenant, meter)
+        self._wake(tenant, meter)
         self._tally.heard[feedback.verdict, meter.on_feedback(feedback)] += 1
         self._dirty.add(tenant)
         return Output(meter.cases.taken())
@@ -84,11 +86,21 @@ class Pipeline:
     def tick(self, now: float) -> Output:
         """Let time pass, so that the windows of tenants who fell silent are closed too.
 
-        Where that can bring nothing out, a tenant sleeps; it is told how late it is when it wakes.
+        Until that can bring something out, a tenant sleeps; it is told how late it is when it wakes.
         """
         self._ticked = now
-        self._awake = {tenant for tenant in self._awake if self._meters[tenant].awake}
-        return self._of_all(sorted(self._awake), lambda meter: meter.tick(now))
+        tenants = sorted(tenant for tenant, due in self._due.items() if due <= now)
+        output = self._of_all(tenants, lambda meter: meter.tick(now))
+        for tenant in tenants:
+            self._due[tenant] = self._meters[tenant].due
+            if self._due[tenant] == math.inf:
+                del self._due[tenant]
+        return output
+
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds) before which ticks bring nothing out, unless something arrives."""
+        return min(self._due.values(), default=math.inf)
 
     def flush(self) -> Output:
         """Close all windows of all tenants: the source has ended."""
@@ -152,13 +164,13 @@ class Pipeline:
         for tenant in sorted(found):
             meter = self._admit(tenant)
             meter.restore(found[tenant])
-            if meter.awake:
-                self._awake.add(tenant)
+            self._due[tenant] = _AT_ONCE
 
     def _wake(self, tenant: str, meter: TenantMeter) -> None:
-        self._awake.add(tenant)
-        if self._ticked is not None:
-            meter.tick(self._ticked)
+        if self._due.get(tenant) != _AT_ONCE:
+            self._due[tenant] = _AT_ONCE
+            if self._ticked is not None:
+                meter.tick(self._ticked)
 
     def _admit(self, tenant: str) -> TenantMeter:
         meter = self._meters[tenant] = TenantMeter(tenant, self._config, self._prices, self._tally, self._charge)

@@ -174,10 +174,18 @@ class TenantMeter:
         return self._watch.band(series)
 
     @property
-    def awake(self) -> bool:
-        """Whether passing time can bring anything out."""
-        standing = self._loops.looping or self._budgets.standing or self._busywork.standing
-        return bool(self._windows or standing or self._watch.waits or self.cases.due < float("inf"))
+    def due(self) -> float:
+        """The moment (of `now`) before which ticks bring nothing out, unless something arrives; infinite if none does.
+
+        The last of these ticks makes up for all before it.
+        """
+        mark = min(self._loops.due, self._budgets.due, self._busywork.due, self.cases.due)
+        if self._watch.waits:
+            mark = min(mark, self._due)
+        elif self._windows:
+            # What came late is told of with the next window.
+            mark = min(mark, max(self._due, min(self._windows) + self._window.size))
+        return self._watermark.reaches(mark)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Write down what changed since the last call, by key; equal states give equal bytes."""

@@ -6,6 +6,8 @@ from alerts.throttle.live import Live
 from alerts.throttle.policy import Policy
 from alerts.throttle.rails import Rails
 
+_NEVER = float("inf")
+
 
 class Due:
     """Does what is due. A release is followed by a tombstone after `forget` seconds, when every gateway has seen it."""
@@ -18,18 +20,32 @@ class Due:
         # Looked up one by one: what is due for one may put another on a scope that comes later.
         return [change for key, _ in self._book.all() for change in self._pass(key, self._book[key], now)]
 
+    @property
+    def next(self) -> float:
+        """The moment (epoch seconds) before which ticks bring nothing, by what was heard; infinite without commands."""
+        return min((self._next(live) for _, live in self._book.all()), default=_NEVER)
+
+    def _next(self, live: Live) -> float:
+        if live.released_at is not None:
+            return live.released_at + self._forget
+        ends = _renewed_at(live) if live.causes else min(live.hold_until, live.expires_at)
+        leaks = _NEVER if self._is_critical(live) else live.leaks_from
+        return min(ends, leaks) if self._rails.enabled else -_NEVER
+
     def _pass(self, key: str, live: Live, now: float) -> list[Change]:
         if live.released_at is not None:
             return [self._book.bury(key)] if now >= live.released_at + self._forget else []
         over = not live.causes and (now >= live.hold_until or now >= live.expires_at)
         if over or not self._rails.enabled:
             return [self._book.release(key, now)]
-        if live.leaks(now) and not self._rails.is_critical(live.command.scope.tenant):
+        if live.leaks(now) and not self._is_critical(live):
             return self._escalate(key, live, now)
-        # A cause that goes on keeps its command: renewed a little early, so that no gap opens at a gateway.
-        if live.causes and now >= live.expires_at - min(5.0, live.policy.expires / 4):
+        if live.causes and now >= _renewed_at(live):
             return [self._book.renew(key, now)]
         return []
+
+    def _is_critical(self, live: Live) -> bool:
+        return self._rails.is_critical(live.command.scope.tenant)
 
     def _escalate(self, key: str, live: Live, now: float) -> list[Change]:
         """Bind more strongly, or more widely, what a command did not stop; that one stays as it is."""
@@ -53,3 +69,8 @@ class Due:
         """Let what caused a command hold that of another scope too."""
         self._book[key].causes |= live.causes
         self._book.touch(key)
+
+
+def _renewed_at(live: Live) -> float:
+    """A cause that goes on keeps its command: renewed a little early, so that no gap opens at a gateway."""
+    return live.expires_at - min(5.0, live.policy.expires / 4)

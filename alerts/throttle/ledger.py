@@ -121,6 +121,11 @@ class Ledger:
         """Let time pass: releases, escalations, renewals and tombstones that are due."""
         return self._due.tick(now)
 
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds) before which ticks bring nothing, unless something is heard."""
+        return self._due.next
+
     def live(self) -> list[Command]:
         """List the commands in force, suggestions too."""
         return [live.command for _, live in self._book.all_in_force()]

@@ -84,6 +84,12 @@ class Live(msgspec.Struct):
         lately = [cause.rate for cause in self.causes.values() if cause.heard_at >= now - span / 2]
         return bool(lately) and max(lately) >= self.rate * _STILL
 
+    @property
+    def leaks_from(self) -> float:
+        """The moment (epoch seconds) from which on it may leak, by what its causes said; infinite if it may not."""
+        first = self.issued_at + self.policy.escalate
+        return first if self.leaks(first) else float("inf")
+
     def saved(self, now: float) -> Decimal:
         """Estimate the dollars saved until `now`: the rate that was stopped, for as long, less what came through.
 

@@ -1,6 +1,8 @@
 """Tool calls that come again and again: the same one, a few in turn, or small variations of one."""
 
-from collections import deque
+from itertools import groupby
+
+from mypy_extensions import mypyc_attr
 
 from detectors.loop.few import few
 from detectors.loop.findings import Circled, LoopFinding, Repeated, Varied
@@ -8,6 +10,7 @@ from detectors.loop.params import LoopParams
 from detectors.loop.state import Call, WrittenCalls
 
 
+@mypyc_attr(acyclic=True)
 class Calls:
     """The last calls of a session."""
 
@@ -15,7 +18,8 @@ class Calls:
 
     def __init__(self, params: LoopParams) -> None:
         self._params = params
-        self._calls: deque[Call] = deque()
+        # A list of a few dozen at most: an empty deque would take 600 bytes in each session.
+        self._calls: list[Call] = []
         self._counts: dict[int, int] = {}
         # How many of the last calls in a row were of one tool.
         self._tool, self._streak = "", 0
@@ -53,7 +57,7 @@ class Calls:
         self._counts[call.identity] = self._counts.get(call.identity, 0) + 1
 
     def _forget(self) -> None:
-        identity = self._calls.popleft().identity
+        identity = self._calls.pop(0).identity
         left = self._counts[identity] - 1
         if left:
             self._counts[identity] = left
@@ -61,11 +65,23 @@ class Calls:
             del self._counts[identity]
 
     def _repeated(self) -> Repeated | None:
-        identity = self._calls[-1].identity
-        if self._counts[identity] < self._params.repeats:
+        identity, repeats = self._calls[-1].identity, self._params.repeats
+        count = self._counts[identity]
+        if count < repeats and not (count == repeats - 1 and self._stumbles(identity)):
             return None
         same = [call for call in self._calls if call.identity == identity]
         return Repeated(length=len(same), since=same[0].at, spent_before=same[0].spent)
+
+    def _stumbles(self, identity: int) -> bool:
+        """Tell whether the last calls are this one too often: it comes back after others, and is made twice in a row.
+
+        What is polled between other work comes back, and what is retried comes in a row; neither does both.
+        """
+        last = [call.identity == identity for call in self._calls[-self._params.window :]]
+        if sum(last) < self._params.repeats - 1:
+            return False
+        runs = sum(same for same, _ in groupby(last))
+        return 1 < runs < sum(last)
 
     def _few(self) -> LoopFinding | None:
         found = few([call.identity for call in self._calls], self._streak, self._params)

@@ -3,6 +3,7 @@
 from math import isfinite
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from detectors.loop.calls import Calls
 from detectors.loop.findings import LoopFinding
@@ -12,6 +13,7 @@ from detectors.loop.ring import Ring
 from detectors.loop.state import WrittenDetector
 
 
+@mypyc_attr(acyclic=True)
 class LoopDetector:
     """What one session did last; each method answers at once whether the newest of it proves a loop.
 
@@ -32,6 +34,11 @@ class LoopDetector:
         # Made with the first; most sessions have none.
         self._handovers: Calls | None = None
         self._latest = 0.0
+
+    @property
+    def latest(self) -> float:
+        """The time of the newest that was told; 0 where nothing was."""
+        return self._latest
 
     def call(self, identity: int, tool: str, at: float, spent: int) -> LoopFinding | None:
         """Take in a call of `tool`; `identity` is any number that calls with the same arguments share."""

@@ -1,5 +1,7 @@
 """Agents that hand over to each other, round and round, while nothing is done."""
 
+from mypy_extensions import mypyc_attr
+
 from detectors.loop.findings import Ringed
 from detectors.loop.params import LoopParams
 from detectors.loop.state import WrittenRing
@@ -12,6 +14,7 @@ _NEAR = 2
 _PATIENCE = (1, 2, 5)
 
 
+@mypyc_attr(acyclic=True)
 class Ring:
     """The handovers of a session since it last got on.
 

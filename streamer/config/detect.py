@@ -126,7 +126,7 @@ class BusyworkConfig(Section):
     lag_seconds: NotNegative = 3600.0
     expected: Positive = 8.0
     ratio: Annotated[float, Field(gt=1)] = 3.0
-    evidence: Positive = 8.0
+    evidence: Positive = 7.0
     warm_up_outcomes: Annotated[int, Field(ge=1)] = 30
     half_life_seconds: Positive = 43_200.0
     max_series: Annotated[int, Field(ge=10)] = 1_000

@@ -3,12 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from mypy_extensions import mypyc_attr
+
 from streamer.windows.shape import Shape
 
 # So many sessions of a tenant are remembered; of a tenant that has more at a time some count more than once.
 _MOST = 512
 
 
+@mypyc_attr(acyclic=True)
 class Begun:
     """The sessions of one tenant that were heard of in the last `memory` windows; windows are numbered.
 

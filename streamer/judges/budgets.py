@@ -75,9 +75,9 @@ class BudgetJudge:
         self._changed: set[str] = set()
 
     @property
-    def standing(self) -> bool:
-        """Whether a case is open, so that passing time can end it."""
-        return any(account.detector.line for account in self.accounts)
+    def due(self) -> float:
+        """The moment (epoch seconds, of event time) from which on `on_time` has news of an open case."""
+        return min((account.detector.due for account in self.accounts if account.detector.line), default=math.inf)
 
     def on_event(self, event: UsageEvent, usd: int, at: float) -> None:
         """Book an event (`usd` in femtodollars) on every budget that it counts for."""

@@ -1,5 +1,6 @@
 """Judges bursts: what stands above its ceiling, in an open window or over a longer horizon."""
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -81,16 +82,24 @@ class BurstJudge:
         found = [
             e
             for e in models.horizons.above(number, values, news=True)
-            if (self._counts(e) if e.metric in _COUNTS else self._weighs(e, events))
+            if (self._counts(models, e) if e.metric in _COUNTS else self._weighs(e, events))
         ]
         often = any(excess.metric in _COUNTS for excess in found)
         # Where each thing has become larger or dearer, that is what is to be told, and the ratios tell it.
         if often or (found and not models.ratios.larger(values[_TOKENS], values[_REQUESTS], values[_USD])):
             self._open(models, max(found, key=_strength), values, window, at)
 
-    def _counts(self, excess: Excess) -> bool:
+    def _counts(self, models: Models, excess: Excess) -> bool:
         """Tell whether more happened than a few busy sessions bring; over minutes many sessions show by themselves."""
-        return excess.windows == 1 or self._is_much(excess)
+        return (excess.windows == 1 or self._is_much(excess)) and self._proves(models, excess)
+
+    def _proves(self, models: Models, excess: Excess) -> bool:
+        """Tell whether the odds suffice, divided by how sessions swing by themselves, and by what comes in each."""
+        found, usual = excess.value, max(excess.baseline.expected, 1.0)
+        odds = found * math.log(found / usual) - found + usual
+        surge = models.surge
+        each = models.horizons.each(excess.metric) / surge.expected if surge.expected else 1.0
+        return odds >= self._config.sessions.evidence * surge.swing(excess.windows) * max(1.0, each)
 
     def _weighs(self, excess: Excess, events: int) -> bool:
         """Tell whether tokens or dollars are more because much happened, and not because one thing was large."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from detectors import RateBaseline, RateParams
 from streamer.judges.slots import HorizonsState, Slot, Values
@@ -43,6 +44,7 @@ class Band(NamedTuple):
     ceiling: float
 
 
+@mypyc_attr(acyclic=True)
 class Horizons:
     """Baselines of metrics over several horizons; the first is the window itself. A metric gets its own when it comes.
 
@@ -89,7 +91,11 @@ class Horizons:
 
     def rate(self) -> float:
         """Give how many requests, steps or tool calls, whichever are most, a window should hold; 0 if unknown."""
-        return max(self.expected(metric, -1) for metric in _COUNTS) / self.horizons[-1].windows
+        return max(self.each(metric) for metric in _COUNTS)
+
+    def each(self, metric: Metric) -> float:
+        """Give how many a window has on average, empty ones among them; 0 if unknown."""
+        return self.expected(metric, -1) / self.horizons[-1].windows
 
     def pass_to(self, number: int) -> None:
         """Learn that nothing came between the last window and window `number`."""

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 import msgspec
+from mypy_extensions import mypyc_attr
 from xxhash import xxh3_64_intdigest
 
 from detectors import LoopDetector, LoopFinding, LoopParams
@@ -16,6 +17,7 @@ _PROGRESS = frozenset({"tool", "vector", "saas", "human_review", "outcome"})
 _HANDOVER = re.compile(r"(transfer|hand|route|delegate|pass|switch)(_?off|_?over|_back)?_to_", re.IGNORECASE)
 
 
+@mypyc_attr(acyclic=True)
 class Session:
     """A session that is followed.
 
@@ -33,6 +35,11 @@ class Session:
         self.agent, self.agent_since = "", 0.0
         self.last_proof = self.over = float("-inf")
         self.series = ""
+
+    @property
+    def latest(self) -> float:
+        """The time of the newest event that a loop can be seen by."""
+        return self._detector.latest
 
     def take(self, event: UsageEvent, usd: int, at: float) -> LoopFinding | None:
         """Take in an event that cost `usd`; gives what it proves."""

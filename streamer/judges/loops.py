@@ -1,5 +1,6 @@
 """Judges sessions: calls, handovers and steps that go round in circles, and what the circle costs."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -28,7 +29,8 @@ class LoopJudge:
 
     A session is followed by its name alone, for agents that call each other in a ring share it: from its first tool
     call on; or from when it shows a second agent; or from its second event on, where that has hardly any output. So
-    the many that are asked and answer are not followed at all.
+    the many that are asked and answer are not followed at all. Nor is one whose calls are all older than
+    `span_seconds`: it is forgotten when another comes.
     """
 
     def __init__(self, tenant: str, config: LoopConfig, cases: Cases) -> None:
@@ -59,6 +61,13 @@ class LoopJudge:
         finding = session.take(event, usd, at)
         if finding:
             self._prove(session, event, finding, at)
+
+    @property
+    def due(self) -> float:
+        """The moment (epoch seconds, of event time) before which `on_time` has nothing to close."""
+        if not self.looping:
+            return math.inf
+        return min(session.last_proof for session in self.looping.values()) + self._config.quiet_seconds
 
     def on_time(self, at: float) -> None:
         """Close the cases of sessions that have been quiet until `at`, the tenant's event time."""
@@ -107,10 +116,19 @@ class LoopJudge:
         return bool(event.agent) or not self._met.add("", event.session, at)
 
     def _enter(self, name: str, at: float) -> Session:
+        self._forget_ended(at - self._config.span_seconds)
         session = self._sessions[name] = Session(name, self._params)
         if len(self._sessions) > self._config.max_sessions:
             self._forget_oldest(at)
         return session
+
+    def _forget_ended(self, before: float) -> None:
+        """Forget the sessions of which nothing is known any more but that they were."""
+        while self._sessions:
+            oldest = next(iter(self._sessions.values()))
+            if oldest.series or oldest.latest >= before:
+                return
+            self._forget_oldest(before)
 
     def _forget_oldest(self, at: float) -> None:
         name, session = self._sessions.popitem(last=False)

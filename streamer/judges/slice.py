@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 
+from mypy_extensions import mypyc_attr
+
 from streamer.judges.ratio_state import RatioName, WrittenSlice, WrittenUnit
 from streamer.pricing.money import FEMTODOLLARS
 from streamer.windows.shape import Shape
@@ -21,6 +23,7 @@ DIMENSIONS = (
 _MOST_SESSIONS = 32
 
 
+@mypyc_attr(acyclic=True)
 class Unit:
     """Sums of logarithms over what hangs together: the windows of one session, or requests that name none."""
 
@@ -43,6 +46,7 @@ class Unit:
         return self.sized, self.size, self.priced, self.price
 
 
+@mypyc_attr(acyclic=True)
 class Slice:
     """What came since the last slice was judged; money in dollars, as models take it.
 

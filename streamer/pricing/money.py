@@ -16,6 +16,8 @@ FEMTODOLLARS = 10**15
 _UNIT, _UNITS = Decimal("1e-15"), Decimal("1e15")
 # Wide enough for any amount that the front door lets in.
 _ROUNDING = Context(prec=80, rounding=ROUND_HALF_EVEN)
+# Looked up once: each event and each rollup comes through here.
+_multiplied, _rounded, _normalized = _ROUNDING.multiply, _ROUNDING.to_integral_value, _ROUNDING.normalize
 
 
 def femtodollars(amount: Decimal) -> int:
@@ -24,7 +26,7 @@ def femtodollars(amount: Decimal) -> int:
     >>> femtodollars(Decimal("0.00022000000000000003"))
     220000000000
     """
-    return int(_ROUNDING.to_integral_value(_ROUNDING.multiply(amount, _UNITS)))
+    return int(_rounded(_multiplied(amount, _UNITS)))
 
 
 def product(one: Decimal, two: Decimal) -> Decimal:
@@ -33,7 +35,7 @@ def product(one: Decimal, two: Decimal) -> Decimal:
     >>> product(Decimal("1.5"), Decimal("0.00000000000000000000000000000001"))
     Decimal('1.5E-32')
     """
-    return _ROUNDING.multiply(one, two)
+    return _multiplied(one, two)
 
 
 def quotient(femto: int, parts: int) -> int:
@@ -53,7 +55,7 @@ def dollars(femto: int) -> Decimal:
     (Decimal('100.5'), Decimal('100'), Decimal('0'))
     """
     whole, rest = divmod(femto, FEMTODOLLARS)
-    return _ROUNDING.multiply(Decimal(femto), _UNIT).normalize(_ROUNDING) if rest else Decimal(whole)
+    return _normalized(_multiplied(Decimal(femto), _UNIT)) if rest else Decimal(whole)
 
 
 def plain(amount: Decimal) -> Decimal:
@@ -62,6 +64,6 @@ def plain(amount: Decimal) -> Decimal:
     >>> plain(Decimal("100.500")), plain(Decimal("100"))
     (Decimal('100.5'), Decimal('100'))
     """
-    short = amount.normalize(_ROUNDING)
+    short = _normalized(amount)
     exponent = short.as_tuple().exponent
     return short.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else short

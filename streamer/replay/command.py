@@ -76,7 +76,7 @@ class _Play:
         for chunk in self._feed.chunks(still):
             self.facts.take(chunk)
             self._outputs.write(chunk)
-            self._tell(self._office.take(chunk.steps))
+            self._tell(self._office.take(chunk))
             self._control.watch(Progress(chunk.read, self._feed.extent.total, self.facts.read, chunk.at))
         self._tell(self._office.close())
         self.facts.members = self._office.members()

@@ -18,11 +18,9 @@ from streamer.pipeline import Output, Pipeline
 from streamer.records import Anomaly, Rollup
 from streamer.replay.charges import Charge, Charges, day_of
 from streamer.replay.faults import Faults
+from streamer.replay.seconds import Seconds
 from streamer.replay.tables import RollupRows
 
-# Through a gap time passes in seconds at first, then in minutes, then at once: what is open has long ended by then.
-_SECOND = 1.0
-_STEPS = ((_SECOND, 120), (60.0, 60))
 # So many events are taken at a time.
 CHUNK = 4096
 _END_OF_DAYS = 1 << 40
@@ -33,10 +31,14 @@ Word = UsageEvent | Feedback
 
 
 class Step(msgspec.Struct):
-    """What a second's events, or passing time, brought out at `at` (epoch seconds); `number` counts those and these."""
+    """What events of a second brought out at `at` (epoch seconds), or the second itself by having `passed`.
+
+    `number` counts the events and the seconds until then.
+    """
 
     number: int
     at: float
+    passed: bool = False
     anomalies: list[Anomaly] = []
     bands: dict[str, Band] = {}
 
@@ -44,7 +46,7 @@ class Step(msgspec.Struct):
 class Chunk(msgspec.Struct):
     """What some events in a row brought out: the steps, rollups as a table with their steps' numbers, and charges.
 
-    `at` is the clock by then, `since` that of the first event, and `read` how many bytes of the sources were read.
+    `at` is the clock by then, `since` the time of the first event, and `read` how many bytes of the sources were read.
     """
 
     steps: list[Step]
@@ -53,7 +55,7 @@ class Chunk(msgspec.Struct):
     at: float
     last: bool = False
     read: int = 0
-    since: float = float("inf")
+    since: float = float("-inf")
     rollups: pa.Table | None = None
 
 
@@ -73,7 +75,8 @@ class Totals(msgspec.Struct):
 class Shard:
     """One Pipeline over the tenants that are `mine`, by the clock of all.
 
-    Time passes as it does in the whole of the data, so that it does not matter among how many shards they are split.
+    Time passes as it does in the whole of the data, so that it does not matter among how many shards they are split:
+    in seconds from the first event on. Those in which nothing is due are counted, and that is all.
     """
 
     def __init__(
@@ -85,33 +88,38 @@ class Shard:
     ) -> None:
         self._charges, self._faults, self._mine = Charges(), faults or Faults(), cache(mine) if mine else None
         self.pipeline = pipeline or Pipeline(config, self._charges.add)
-        self._run, self._number = list[UsageEvent](), 0
-        self._clock = self._ticked = float("-inf")
-        self._since = float("inf")
+        self._run, self._words = list[UsageEvent](), 0
+        self._clock, self._seconds = float("-inf"), Seconds()
         self._day = -_END_OF_DAYS
 
-    def outputs(self, words: Iterable[Word]) -> Iterator[tuple[int, float, Output]]:
-        """Take in events in their order; gives what came of those of each second and of passing time, with its time.
+    def outputs(self, words: Iterable[Word]) -> Iterator[tuple[Step, Output]]:
+        """Take in events in their order; gives what came of those of each second and of passing time.
 
-        Each output is numbered by the last event of all tenants, and its parts are in the order of the tenants. The
-        last second's events wait for those that come next, or for `end`, so that it does not matter how many are
-        given at a time.
+        Each step is numbered by all tenants' events, and its output is in the order of the tenants. The last second's
+        events wait for those that come next, or for `end`, so that it does not matter how many are given at a time.
         """
-        run, mine = self._run, self._mine
+        run, mine, upcoming = self._run, self._mine, self._seconds.next
         for word in words:
             at = word.time.timestamp()
-            if at - self._ticked >= _SECOND:
+            if at >= upcoming:
                 yield from self._submit()
                 yield from self._pass_time(at)
+                upcoming = self._seconds.next
             self._clock = max(self._clock, at)
-            self._number += 1
+            self._words += 1
             if isinstance(word, Feedback):
                 yield from self._submit()
                 yield from self._hear(word)
             elif mine is None or mine(word.tenant):
                 run.append(word)
 
-    def _submit(self) -> Iterator[tuple[int, float, Output]]:
+    def last(self) -> Iterator[tuple[Step, Output]]:
+        """Give what comes of the last second's events, and of all that is open: the source has ended."""
+        yield from self._submit()
+        self._words += 1
+        yield from self._known(self.pipeline.flush())
+
+    def _submit(self) -> Iterator[tuple[Step, Output]]:
         """Hand a second's events over, as if they had come with its last one."""
         if not self._run:
             return
@@ -121,20 +129,21 @@ class Shard:
         output.anomalies.sort(key=_TENANT)
         yield from self._known(output)
 
-    def last(self) -> Iterator[tuple[int, float, Output]]:
-        """Give what comes of the last second's events, and of all that is open: the source has ended."""
-        yield from self._submit()
-        self._number += 1
-        if self._clock > float("-inf"):
-            yield self._number, self._clock, self.pipeline.flush()
-
-    def _hear(self, word: Feedback) -> Iterator[tuple[int, float, Output]]:
+    def _hear(self, word: Feedback) -> Iterator[tuple[Step, Output]]:
+        # It is no part of the step that it has ended.
+        self._words += 1
         if self._mine is None or self._mine(word.tenant):
             yield from self._known(self.pipeline.feedback(word))
 
-    def _known(self, output: Output) -> Iterator[tuple[int, float, Output]]:
+    def _pass_time(self, until: float) -> Iterator[tuple[Step, Output]]:
+        self._seconds.begin(until)
+        for second in self._seconds.until(until, lambda: self.pipeline.due):
+            self._clock = second
+            yield from self._known(self.pipeline.tick(second), passed=True)
+
+    def _known(self, output: Output, *, passed: bool = False) -> Iterator[tuple[Step, Output]]:
         if output.rollups or output.anomalies or output.failed:
-            yield self._number, self._clock, output
+            yield Step(self._words + self._seconds.passed, self._clock, passed, output.anomalies), output
 
     def chunks(self, words: Iterable[Word], goes_on: Callable[[], bool] = lambda: True) -> Iterator[Chunk]:
         """Take in all events, `CHUNK` at a time as long as it `goes_on`, then close what is open."""
@@ -160,18 +169,17 @@ class Shard:
         heard = Counter({(str(verdict), str(outcome)): n for (verdict, outcome), n in self.pipeline.heard().items()})
         return Totals(self.pipeline.counts(), heard, self._faults)
 
-    def _chunk(
-        self, outputs: Iterable[tuple[int, float, Output]], events: int, each: EachRollup, *, last: bool
-    ) -> Chunk:
+    def _chunk(self, outputs: Iterable[tuple[Step, Output]], events: int, each: EachRollup, *, last: bool) -> Chunk:
         steps = []
-        for number, at, output in outputs:
+        for step, output in outputs:
             for rollup in output.rollups:
-                each(number, rollup)
+                each(step.number, rollup)
             for event, error in output.failed:
                 self._faults.fail(event, error)
-            steps.append(Step(number, at, output.anomalies, self._bands(output.anomalies)))
+            step.bands = self._bands(step.anomalies)
+            steps.append(step)
         charges = list(self._billed(last=last))
-        return Chunk(steps, charges, events, self._clock, last, since=self._since)
+        return Chunk(steps, charges, events, self._clock, last, since=self._seconds.since)
 
     def _bands(self, anomalies: list[Anomaly]) -> dict[str, Band]:
         found = ((case.id, self.pipeline.band(case.tenant, case.series)) for case in anomalies if case.kind == "burst")
@@ -184,27 +192,6 @@ class Shard:
         elif (day := day_of(self._clock)) > self._day:
             self._day = day
             yield from self._charges.before(day - 1)
-
-    def _pass_time(self, until: float) -> Iterator[tuple[int, float, Output]]:
-        if self._ticked == float("-inf"):
-            self._ticked = self._since = until
-        for moment in moments(self._ticked, until):
-            self._ticked = moment
-            self._clock = max(self._clock, moment)
-            self._number += 1
-            yield self._number, self._clock, self.pipeline.tick(self._clock)
-
-
-def moments(since: float, until: float) -> Iterator[float]:
-    """Give the moments after `since` at which time is let pass, the last less than a step before `until`."""
-    for step, most in _STEPS:
-        for _ in range(most):
-            if until - since < step:
-                break
-            since += step
-            yield since
-    if until - since >= _STEPS[-1][0]:
-        yield until
 
 
 def joined(parts: list[Chunk]) -> Chunk:

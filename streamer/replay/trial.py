@@ -72,7 +72,7 @@ class Trial:
 
     def _follow(self, chunk: Chunk) -> None:
         self.facts.take(chunk)
-        for told in self._office.take(chunk.steps):
+        for told in self._office.take(chunk):
             self.facts.tell(told)
 
 

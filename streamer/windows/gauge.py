@@ -2,6 +2,8 @@
 
 import math
 
+from mypy_extensions import mypyc_attr
+
 from streamer.windows.entity import Entity
 
 # No sum comes so far.
@@ -17,6 +19,7 @@ def ceiling_of(value: float) -> int:
     return math.floor(value) if value < math.inf else _NEVER
 
 
+@mypyc_attr(acyclic=True)
 class Ceilings:
     """The whole numbers above which an open window is abnormal, one a metric; dollars in femtodollars."""
 
@@ -29,6 +32,7 @@ class Ceilings:
 NO_CEILINGS = Ceilings()
 
 
+@mypyc_attr(acyclic=True)
 class Gauge:
     """The five metrics of one watched entity in an open window, and how many events; dollars in femtodollars."""
 

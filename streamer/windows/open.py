@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
+from mypy_extensions import mypyc_attr
+
 from streamer.events.usage import UsageEvent
 from streamer.pricing.book import Cost
 from streamer.windows.entity import OTHER, Entity, entities_of
@@ -24,6 +26,7 @@ _OTHERS: Head = (OTHER, OTHER, OTHER)
 _MOST_TOOLS = 64
 
 
+@mypyc_attr(acyclic=True)
 class _Branch:
     """The sessions of one head, the calls of its tools, and the gauges above them."""
 

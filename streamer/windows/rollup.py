@@ -37,7 +37,7 @@ class Rollups:
 
     def _made(self, series: str, level: str, scope: Scope, totals: Totals) -> Rollup:
         usd, split = _money(totals.usd_by_kind)
-        part = self._part
+        part, given = self._part, totals.given
         return Rollup(
             series,
             level,
@@ -50,7 +50,7 @@ class Rollups:
             *totals.counts(),
             usd,
             split,
-            dollars(totals.given) if totals.given else ZERO,
+            usd if given == totals.usd else dollars(given),
         )
 
 

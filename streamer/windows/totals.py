@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from mypy_extensions import mypyc_attr
+
 from streamer.events.usage import UsageEvent
 from streamer.pricing.book import Cost
 from streamer.pricing.money import FEMTODOLLARS, CostKind
@@ -53,6 +55,7 @@ def value_of(amounts: Amounts, metric: Metric) -> float:
     return value / FEMTODOLLARS if metric == "usd" else float(value)
 
 
+@mypyc_attr(acyclic=True)
 class Totals:
     """Sums over usage events; exact, and the same in whatever order the events are added.
 

@@ -1,10 +1,14 @@
 """Tumbling windows and the watermark that closes them; pure, by event time."""
 
+from mypy_extensions import mypyc_attr
 from xxhash import xxh3_64_intdigest
 
-_NEVER = float("-inf")
+_NEVER, _FOREVER = float("-inf"), float("inf")
+# Sums of moments are rounded to about a microsecond.
+_ROUNDING = 1e-3
 
 
+@mypyc_attr(acyclic=True)
 class TumblingWindow:
     """Windows of `size` seconds that touch and never overlap, aligned to the epoch."""
 
@@ -22,6 +26,7 @@ class TumblingWindow:
         return at // self.size * self.size
 
 
+@mypyc_attr(acyclic=True)
 class Watermark:
     """How far a tenant's event time has come: nothing older than `value` is expected any more.
 
@@ -49,6 +54,19 @@ class Watermark:
         idle = now - self.arrived
         if idle > self.grace:
             self.value = max(self.value, self.newest - self.lateness + idle - self.grace)
+
+    def reaches(self, value: float) -> float:
+        """Give the moment (of `now`) before which idle time does not take it to `value`; infinite if it never does.
+
+        >>> mark = Watermark(lateness=5.0, grace=2.0)
+        >>> mark.observe(100.0, now=1000.0)
+        >>> round(mark.reaches(110.0), 2)
+        1017.0
+        """
+        if self.newest == _NEVER:
+            return _FOREVER
+        idle = self.grace + value - (self.newest - self.lateness)
+        return _NEVER if self.value >= value else self.arrived + idle - _ROUNDING
 
 
 def stagger(tenant: str, most: float) -> float:

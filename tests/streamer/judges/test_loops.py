@@ -291,6 +291,16 @@ def test_a_session_is_forgotten_with_its_case_when_too_many_others_are_more_acti
     assert said(loops(others, pipeline)) == [("loop", "tenant=acme/session=s1#loop", "closed")]
 
 
+def test_a_session_whose_calls_are_all_forgotten_is_forgotten_when_another_comes() -> None:
+    pipeline = Pipeline(Config(detect=DetectConfig(loop=LoopConfig(span_seconds=60))))
+    kept: set[str] = set()
+    for at, name, held in ((0, "a", "a"), (50, "b", "ab"), (60, "c", "abc"), (61, "d", "bcd"), (900, "e", "e")):
+        submit(pipeline, [event(name, at, session=name, **call("search", name))])
+        changes = {key.rpartition("/")[2]: part for key, part in pipeline.changes() if key.startswith("loops/")}
+        kept = (kept | changes.keys()) - {name for name, part in changes.items() if part is None}
+        assert kept == set(held)
+
+
 # Small enough that a few dozen events make loops of all shapes.
 NERVOUS = Config(
     detect=DetectConfig(

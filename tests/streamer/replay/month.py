@@ -25,8 +25,8 @@ _CALLS = 9
 class Shape(NamedTuple):
     """How large a month is: its days, the events of ordinary work, tenants, use cases of each, and loops.
 
-    A replay lets every second pass, but through long gaps, so a test is shorter whose days are: `day` is how long
-    there is work in each, `every` how far they begin apart (seconds).
+    What falls into one window costs a replay less, so a test is shorter whose days are: `day` is how long there is
+    work in each, `every` how far they begin apart (seconds).
     """
 
     days: int = 30
