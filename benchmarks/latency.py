@@ -26,8 +26,8 @@ from streamer.gateway.client import GatewayClient
 _SAMPLES = 100
 _GAP = (0.2, 0.4)
 _REPEATS = 6
-# The worker needs a few seconds to get into step with the load.
-_WARM_UP = 6.0
+# The first windows of all tenants close within this. Their series are new then, at the same moment for all: once.
+_WARM_UP = 20.0
 _PATIENCE, _LONG = 10.0, 120.0
 _ASK_EVERY = 0.005
 _POLICIES = '[{"kind":"loop","scope":"session","action":"pause","mode":"enforce","expires_seconds":60}]'

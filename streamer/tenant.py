@@ -103,12 +103,12 @@ class TenantMeter:
 
     def submit(self, events: Sequence[UsageEvent], places: Iterable[int], now: float, found: list[Found]) -> None:
         """Take in the events at `places`, in order; what comes of each is added to `found`. Repeats change nothing."""
-        is_new, mark, cases, tally = self._seen.add, self._watermark, self.cases, self._tally
+        seen, mark, cases, tally = self._seen, self._watermark, self.cases, self._tally
         for place in places:
             event = events[place]
             try:
                 at = event.time.timestamp()
-                if not is_new(event.source, event.id, at):
+                if not seen.add(event.source, event.id, at):
                     tally.duplicate += 1
                     self._repeats += 1
                     continue

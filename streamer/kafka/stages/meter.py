@@ -15,7 +15,7 @@ from streamer.kafka.stage import AT_ONCE, Out, Record
 from streamer.kafka.stages.aside import Aside
 from streamer.kafka.topics import Topics
 from streamer.pipeline import Output, Pipeline
-from streamer.records import Anomaly, Rollup
+from streamer.records import Anomaly, BudgetStanding, Rollup
 from streamer.web.metrics import Metrics
 
 _encode = msgspec.json.encode
@@ -121,7 +121,7 @@ class MeterStage:
     def _outs(self, output: Output) -> Iterator[Out]:
         yield from map(self._anomaly, output.anomalies)
         yield from map(self._rollup, output.rollups)
-        yield from (Out(self._topics.budgets, one.series, _encode(one), owner=one.tenant) for one in output.budgets)
+        yield from map(self._standing, output.budgets)
 
     def _anomaly(self, anomaly: Anomaly) -> Out:
         if anomaly.state == "opened":
@@ -130,3 +130,6 @@ class MeterStage:
 
     def _rollup(self, rollup: Rollup) -> Out:
         return Out(self._topics.rollups, rollup.series, _encode(rollup), self._partition, owner=rollup.tenant)
+
+    def _standing(self, standing: BudgetStanding) -> Out:
+        return Out(self._topics.budgets, standing.series, _encode(standing), owner=standing.tenant)
