@@ -149,7 +149,7 @@ class Partitions:
             metrics=self._metrics,
             every=self._kafka.checkpoint_seconds,
             turns=self._turns[kind.name],
-            runners=lambda: len(set(self._runners.values())),
+            runners=lambda: len(list(self)),
             keeps_state=kind.keeps_state,
             topics={topic: topics[topic] for topic in kind.topics if topic in topics},
         )
