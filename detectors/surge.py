@@ -30,8 +30,8 @@ class SurgeParams:
     half_life: float = 360.0
     warm_up: int = 30
     least: float = 10.0
-    times: float = 4.0
-    evidence: float = 8.5
+    times: float = 3.0
+    evidence: float = 7.5
     most_of_one: float = 0.5
     ratio: float = 2.5
     excess: float = 6.0

@@ -23,7 +23,7 @@ class BurnConfig(Section):
 _BURN = (
     BurnConfig(long_seconds=3600, short_seconds=300, factor=14.4, share=0.02),
     BurnConfig(long_seconds=21_600, short_seconds=1800, factor=6, share=0.05),
-    BurnConfig(long_seconds=86_400, short_seconds=7200, factor=3, share=0.1),
+    BurnConfig(long_seconds=43_200, short_seconds=7200, factor=3, share=0.05),
 )
 
 

@@ -31,7 +31,7 @@ class SessionsConfig(Section):
 
     half_life_seconds: Positive = 3600.0
     warm_up_seconds: Positive = 300.0
-    evidence: Positive = 8.5
+    evidence: Positive = 7.5
     ratio: Annotated[float, Field(gt=1)] = 2.5
     floor: NotNegative = 6.0
 
@@ -150,6 +150,14 @@ class SeverityConfig(Section):
     warning_score: Annotated[float, Field(ge=0, le=1)] = 0.6
 
 
+class FatigueConfig(Section):
+    """Alarm fatigue: how much stronger than the last the next anomaly of a kind must be in the same tenant."""
+
+    step: NotNegative = 0.3
+    most: Annotated[float, Field(ge=1)] = 1.8
+    half_life_seconds: Positive = 14_400.0
+
+
 class DetectConfig(Section):
     """All detectors that judge."""
 
@@ -158,6 +166,7 @@ class DetectConfig(Section):
     least_usd_per_hour: NotNegative = 0.25
     small_usd_per_hour: NotNegative = 0.05
     severity: SeverityConfig = SeverityConfig()
+    fatigue: FatigueConfig = FatigueConfig()
     burst: BurstConfig = BurstConfig()
     ratio: RatioConfig = RatioConfig()
     drift: DriftConfig = DriftConfig()

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from streamer.judges.cases import Cases, Reading
+from streamer.judges.fatigue import Fatigue
 from streamer.judges.relation import common, related
 from streamer.records import AnomalyKind, Scope
 from streamer.windows.entity import Entity
@@ -33,8 +34,10 @@ class Standing(msgspec.Struct, array_like=True):
 class Book:
     """Opens a case where none stands yet that explains the same thing."""
 
-    def __init__(self, tenant: str, cases: Cases) -> None:
+    def __init__(self, tenant: str, cases: Cases, fatigue: Fatigue) -> None:
         self._tenant, self._cases = tenant, cases
+        #: What the tenant's earlier cases ask of the next.
+        self.fatigue = fatigue
         #: By series.
         self.standing: dict[str, Standing] = {}
 
@@ -60,11 +63,15 @@ class Book:
         """Open a case, unless one stands that explains it; False if it is to be found again when it is stronger."""
         if found.series in self._cases or self.explains(found.kind, found.scope) or self._widened(found):
             return True
+        if not self.fatigue.allows(found.kind, reading.score, found.since):
+            return False
         # An untold case goes on being judged, but of a silence that stands nothing more is said.
         if found.kind == "silence" and not self._cases.allows(found.series, found.scope, reading.score, found.since):
             return False
         self._cases.open(found.kind, found.series, found.scope, found.since, reading)
         self.standing[found.series] = found
+        if not self._cases.is_untold(found.series):
+            self.fatigue.tell(found.kind, found.since)
         return True
 
     def update(self, standing: Standing, at: float, reading: Reading) -> None:

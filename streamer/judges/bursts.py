@@ -113,6 +113,9 @@ class BurstJudge:
         # Where things have a price, nobody is woken for cents.
         if values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour):
             return
+        # It asks for less than the causes, which are looked for at each event above a ceiling.
+        if not self._book.fatigue.allows("burst", reading.score, at):
+            return
         entity, metric = models.entity, excess.metric
         parts = Parts(window, self._expected)
         causes = parts.causes(entity, metric)

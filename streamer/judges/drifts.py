@@ -86,6 +86,9 @@ class DriftJudge:
             self._open(models, self._reading(models, usual, rest), window)
 
     def _open(self, models: Models, reading: Reading, window: OpenWindow) -> None:
+        # What was proven while another case explained it may have ended with that.
+        if reading.observed <= reading.expected:
+            return
         entity = models.entity
         causes = Parts(window, lambda _, __: 0.0).causes(entity, "requests")
         reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)

@@ -59,13 +59,13 @@ class Policies:
         if self.planned(scope, at) is not None:
             return False
         tolerance = self._tolerances.get(series)
-        return tolerance is None or _strength(score) >= tolerance.now(at)
+        return tolerance is None or strength(score) >= tolerance.now(at)
 
     def excuse(self, series: str, verdict: str, score: float, at: float) -> None:
         """Call an anomaly of `score` normal for its series from `at` on."""
         known = self._tolerances.pop(series, None)
-        strength = max(_strength(score) * _MARGIN, known.now(at) if known else 1.0)
-        self._tolerances[series] = Tolerance(strength, at, _HALF_LIVES[verdict])
+        excused = max(strength(score) * _MARGIN, known.now(at) if known else 1.0)
+        self._tolerances[series] = Tolerance(excused, at, _HALF_LIVES[verdict])
         if len(self._tolerances) > _MOST:
             self._tolerances.popitem(last=False)
 
@@ -87,5 +87,6 @@ class Policies:
         self._tolerances, self._plans = OrderedDict(written.tolerances), written.plans
 
 
-def _strength(score: float) -> float:
+def strength(score: float) -> float:
+    """Give how strong an anomaly of `score` (0 to 1) is, in times of what is abnormal by itself."""
     return score / max(1 - score, 1e-9)

@@ -8,6 +8,7 @@ from streamer.judges.book import Book
 from streamer.judges.bursts import BurstJudge, values_of
 from streamer.judges.cases import Cases
 from streamer.judges.drifts import DriftJudge
+from streamer.judges.fatigue import Fatigue
 from streamer.judges.floor import Floor
 from streamer.judges.horizons import Band
 from streamer.judges.models import Models, Registry
@@ -37,7 +38,7 @@ class Watch:
         self._config, self._size = config, size
         self._minute = max(1, round(_MINUTE / size))
         self._levels = frozenset(config.levels)
-        self._book = Book(tenant, cases)
+        self._book = Book(tenant, cases, Fatigue(config.fatigue))
         self._registry = Registry(tenant, model_params(config, size), config.max_series, self._forgotten)
         self._ceilings: dict[Entity, Ceilings] = {}
         self._end = 0.0
@@ -137,12 +138,14 @@ class Watch:
             self._shapes.snapshot(),
             self._end,
             self._surges.snapshot(),
+            self._book.fatigue.snapshot(),
         )
 
     def restore(self, written: WrittenWatch, parts: list[bytes], seasons: list[bytes]) -> None:
         """Take up what `snapshot`, `changes` and `seasons` gave; to be called when the tenant's cases are restored."""
         self._registry.restore(parts, seasons)
         self._book.restore(written.standing)
+        self._book.fatigue.restore(written.fatigue)
         self._silences.restore(written.waiting)
         self._shapes.restore(written.parents)
         self._end = written.end

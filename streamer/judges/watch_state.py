@@ -3,6 +3,8 @@
 import msgspec
 
 from streamer.judges.book import Standing
+from streamer.judges.policies import Tolerance
+from streamer.records import AnomalyKind
 from streamer.windows.entity import Entity
 
 
@@ -14,3 +16,4 @@ class WrittenWatch(msgspec.Struct, array_like=True):
     parents: list[Entity]
     end: float
     sessions: list[tuple[str, int]] = []
+    fatigue: list[tuple[AnomalyKind, Tolerance]] = []

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.config import FatigueConfig
 from streamer.judges.book import Book, Standing
 from streamer.judges.cases import Cases, Reading
+from streamer.judges.fatigue import Fatigue
 from streamer.judges.policies import Policies
 from streamer.judges.relation import common, contains, related, scope_of
 from streamer.records import AnomalyKind, Scope
@@ -23,10 +25,10 @@ SCOPES = st.builds(Scope, use_case=NAME, agent=NAME, model=NAME)
 class Shelf:
     """A book, its cases, and what people said."""
 
-    def __init__(self) -> None:
+    def __init__(self, fatigue: FatigueConfig | None = None) -> None:
         self.policies = Policies()
         self.cases = Cases("acme", self.policies)
-        self.book = Book("acme", self.cases)
+        self.book = Book("acme", self.cases, Fatigue(fatigue or FatigueConfig(step=0)))
 
     def open(self, entity: Entity, kind: AnomalyKind = "burst", at: float = NOW, name: str = "requests") -> bool:
         series = self.book.series(entity, name)
@@ -114,6 +116,31 @@ def test_a_silence_that_people_forbade_is_not_standing_for_it_is_found_again() -
     assert not shelf.open(TRIAGE, "silence", name="silence")
     assert not shelf.book
     assert shelf.open(TRIAGE, "silence", NOW + 3600, name="silence")
+
+
+def test_each_case_that_is_told_asks_more_of_the_next_of_its_kind() -> None:
+    shelf = Shelf(FatigueConfig(step=2, most=9, half_life_seconds=3600))
+    assert shelf.open(TRIAGE)
+    assert not shelf.open(SEARCH, at=NOW + 1000)
+    assert shelf.open(SEARCH, "bloat", NOW + 1000, name="size")
+    assert [kind for _, kind, _ in shelf.said()] == ["burst", "bloat"]
+    assert not shelf.book.explains("burst", Scope("sales"))
+    assert shelf.open(Entity("use_case", "sales"), at=NOW + 36_000)
+
+
+def test_a_weak_case_at_the_same_time_still_widens_the_one_that_stands() -> None:
+    shelf = Shelf(FatigueConfig(step=2, most=9))
+    shelf.open(TRIAGE)
+    assert shelf.open(SOLVER, at=NOW + 30)
+    assert shelf.said()[-1] == ("updated", "burst", Scope("support"))
+
+
+def test_a_case_that_nobody_was_told_of_asks_nothing_of_the_next() -> None:
+    shelf = Shelf(FatigueConfig(step=2, most=9))
+    shelf.policies.plan(Scope("support"), NOW + 3600, NOW)
+    assert shelf.open(TRIAGE)
+    assert shelf.open(SEARCH, at=NOW + 1000)
+    assert shelf.said() == [("opened", "burst", Scope("search"))]
 
 
 def test_an_entity_that_is_forgotten_leaves_no_case_open() -> None:
