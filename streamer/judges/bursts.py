@@ -113,7 +113,7 @@ class BurstJudge:
         # Where things have a price, nobody is woken for cents.
         if values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour):
             return
-        # It asks for less than the causes, which are looked for at each event above a ceiling.
+        # Asked before the book does, for looking for causes at each event above a ceiling takes long.
         if not self._book.fatigue.allows("burst", reading.score, at):
             return
         entity, metric = models.entity, excess.metric

@@ -15,7 +15,7 @@ _MOST = 1000
 
 
 class Tolerance(msgspec.Struct, array_like=True):
-    """How strong an anomaly of one series may be since `at`, in times of what is called abnormal without it."""
+    """How strong an anomaly must be to be told, since `at`, in times of what is called abnormal without it."""
 
     strength: float
     at: float
