@@ -70,6 +70,7 @@ _SHAPES: dict[str, _Shape] = {
     "busywork": _RATES["usd"],
     "size": _SIZE,
     "growth": _SIZE,
+    "overall": _SIZE,
     "output": _Shape("tokens of output a request", 0.0, 1.0, lambda total: _ratio(total.output_tokens, total.requests)),
     "price": _Shape("dollars a million tokens", 0.0, 1e6, lambda total: _ratio(total.usd, total.tokens, 1e6)),
     "uncached": _Shape(

@@ -14,6 +14,7 @@ from benchmarks.quality.plantings import Planting
 from benchmarks.quality.profiles import HOUR, Profile
 from benchmarks.quality.sessions import OUTPUT_SIGMA
 from streamer.config import BudgetConfig
+from streamer.events.usage import UsageEvent
 from streamer.records import AnomalyKind
 
 MINUTE = 60.0
@@ -80,9 +81,14 @@ def suits(profile: Profile, recipes: Sequence[Recipe]) -> bool:
 
 
 def fits(plantings: Sequence[Planting]) -> bool:
-    """Tell whether all silences last until they are certain, and end long enough before what is planted next."""
-    lasting = all(planting.certain < planting.end for planting in plantings if planting.kind == "silence")
+    """Tell whether all last until the best procedure can know them, and end long enough before what is planted next."""
+    lasting = all(planting.certain < planting.end for planting in plantings)
     return lasting and all(one.end + _APART <= other.start for one, other in pairwise(plantings))
+
+
+def shows(plantings: Sequence[Planting], events: Sequence[UsageEvent]) -> bool:
+    """Tell whether something is sent in each planting but silences: what nobody sent nobody can find."""
+    return all(planting.kind == "silence" or any(map(planting.holds, events)) for planting in plantings)
 
 
 def placed(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.quality.profiles import Stream
+from streamer.events.usage import UsageEvent
 from streamer.records import AnomalyKind
 
 # Of a gradual burst, the part of its time that it takes to grow.
@@ -52,9 +53,13 @@ class Planting:
             return 1 + (self.factor - 1) * min(1.0, done / _ONSET)
         return self.factor
 
-    def concerns(self, stream: Stream) -> bool:
-        """Tell whether a stream lies in the scope."""
-        return self.use_case in ("", stream.use_case) and self.agent in ("", stream.agent)
+    def concerns(self, part: Stream | UsageEvent) -> bool:
+        """Tell whether a stream, or an event of one, lies in the scope."""
+        return self.use_case in ("", part.use_case) and self.agent in ("", part.agent)
+
+    def holds(self, event: UsageEvent) -> bool:
+        """Tell whether an event was sent while it lasts, in its scope."""
+        return self.concerns(event) and self.start <= event.time.timestamp() < self.end
 
 
 class Conditions:

@@ -143,7 +143,10 @@ def _attempted(seed: str, tenant: str, spec: Spec) -> Scenario | None:
     if not placing.suits(profile, recipes):
         return None
     profile, plantings, budgets = placing.placed(profile, recipes, durations, spec.history, random)
-    return _scenario(profile, plantings, budgets) if placing.fits(plantings) else None
+    if not placing.fits(plantings):
+        return None
+    scenario = _scenario(profile, plantings, budgets)
+    return scenario if placing.shows(plantings, scenario.events()) else None
 
 
 def _scenario(profile: Profile, plantings: Sequence[Planting], budgets: Sequence[BudgetConfig]) -> Scenario:

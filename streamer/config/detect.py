@@ -52,11 +52,12 @@ class BurstConfig(Section):
 
 
 class RatioConfig(Section):
-    """The bloat and mix detectors; the first six are how many times the usual value is still normal."""
+    """The bloat and mix detectors; the first seven are how many times the usual value is still normal."""
 
     enabled: bool = True
     size: Annotated[float, Field(gt=1)] = 2.0
-    output: Annotated[float, Field(gt=1)] = 2.0
+    output: Annotated[float, Field(gt=1)] = 1.7
+    overall: Annotated[float, Field(gt=1)] = 1.5
     growth: Annotated[float, Field(gt=1)] = 1.4
     price: Annotated[float, Field(gt=1)] = 1.6
     uncached: Annotated[float, Field(gt=1)] = 1.6
@@ -64,7 +65,7 @@ class RatioConfig(Section):
     evidence: Positive = 8.0
     warm_up_slices: Annotated[int, Field(ge=2)] = 10
     half_life_slices: Positive = 720.0
-    least_units: Annotated[int, Field(ge=1)] = 3
+    least_units: Annotated[int, Field(ge=1)] = 2
 
 
 class SilenceConfig(Section):

@@ -95,7 +95,10 @@ class Horizons:
 
     def each(self, metric: Metric) -> float:
         """Give how many a window has on average, empty ones among them; 0 if unknown."""
-        return self.expected(metric, -1) / self.horizons[-1].windows
+        baseline = self.baselines[-1].get(metric)
+        if baseline and baseline.seen:
+            return baseline.expected / self.horizons[-1].windows
+        return self._so_far(metric)
 
     def pass_to(self, number: int) -> None:
         """Learn that nothing came between the last window and window `number`."""
@@ -161,6 +164,12 @@ class Horizons:
         if metric not in known and metric in params:
             known[metric] = RateBaseline(params[metric])
         return known.get(metric)
+
+    def _so_far(self, metric: Metric) -> float:
+        """Give the same of what is too young for a slot of the longest horizon, but has lasted as long as one."""
+        longest, slot, place = self.horizons[-1].windows, self._slots[-1], METRICS.index(metric)
+        windows = self.last + 1 - max(self._first, (self.last // longest - 1) * longest)
+        return (slot.before[place] + slot.so_far[place]) / windows if windows >= longest else 0.0
 
     def _attention(self) -> int:
         return attention(self.rate())

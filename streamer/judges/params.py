@@ -6,7 +6,7 @@ from detectors import DispersionParams, DriftParams, RateParams, RatioParams, Si
 from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
 from streamer.judges.horizons import Horizon
 from streamer.judges.models import ModelParams
-from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName, RatiosConfig
+from streamer.judges.ratio_state import ONE_BY_ONE, RATIOS, RatioName, RatiosConfig
 from streamer.windows.totals import METRICS, Metric
 
 # Longer horizons by their seconds, how many times the half-life and the warm-up of the window they have, and how many
@@ -19,6 +19,8 @@ _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
 _SPANS, _DISPERSION_HALF_LIFE, _DISPERSION_PRIOR = (60.0, 300.0, 1800.0), 10_800.0, 600.0
 # How many times the warm-up of other ratios that of slow growth is.
 _PATIENCE = 6
+# How much more evidence of some is asked for: few sessions say little of a price, for models differ by ten times.
+_CAUTION: Mapping[RatioName, float] = {"price": 1.5}
 _DAY, _HOUR = 86_400.0, 3600.0
 
 
@@ -104,11 +106,11 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
             half_life=config.half_life_slices,
             warm_up=config.warm_up_slices,
             ratio=getattr(config, name),
-            evidence=config.evidence,
+            evidence=config.evidence * _CAUTION.get(name, 1.0),
             most_of_one=0.3,
         )
         for name in RATIOS
-        if name not in BY_SESSION and name != "growth"
+        if name not in ONE_BY_ONE and name != "growth"
     }
     params["growth"] = RatioParams(
         half_life=2 * config.half_life_slices,
@@ -121,6 +123,7 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
     )
     params["size"] = _by_session(config, config.size)
     params["output"] = _by_session(config, config.output)
+    params["overall"] = _by_session(config, config.overall)
     return RatiosConfig(params, share, config.least_units, config.warm_up_slices)
 
 

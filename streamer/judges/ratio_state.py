@@ -7,12 +7,13 @@ import msgspec
 
 from detectors import RatioParams
 
-RatioName = Literal["size", "output", "growth", "price", "uncached", "evaluation"]
-#: `size` and `output` (the tokens that come out alone) are learned session by session, as they come; all others by
-#: slices. `growth` is the size once more, with more patience and a lower gate: it sees what grows slowly, or not by
-#: much, or within sessions.
-RATIOS: tuple[RatioName, ...] = ("size", "output", "growth", "price", "uncached", "evaluation")
-BY_SESSION: tuple[RatioName, ...] = ("size", "output")
+RatioName = Literal["size", "output", "overall", "growth", "price", "uncached", "evaluation"]
+#: `output` is the tokens that come out alone, and `overall` the geometric mean of them and of all, which varies less.
+#: `growth` is the size once more, with more patience and a lower gate: it sees what grows slowly, or not by much, or
+#: within sessions.
+RATIOS: tuple[RatioName, ...] = ("size", "output", "overall", "growth", "price", "uncached", "evaluation")
+#: Learned as they come, `size` and `overall` session by session, `output` in each window of each; all others by slices.
+ONE_BY_ONE: tuple[RatioName, ...] = ("size", "output", "overall")
 # Sized, size, priced, price; see `Unit`.
 WrittenUnit = tuple[int, float, int, float]
 # Sessions, others, six counts, three amounts; see `Slice`.

@@ -1,18 +1,20 @@
 """The ratios of one entity: how large a request is, what a token costs, what is not cached, what evaluation costs."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from mypy_extensions import mypyc_attr
 
 from detectors import CombinationBaseline, CombinationParams, RatioBaseline
-from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName, RatiosConfig, RatiosState
+from streamer.judges.ratio_state import ONE_BY_ONE, RATIOS, RatioName, RatiosConfig, RatiosState
 from streamer.judges.slice import DIMENSIONS, Slice
 from streamer.windows.shape import Shape
 from streamer.windows.totals import Totals
 
 _COMBINATION = CombinationParams(len(DIMENSIONS))
-_BLOAT = frozenset({*BY_SESSION, "growth"})
+_BLOAT = frozenset({*ONE_BY_ONE, "growth"})
+# Of what no slice is taken, what it was of late is told.
+_NO_SLICES: tuple[RatioName, ...] = ("output", "overall")
 
 
 def same(one: str, other: str) -> bool:
@@ -53,6 +55,14 @@ class Ratios:
         baseline = self.baselines.get(name)
         return baseline.expected if baseline and baseline.seen >= self._config.known else 0.0
 
+    def expected(self, name: RatioName) -> float:
+        """Give what is told as usual: of what goes in and comes out together, the size."""
+        return self.baselines["size" if name == "overall" else name].expected
+
+    def of_late(self, name: RatioName) -> float:
+        """Give what is told as found of late, of what is learned session by session."""
+        return self.expected(name) * math.exp(self.baselines[name].deviation)
+
     def larger(self, tokens: float, requests: float, usd: float) -> bool:
         """Tell whether requests have more tokens than usual, or tokens a higher price, beyond what is normal."""
         # Sessions grow: what one begins with is less than what it usually has.
@@ -62,19 +72,21 @@ class Ratios:
             or (price and usd > price * tokens * self._config.params["price"].ratio)
         )
 
-    def learn(self, totals: Totals, shapes: Iterable[Shape], number: int, minute: int) -> bool:
+    def learn(self, totals: Totals, shapes: Sequence[Shape], number: int, minute: int) -> bool:
         """Take in window `number`; True if that filled a slice: enough units, and a minute (in windows)."""
         for shape in self._slice.add(totals, shapes):
             self._learn_new(shape)
+        for shape in shapes:
+            if shape.output is not None:
+                self._baseline("output").learn_one(math.exp(shape.output), shape.requests)
         if self._slice.units < self._config.enough or number - self.judged < minute:
             return False
         found = self.found = self._slice.ratios()
         self.combination.learn_one(self._slice.point(found))
         for name, value in found.items():
-            if name not in BY_SESSION:
+            if name != "size":
                 self._baseline(name).learn_one(value, self._slice.units)
-        if (output := self.baselines.get("output")) is not None:
-            found["output"] = output.expected * math.exp(output.deviation)
+        found |= {name: self.of_late(name) for name in _NO_SLICES if name in self.baselines}
         self.last, self._slice, self.judged = self._slice, self._slice.next(), number
         return True
 
@@ -82,7 +94,7 @@ class Ratios:
         many = 1 if shape.session else shape.requests
         self._baseline("size").learn_one(math.exp(shape.size), many)
         if shape.output is not None:
-            self._baseline("output").learn_one(math.exp(shape.output), many)
+            self._baseline("overall").learn_one(math.exp((shape.size + shape.output) / 2), many)
 
     def written(self) -> RatiosState:
         """Write the whole state down."""

@@ -1,6 +1,5 @@
 """Judges bloat and mix: requests that grow, tokens that become dearer, caches that no longer hit, costly evaluation."""
 
-import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -12,7 +11,7 @@ from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.floor import Floor
 from streamer.judges.models import Models, Registry
-from streamer.judges.ratio_state import BY_SESSION, RATIOS, RatioName
+from streamer.judges.ratio_state import ONE_BY_ONE, RATIOS, RatioName
 from streamer.judges.ratios import same
 from streamer.judges.relation import scope_of
 from streamer.judges.slice import DIMENSIONS, Slice
@@ -26,6 +25,7 @@ from streamer.windows.totals import Metric, Totals
 _KINDS: dict[RatioName, AnomalyKind] = {
     "size": "bloat",
     "output": "bloat",
+    "overall": "bloat",
     "growth": "bloat",
     "price": "mix",
     "uncached": "mix",
@@ -36,6 +36,7 @@ _MUCH_EVALUATION = 0.3
 _METRICS: dict[RatioName, Metric] = {
     "size": "tokens",
     "output": "tokens",
+    "overall": "tokens",
     "growth": "tokens",
     "price": "usd",
     "uncached": "usd",
@@ -97,13 +98,13 @@ class ShapeJudge:
             _settle(models, name)
         else:
             # The slice in which a case was opened has been counted with it, as far as it had come.
-            again = name in BY_SESSION and case.since > window.end - seconds
+            again = name in ONE_BY_ONE and case.since > window.end - seconds
             before = ZERO if again else self._book.excess(case)
             self._book.update(case, window.end, self._reading(models, name, seconds, before))
 
     def _at_once(self, models: Models, window: OpenWindow) -> None:
         """Open a case for sessions that are larger, without waiting for the slice to be full."""
-        for name in BY_SESSION:
+        for name in ONE_BY_ONE:
             baseline = models.ratios.baselines.get(name)
             if baseline is None or not baseline.abnormal or not self._judges(models.entity):
                 continue
@@ -149,7 +150,7 @@ class ShapeJudge:
         kind: AnomalyKind = "drift" if slow and _KINDS[name] == "bloat" else _KINDS[name]
         if self._book.explains(kind, scope_of(entity)):
             return
-        reading = self._enlarged(models, name) if name in BY_SESSION else self._reading(models, name, seconds, ZERO)
+        reading = self._enlarged(models, name) if name in ONE_BY_ONE else self._reading(models, name, seconds, ZERO)
         if models.surge.usual_cost > 0 and not self._floor.passes(reading.usd_per_hour):
             return
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])
@@ -160,29 +161,27 @@ class ShapeJudge:
 
     def _enlarged(self, models: Models, name: RatioName) -> Reading:
         """Say how it stands with sessions of late, whose excess will be as many times the usual cost as they are."""
-        baseline, held = models.ratios.baselines[name], models.ratios.current
-        observed = baseline.expected * math.exp(baseline.deviation)
-        above = models.surge.usual_cost * _part(name, held) * max(0.0, observed / baseline.expected - 1)
+        held, observed, expected = models.ratios.current, models.ratios.of_late(name), models.ratios.expected(name)
+        above = models.surge.usual_cost * _part(name, held) * max(0.0, observed / expected - 1)
         return Reading(
             observed=observed,
-            expected=round(baseline.expected, 9),
-            score=baseline.score,
-            usd_excess=Decimal(repr(_usd_above(name, held, observed, baseline.expected))),
+            expected=round(expected, 9),
+            score=models.ratios.baselines[name].score,
+            usd_excess=Decimal(repr(_usd_above(name, held, observed, expected))),
             usd_per_hour=Decimal(repr(above)) * HOUR / Decimal(repr(self._size)),
-            reason=_reason(name, observed, baseline.expected),
+            reason=_reason(name, observed, expected),
         )
 
     def _reading(self, models: Models, name: RatioName, seconds: float, before: Decimal) -> Reading:
-        baseline, slice_ = models.ratios.baselines[name], models.ratios.last
-        observed = models.ratios.found[name]
-        above = Decimal(repr(_usd_above(name, slice_, observed, baseline.expected)))
+        observed, expected = models.ratios.found[name], models.ratios.expected(name)
+        above = Decimal(repr(_usd_above(name, models.ratios.last, observed, expected)))
         return Reading(
             observed=observed,
-            expected=round(baseline.expected, 9),
-            score=baseline.score,
+            expected=round(expected, 9),
+            score=models.ratios.baselines[name].score,
             usd_excess=before + above,
             usd_per_hour=above * HOUR / Decimal(repr(seconds)),
-            reason=_reason(name, observed, baseline.expected),
+            reason=_reason(name, observed, expected),
         )
 
 

@@ -170,6 +170,7 @@ _MEASURES = {
     "size": ("tokens a request", _Measure(_TOKENS, ("requests",))),
     "output": ("tokens of output a request", _Measure(("output_tokens",), ("requests",))),
     "growth": ("tokens a request", _Measure(_TOKENS, ("requests",))),
+    "overall": ("tokens a request", _Measure(_TOKENS, ("requests",))),
     "price": ("dollars a million tokens", _Measure(("usd_llm",), _TOKENS, scale=1e6)),
     "uncached": ("input that is not cached", _Measure(("input_tokens",), ("input_tokens",), ("cache_read_tokens",))),
     "evaluation": ("evaluation for a dollar", _Measure(("usd_evaluation",), ("usd",), (), ("usd_evaluation",))),

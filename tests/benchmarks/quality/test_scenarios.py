@@ -49,8 +49,17 @@ def test_plantings_lie_apart_within_the_data_after_a_time_to_learn(tenants):
         for planting in placed:
             assert planting.start >= scenario.begin + LEAST_BEFORE[scenario.label.split()[0]]
             assert planting.start < planting.certain or not planting.certain
-            assert planting.certain < planting.end or planting.kind in ("burst", "bloat")
-            assert planting.end <= scenario.end
+            assert planting.certain < planting.end <= scenario.end
+
+
+def test_something_is_sent_in_each_planting_but_a_silence(tenants):
+    for scenario in tenants:
+        events = scenario.events() if scenario.plantings else []
+        for planting in scenario.plantings:
+            sent = [one for one in events if planting.start <= one.time.timestamp() < planting.end]
+            parts = {(one.use_case, one.agent) for one in sent}
+            heard = any(planting.use_case in ("", use) and planting.agent in ("", agent) for use, agent in parts)
+            assert heard or planting.kind == "silence", (scenario.tenant, planting)
 
 
 def test_bloat_is_certain_the_sooner_the_larger_it_is():

@@ -128,6 +128,13 @@ def test_the_rate_is_that_of_the_longest_horizon_and_unknown_before_it_is_warm()
     assert 9 < learned(steady(2000), Horizons(USUAL, -1)).rate() < 11
 
 
+def test_the_rate_of_what_began_in_the_middle_of_a_slot_is_known_as_soon_as_it_has_lasted_as_long_as_one() -> None:
+    longest = USUAL[-1].windows
+    begun = [(longest // 2 + number, held) for number, held in steady(longest)]
+    assert learned(begun[:-1], Horizons(USUAL, longest // 2 - 1)).rate() == 0
+    assert 9 < learned(begun, Horizons(USUAL, longest // 2 - 1)).rate() < 11
+
+
 def test_a_quiet_night_does_not_make_a_slow_stream_of_a_busy_one() -> None:
     """Of a gap only the beginning is learned: a morning like the evening is no burst."""
     horizons = learned(steady(2000), Horizons(USUAL, -1))

@@ -57,7 +57,7 @@ def learned(windows: list[list[UsageEvent]], ratios: Ratios | None = None, first
     ratios = ratios or Ratios(CONFIG)
     for number, events in enumerate(windows, first):
         sessions, whole = totals_of(events)
-        ratios.learn(whole, shapes_of(sessions), 6 * (number + 1), 6)
+        ratios.learn(whole, list(shapes_of(sessions)), 6 * (number + 1), 6)
     return ratios
 
 
@@ -112,7 +112,7 @@ def test_a_slice_is_judged_when_it_has_enough_units_and_a_minute_has_passed() ->
     judged = []
     for number in range(30):
         sessions, whole = totals_of([event(session=f"s{number // 2}", input_tokens=10)])
-        if ratios.learn(whole, shapes_of(sessions), number, 6):
+        if ratios.learn(whole, list(shapes_of(sessions)), number, 6):
             judged.append(number)
     assert len(judged) >= 3
     assert all(later - earlier >= 6 for earlier, later in pairwise(judged))
@@ -132,6 +132,32 @@ def test_what_was_written_and_read_goes_on_as_if_it_had_not_been(
         learned(after, found, len(before))
     assert msgspec.msgpack.encode(again.written()) == msgspec.msgpack.encode(ratios.written())
     assert [again.usual(name) for name in RATIOS] == [ratios.usual(name) for name in RATIOS]
+
+
+def test_answers_tell_in_each_window_of_a_session_and_sizes_in_the_first_alone() -> None:
+    """A context is drawn once a session and goes on growing; answers are each request's own."""
+    ratios = learned([[event(session="one", input_tokens=1000, output_tokens=100)]] * 30)
+    assert (ratios.baselines["size"].seen, ratios.baselines["overall"].seen, ratios.baselines["output"].seen) == (
+        1,
+        1,
+        30,
+    )
+
+
+def test_what_grows_as_a_whole_is_told_as_so_many_times_the_usual_size() -> None:
+    usual = [[event(session=f"u{n}", input_tokens=900, output_tokens=100)] for n in range(30)]
+    larger = [[event(session=f"l{n}", input_tokens=2700, output_tokens=300)] for n in range(30)]
+    ratios = learned(larger, learned(usual), len(usual))
+    assert ratios.baselines["overall"].abnormal
+    assert ratios.expected("overall") == ratios.baselines["size"].expected
+    assert ratios.of_late("overall") == pytest.approx(3000, rel=0.05)
+
+
+def test_answers_may_begin_after_the_first_window_of_a_session() -> None:
+    windows = [[event(session=f"s{n}", input_tokens=10) for n in range(5)]]
+    ratios = learned([*windows, [event(session=f"s{n}", input_tokens=10, output_tokens=5) for n in range(5)]] * 3)
+    assert "overall" not in ratios.baselines
+    assert ratios.found["output"] == pytest.approx(5)
 
 
 def test_larger_is_what_has_more_tokens_or_a_higher_price_than_is_normal() -> None:

@@ -60,6 +60,14 @@ def test_answers_that_are_longer_are_bloat_though_requests_hardly_grow() -> None
     assert "tokens of output a request" in case.reason
 
 
+def test_what_grows_by_less_in_what_goes_in_and_comes_out_is_told_of_both_together() -> None:
+    case = only_one(then_back(requests([TRIAGE], NEXT, HALF, tokens=1900, output_tokens=160)))
+    assert (case.kind, case.scope) == ("bloat", Scope("support", "triage"))
+    assert case.series.endswith("#overall")
+    assert case.observed == pytest.approx(1.75 * case.expected, rel=0.2)
+    assert "tokens a request" in case.reason
+
+
 def test_a_dearer_model_is_mix_and_is_named_as_its_cause() -> None:
     case = only_one(then_back(requests([TRIAGE], NEXT, HALF, usd_per_token=1e-4, model="o1")))
     assert (case.kind, case.scope) == ("mix", Scope("support", "triage"))
