@@ -7,10 +7,15 @@ import msgspec
 
 from streamer.judges.cases import Cases, Reading
 from streamer.judges.fatigue import Fatigue
+from streamer.judges.models import SESSIONS
+from streamer.judges.ratio_state import RATIOS
 from streamer.judges.relation import common, related
 from streamer.records import AnomalyKind, Scope
 from streamer.windows.entity import Entity
 
+# How often something comes, and how large or dear each is; dollars and tokens may be either.
+_OFTEN = frozenset({SESSIONS, "drift", "requests", "steps", "tool_calls"})
+_LARGE = frozenset({*RATIOS, "combination"})
 # What shows this soon after the same kind of case in another part of the tenant has the same cause.
 _TOGETHER = 120.0
 
@@ -48,20 +53,22 @@ class Book:
         """Name the series that a case is about."""
         return f"{entity.key(self._tenant)}#{name}"
 
-    def explains(self, kind: AnomalyKind, scope: Scope) -> bool:
+    def explains(self, kind: AnomalyKind, name: str, scope: Scope) -> bool:
         """Tell whether what happens in `scope` is part of an open case, or holds one.
 
-        Silence explains nothing but silence, and nothing else explains it: a part that was given up stays silent.
+        Silence explains nothing but silence, and nothing else explains it: a part that was given up stays silent. That
+        each is larger or dearer does not explain that more come; but what comes in a burst may be of another kind.
         """
         silent = kind == "silence"
-        standing = (case.scope for case in self.standing.values() if (case.kind == "silence") == silent)
-        if any(related(other, scope) for other in standing):
+        often = name in _OFTEN
+        standing = (case for case in self.standing.values() if (case.kind == "silence") == silent)
+        if any(related(case.scope, scope) and not (often and case.name in _LARGE) for case in standing):
             return True
         return not silent and any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
     def open(self, found: Standing, reading: Reading) -> bool:
         """Open a case, unless one stands that explains it; False if it is to be found again when it is stronger."""
-        if found.series in self._cases or self.explains(found.kind, found.scope) or self._widened(found):
+        if found.series in self._cases or self.explains(found.kind, found.name, found.scope) or self._widened(found):
             return True
         if not self.fatigue.allows(found.kind, reading.score, found.since):
             return False

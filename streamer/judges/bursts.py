@@ -75,7 +75,7 @@ class BurstJudge:
         return case.kind == "burst" and case.name != SESSIONS
 
     def _explained(self, entity: Entity) -> bool:
-        return self._book.explains("burst", scope_of(entity))
+        return self._book.explains("burst", "", scope_of(entity))
 
     def _find(self, models: Models, gauge: Gauge, number: int, window: OpenWindow, at: float) -> None:
         values, events = values_of(gauge), gauge.events

@@ -93,7 +93,7 @@ class SurgeJudge:
         scope = scope_of(culprit.models.entity)
         # What is told is the culprit's own, as soon as it is proven by itself: beside its parts a whole shows little.
         models, causes, _ = culprit if culprit.models.surge.abnormal else risen
-        if self._book.explains("burst", scope) or self._in_season(models, end):
+        if self._book.explains("burst", SESSIONS, scope) or self._in_season(models, end):
             return
         reading = self._reading(models)
         if models.surge.run.cost > 0 and not self._floor.passes(reading.usd_per_hour):
@@ -113,7 +113,7 @@ class SurgeJudge:
         return [part for part in self._risen if part is not whole and contains(scope, scope_of(part.models.entity))]
 
     def _explained(self, models: Models) -> bool:
-        return self._book.explains("burst", scope_of(models.entity))
+        return self._book.explains("burst", SESSIONS, scope_of(models.entity))
 
     def _in_season(self, models: Models, at: float) -> bool:
         """Tell whether the hour itself explains it: of a steep morning the usual rate knows too late."""

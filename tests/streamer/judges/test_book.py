@@ -81,12 +81,27 @@ def test_another_kind_at_the_same_time_is_another_case() -> None:
 def test_silence_explains_nothing_but_silence_and_nothing_else_explains_it(kind: AnomalyKind) -> None:
     shelf = Shelf()
     shelf.open(TRIAGE, "silence", name="silence")
-    assert not shelf.book.explains(kind, Scope("support"))
-    assert shelf.book.explains("silence", Scope("support"))
+    assert not shelf.book.explains(kind, "usd", Scope("support"))
+    assert shelf.book.explains("silence", "silence", Scope("support"))
     other = Shelf()
     other.open(TRIAGE, kind)
-    assert not other.book.explains("silence", Scope("support", "triage"))
-    assert other.book.explains(kind, Scope("support", "triage"))
+    assert not other.book.explains("silence", "silence", Scope("support", "triage"))
+    assert other.book.explains(kind, "usd", Scope("support", "triage"))
+
+
+@pytest.mark.parametrize("name", ["sessions", "drift", "requests", "tool_calls"])
+def test_larger_requests_do_not_explain_that_more_come_and_more_that_come_explain_that_they_are_larger(
+    name: str,
+) -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE, "bloat", name="size")
+    assert shelf.book.explains("burst", "tokens", Scope("support", "triage"))
+    assert not shelf.book.explains("burst", name, Scope("support", "triage"))
+    assert shelf.open(TRIAGE, "burst", NOW + 600, name=name)
+    assert shelf.said() == [("opened", kind, Scope("support", "triage")) for kind in ("bloat", "burst")]
+    other = Shelf()
+    other.open(TRIAGE, "burst", name=name)
+    assert other.book.explains("mix", "price", Scope("support", "triage"))
 
 
 def test_an_open_loop_explains_bursts_in_its_agent() -> None:
@@ -95,8 +110,8 @@ def test_an_open_loop_explains_bursts_in_its_agent() -> None:
     shelf.cases.taken()
     assert shelf.open(TRIAGE)
     assert shelf.said() == []
-    assert shelf.book.explains("burst", Scope("support"))
-    assert not shelf.book.explains("burst", Scope("support", "solver"))
+    assert shelf.book.explains("burst", "requests", Scope("support"))
+    assert not shelf.book.explains("burst", "requests", Scope("support", "solver"))
 
 
 def test_what_people_forbade_stands_untold_and_explains_what_else_shows_it() -> None:
@@ -124,7 +139,7 @@ def test_each_case_that_is_told_asks_more_of_the_next_of_its_kind() -> None:
     assert not shelf.open(SEARCH, at=NOW + 1000)
     assert shelf.open(SEARCH, "bloat", NOW + 1000, name="size")
     assert [kind for _, kind, _ in shelf.said()] == ["burst", "bloat"]
-    assert not shelf.book.explains("burst", Scope("sales"))
+    assert not shelf.book.explains("burst", "requests", Scope("sales"))
     assert shelf.open(Entity("use_case", "sales"), at=NOW + 36_000)
 
 
