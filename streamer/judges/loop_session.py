@@ -23,10 +23,11 @@ class Session:
 
     `turn` counts the tenant's events up to its last one; `spent` is in femtodollars; times are epoch seconds. `agent`
     is the last one named, and nobody else was since `agent_since`. `series` is that of its open case, "" without one;
-    its last case was proven at `last_proof`, and was over at `over`.
+    its last case was proven at `last_proof`, by what came so slowly that it is over after a `pause`, and was over at
+    `over`.
     """
 
-    __slots__ = ("_detector", "agent", "agent_since", "last_proof", "name", "over", "series", "spent", "turn")
+    __slots__ = ("_detector", "agent", "agent_since", "last_proof", "name", "over", "pause", "series", "spent", "turn")
 
     def __init__(self, name: str, params: LoopParams) -> None:
         self.name = name
@@ -34,7 +35,13 @@ class Session:
         self.spent = self.turn = 0
         self.agent, self.agent_since = "", 0.0
         self.last_proof = self.over = float("-inf")
+        self.pause = 0.0
         self.series = ""
+
+    @property
+    def ends(self) -> float:
+        """When its case is over, unless it is proven again; epoch seconds."""
+        return self.last_proof + self.pause
 
     @property
     def latest(self) -> float:
@@ -63,6 +70,7 @@ class Session:
                 self.over,
                 self.series,
                 self._detector.snapshot(),
+                self.pause,
             )
         )
 
@@ -72,7 +80,7 @@ class Session:
         session = cls(written.name, params)
         session.turn, session.spent, session.series = written.turn, int(written.spent), written.series
         session.agent, session.agent_since = written.agent, written.agent_since
-        session.last_proof, session.over = written.last_proof, written.over
+        session.last_proof, session.over, session.pause = written.last_proof, written.over, written.pause
         session._detector.restore(written.detector)
         return session
 

@@ -15,6 +15,7 @@ class WrittenSession(msgspec.Struct, array_like=True, tag=0):
     over: float
     series: str
     detector: bytes
+    pause: float = 0.0
 
 
 class WrittenMet(msgspec.Struct, array_like=True, tag=1):

@@ -20,12 +20,16 @@ from streamer.windows.entity import Entity
 
 # Of sessions that are not followed it is remembered for a while that they were met: so many times `max_sessions`.
 _MET = 10
+# So many times as long as its calls lie apart a loop may pause.
+_SLOW = 3.0
 # In smaller chunks than ids of events, for they come more slowly.
 _MET_CHUNK = 256
 
 
 class LoopJudge:
-    """Loops of one tenant's sessions; a loop is over when nothing has proven it for `quiet_seconds`.
+    """Loops of one tenant's sessions.
+
+    A loop is over when nothing has proven it for `quiet_seconds`, and for three times as long as its calls lie apart.
 
     A session is followed by its name alone, for agents that call each other in a ring share it: from its first tool
     call on; or from when it shows a second agent; or from its second event on, where that has hardly any output. So
@@ -67,15 +71,15 @@ class LoopJudge:
         """The moment (epoch seconds, of event time) before which `on_time` has nothing to close."""
         if not self.looping:
             return math.inf
-        return min(session.last_proof for session in self.looping.values()) + self._config.quiet_seconds
+        return min(session.ends for session in self.looping.values())
 
     def on_time(self, at: float) -> None:
         """Close the cases of sessions that have been quiet until `at`, the tenant's event time."""
         # Sorted, for their order of opening is not written down.
-        quiet = sorted(n for n, s in self.looping.items() if at - s.last_proof >= self._config.quiet_seconds)
+        quiet = sorted(name for name, session in self.looping.items() if at >= session.ends)
         for name in quiet:
             session = self.looping.pop(name)
-            session.over = session.last_proof + self._config.quiet_seconds
+            session.over = session.ends
             self._cases.close(session.series, session.over)
             session.series = ""
             self._changed.add(name)
@@ -102,6 +106,8 @@ class LoopJudge:
             session = self._sessions[written.name] = Session.read(written, self._params)
             self._turn = session.turn
             if session.series:
+                # Earlier releases wrote none down.
+                session.pause = session.pause or self._config.quiet_seconds
                 self.looping[session.name] = session
 
     def _is_to_follow(self, event: UsageEvent, at: float) -> bool:
@@ -141,6 +147,8 @@ class LoopJudge:
         if at < session.over:
             return
         session.last_proof = max(session.last_proof, at)
+        apart = (at - finding.since) / max(1, finding.length - 1)
+        session.pause = max(self._config.quiet_seconds, _SLOW * apart)
         reading = self._reading(event, session, finding, at)
         if session.series:
             self._cases.update(session.series, at, reading)

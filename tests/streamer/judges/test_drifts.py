@@ -9,9 +9,10 @@ import pytest
 
 from streamer.config import Config
 from streamer.events.usage import UsageEvent
+from streamer.judges.relation import related
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, Scope
-from tests.streamer.judges.traffic import AGENTS, HOUR, RANKER, SOLVER, TRIAGE, Agent, opened
+from tests.streamer.judges.traffic import AGENTS, HOUR, RANKER, SOLVER, TRIAGE, Agent, calls, merged, opened
 from tests.streamer.samples import event, submit
 
 DAY = 24 * HOUR
@@ -134,3 +135,15 @@ def test_agents_of_the_same_tenant_are_told_apart() -> None:
     told = opened(after(1, together(DAY, DAY, ranker=rising(DAY, 0.3))))
     assert told
     assert all(case.scope.use_case == "search" for case in told)
+
+
+def test_what_rose_under_another_case_is_not_told_when_it_is_less_than_usual_by_then() -> None:
+    """A loop explains what its tenant does; when it ends, so has the rise."""
+    high, low = rising(DAY, 0.25), lambda at: 0.3 * wave(at)
+    rise = together(DAY, 14 * HOUR, triage=high, solver=high, ranker=high)
+    loop = calls(TRIAGE, DAY, 14 * 60, 60.0, same=True, session="stuck")
+    fallen = together(DAY + 14 * HOUR, 4 * HOUR, triage=low, solver=low, ranker=low)
+    told = opened(after(1, merged(rise, loop, fallen)))
+    assert [(case.kind, case.scope.session) for case in told if related(case.scope, Scope("support", "triage"))] == [
+        ("loop", "stuck")
+    ]

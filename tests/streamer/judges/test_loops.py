@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from streamer.config import Config, DetectConfig, LoopConfig
 from streamer.events.usage import UsageEvent
+from streamer.judges.cases import Cases
+from streamer.judges.loops import LoopJudge
+from streamer.judges.policies import Policies
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, Scope
 from tests.streamer.samples import NOW, event, said, submit
@@ -158,6 +161,27 @@ def test_handovers_between_which_work_is_done_are_no_loop() -> None:
         one for n in range(30) for one in (call("transfer_to_writer", n, "planner"), call("read_file", n, "writer"))
     ]
     assert loops(session(work)) == []
+
+
+@pytest.mark.parametrize(("apart", "over"), [(1.0, 30.0), (60.0, 180.0)])
+def test_a_loop_is_one_case_however_slowly_it_goes_round(apart: float, over: float) -> None:
+    """It is over when it has paused for three times as long as its calls lie apart, or for half a minute."""
+    later = [event(f"later-{n}", 11 * apart + n) for n in range(1, 600, 10)]
+    told = loops([*session([call("search", 1)] * 12, apart), *later])
+    assert [one.state for one in told if one.state != "updated"] == ["opened", "closed"]
+    assert told[-1].closed_at
+    assert told[-1].closed_at.timestamp() == NOW + 11 * apart + over
+
+
+def test_a_loop_that_an_earlier_release_wrote_down_is_over_after_half_a_minute() -> None:
+    judge = LoopJudge("acme", LoopConfig(), Cases("acme", Policies()))
+    for n, one in enumerate(session([call("search", 1)] * 8)):
+        judge.on_event(one, 0, NOW + n)
+    (written,) = [part for name, part in judge.changes() if name == "/s1" and part]
+    without = msgspec.msgpack.encode(msgspec.msgpack.decode(written)[:-1])
+    again = LoopJudge("acme", LoopConfig(), Cases("acme", Policies()))
+    again.restore([without])
+    assert again.due == NOW + 7 + 30
 
 
 def test_a_loop_that_changes_its_shape_stays_one_case() -> None:
