@@ -72,13 +72,13 @@ def sparse(seed: int) -> list[Word]:
 def _steady(rng: Random) -> Iterator[Word]:
     cost, tokens = Decimal(rng.choice(["0.02", "2"])), rng.choice([10, 500])
     for number in range(150):
-        dearer = rng.choice([1, 4]) if number > 120 else 1
+        larger = rng.choice([1, 4]) if number > 120 else 1
         yield event(
             f"steady-{number}",
             20 * number + rng.random(),
             **{"use_case": "u", "agent": rng.choice(["g", "g", "h"]), "session": f"s{number // 3}", "model": "gpt-4o"},
             **{"requests": 1, "steps": 1, "output_tokens": 7, "tool_calls": number % 2},
-            **{"input_tokens": dearer * tokens, "cost_usd": dearer * cost},
+            **{"input_tokens": larger * tokens, "cost_usd": cost},
         )
 
 
