@@ -10,6 +10,8 @@ from streamer.config import Config
 
 _HEAD = re.compile(r"^(?:# )?\[\[?([\w.]+)\]\]?")
 _KEY = re.compile(r"^(?:# )?(\w+) = .*?(?:\s#\s(.*))?$")
+# What goes on below what is said behind a key.
+_FURTHER = re.compile(r"^\s+# (.*)$")
 _COMMENT = re.compile(r"^# ?(.*)$")
 _ABOUT = """# Configuration
 
@@ -120,13 +122,18 @@ def _bounds(field: Schema) -> str:
 
 def _said(example: str) -> Iterator[tuple[str, Words]]:
     """Read the example's comments: those before a section's head are of the section, those behind a key of the key."""
-    name, about, keys, comments = "", "", dict[str, str](), list[str]()
+    name, about, keys, comments, latest = "", "", dict[str, str](), list[str](), ""
     for line in example.splitlines():
+        if latest and (further := _FURTHER.match(line)):
+            keys[latest] += f" {further[1]}"
+            continue
+        latest = ""
         if head := _HEAD.match(line):
             yield name, Words(about, keys)
             name, about, keys, comments = head[1], " ".join(comments), {}, []
         elif key := _KEY.match(line):
             keys[key[1]] = key[2] or " ".join(comments)
+            latest = key[1] if key[2] else ""
             comments = []
         elif comment := _COMMENT.match(line):
             comments.append(comment[1])

@@ -28,6 +28,14 @@ def test_what_the_example_says_of_a_key_is_in_its_row() -> None:
     )
 
 
+def test_what_is_said_behind_a_key_may_go_on_below_it() -> None:
+    page = reference(
+        "[kafka]\nbootstrap = 1  # where it is,\n               # or will be\n# of the next\nreplication = 1\n"
+    )
+    assert "| `bootstrap` | text | `127.0.0.1:9092` | where it is, or will be |" in page
+    assert "| of the next |" in page
+
+
 def test_a_comment_before_a_key_is_of_the_key_and_one_before_a_section_of_the_section() -> None:
     page = reference("# All of Kafka.\n[kafka]\n# where it is\nbootstrap = 1\n")
     assert "## kafka\n\nAll of Kafka.\n" in page
