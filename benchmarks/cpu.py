@@ -4,6 +4,8 @@ import asyncio
 import os
 import time
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,6 +37,29 @@ def child(name: str) -> int | None:
             if Path(f"/proc/{pid}/comm").read_text().strip() == name:
                 return int(pid)
     return None
+
+
+@contextmanager
+def alone(pid: int, *others: int | None) -> Iterator[None]:
+    """Give a process one of our CPUs for itself, and let us and the `others` share the rest, threads and all."""
+    whole = os.sched_getaffinity(0)
+    own, *rest = sorted(whole)
+    shared = [other for other in (os.getpid(), *others) if other is not None]
+    _pin(pid, {own})
+    for other in shared:
+        _pin(other, set(rest) or whole)
+    try:
+        yield
+    finally:
+        for other in shared:
+            _pin(other, whole)
+
+
+def _pin(pid: int, cpus: set[int]) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # A thread may end between the two.
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), cpus)
 
 
 class Meter:

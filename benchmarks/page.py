@@ -2,6 +2,7 @@
 
 The page is a process of its own that reads the same broker. One worker works through a backlog, as fast as it can; a
 page with 20 viewers is let run and held still (SIGSTOP) in turn, for as many events each: with, without, without, with.
+The worker has a CPU for itself, and broker, page and viewers share the rest; with `--together` all share all.
 So the same comes of either, and what the machine does besides falls on both alike. What the page reads of the time in
 which it was held it reads uncounted. Two costs are counted, block by
 block: the worker's own CPU time for an event, which is what the page costs it wherever it runs; and by the clock, where
@@ -16,6 +17,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count, islice
 from statistics import fmean, median, stdev
@@ -125,14 +127,15 @@ def _mean(phases: Sequence[Spent]) -> Spent:
     return Spent(fmean(phase.clock for phase in phases), fmean(phase.cpu for phase in phases))
 
 
-def measure(bootstrap: str, blocks: int = 8) -> None:
+def measure(bootstrap: str, blocks: int = 8, *, together: bool = False) -> None:
     """Measure so many blocks, and keep the figures."""
-    prefix, watched = f"page-{int(time.time())}.", Watched()
-    asyncio.run(_run(bootstrap, prefix, watched, blocks))
-    results.keep(figures(watched))
+    watched = Watched()
+    asyncio.run(_run(bootstrap, watched, blocks, together=together))
+    results.keep(figures(watched) | {"page.together": together})
 
 
-async def _run(bootstrap: str, prefix: str, watched: Watched, blocks: int) -> None:
+async def _run(bootstrap: str, watched: Watched, blocks: int, *, together: bool) -> None:
+    prefix = f"page-{int(time.time())}."
     await topics.make(bootstrap, f"{prefix}usage", f"{prefix}rollups")
     # The worker goes on between two phases, so that some more is needed.
     needed = _PHASE * (_WARM_UP + len(_BLOCK) * blocks) + _CATCH_UP * blocks
@@ -144,9 +147,10 @@ async def _run(bootstrap: str, prefix: str, watched: Watched, blocks: int) -> No
         looking = [asyncio.create_task(watched.look(port)) for _ in range(_VIEWERS)]
         await mark(worker, _PHASE * _WARM_UP)
         try:
-            for number in range(blocks):
-                await watched.block(worker, page)
-                print(f"block {number + 1}: {_said(*watched.blocks[-1])}", flush=True)
+            with nullcontext() if together else cpu.alone(worker.pid, page.pid, cpu.child("java")):
+                for number in range(blocks):
+                    await watched.block(worker, page)
+                    print(f"block {number + 1}: {_said(*watched.blocks[-1])}", flush=True)
         finally:
             os.kill(page.pid, signal.SIGCONT)
         for task in looking:
@@ -192,9 +196,10 @@ def main() -> None:
     """Start a broker, and measure."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--blocks", type=int, default=8, help="of four phases of 40,000 events")
+    parser.add_argument("--together", action="store_true", help="let all share all CPUs")
     given = parser.parse_args()
     with processes.broker() as kafka:
-        measure(kafka.bootstrap, given.blocks)
+        measure(kafka.bootstrap, given.blocks, together=given.together)
 
 
 if __name__ == "__main__":
