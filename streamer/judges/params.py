@@ -121,13 +121,13 @@ def _ratios(config: RatioConfig, drift: DriftConfig) -> RatiosConfig:
         most_of_one=0.1,
         robust=0.15,
     )
-    params["size"] = _by_session(config, config.size)
-    params["output"] = _by_session(config, config.output)
-    params["overall"] = _by_session(config, config.overall)
+    params["size"] = _one_by_one(config, config.size)
+    params["output"] = _one_by_one(config, config.output)
+    params["overall"] = _one_by_one(config, config.overall)
     return RatiosConfig(params, share, config.least_units, config.warm_up_slices)
 
 
-def _by_session(config: RatioConfig, ratio: float) -> RatioParams:
+def _one_by_one(config: RatioConfig, ratio: float) -> RatioParams:
     return RatioParams(
         half_life=config.half_life_slices,
         warm_up=config.warm_up_slices,

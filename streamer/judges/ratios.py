@@ -60,7 +60,7 @@ class Ratios:
         return self.baselines["size" if name == "overall" else name].expected
 
     def of_late(self, name: RatioName) -> float:
-        """Give what is told as found of late, of what is learned session by session."""
+        """Give what is told as found of late, of what is learned as it comes."""
         return self.expected(name) * math.exp(self.baselines[name].deviation)
 
     def larger(self, tokens: float, requests: float, usd: float) -> bool:
