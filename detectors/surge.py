@@ -14,6 +14,8 @@ from detectors.evidence import Evidence
 _STATE = Struct("<10d")
 # More than so many are counted as so many, so that sums stay finite.
 _MOST = 1e12
+# So many times what suffices is sure.
+_SURE = 1.9
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,10 @@ class SurgeParams:
 
     `half_life` and `warm_up` are numbers of windows. `times` is how many times the usual rate is tested against it,
     `evidence` is the logarithm of the odds that suffices, of which one window brings no more than `most_of_one`.
-    `ratio` is against what was expected since the surge began, and `excess` is how many arrivals above that there are
-    at least. Nothing is judged before `least` arrivals. What is learned of a window is no more than `learned` times
-    the expected, and what chance adds to it, while a surge is being weighed, and twice that otherwise.
+    `ratio` is against what was expected since the surge began, or `sure_ratio` where the evidence is nearly twice what
+    suffices, which is the most that is kept of it; `excess` is how many arrivals above that there are at least.
+    Nothing is judged before `least` arrivals. What is learned of a window is no more than `learned` times the expected,
+    and what chance adds to it, while a surge is being weighed, and twice that otherwise.
     """
 
     half_life: float = 360.0
@@ -34,6 +37,7 @@ class SurgeParams:
     evidence: float = 7.5
     most_of_one: float = 0.5
     ratio: float = 2.5
+    sure_ratio: float = 2.0
     excess: float = 6.0
     learned: float = 2.0
     dispersion: DispersionParams = field(default_factory=DispersionParams)
@@ -95,7 +99,12 @@ class SurgeBaseline(Evidence):
         """Whether the surge is proven."""
         params, run = self.params, self._run
         enough = self.evidence >= params.evidence and run.observed - run.expected >= params.excess
-        return enough and run.observed >= params.ratio * run.expected
+        return enough and run.observed >= self.ratio * run.expected
+
+    @property
+    def ratio(self) -> float:
+        """How many times the expected arrivals there have to be, by the evidence there is."""
+        return self.params.sure_ratio if self.evidence >= _SURE * self.params.evidence else self.params.ratio
 
     @property
     def expected(self) -> float:

@@ -33,6 +33,7 @@ class SessionsConfig(Section):
     warm_up_seconds: Positive = 300.0
     evidence: Positive = 7.5
     ratio: Annotated[float, Field(gt=1)] = 2.5
+    sure_ratio: Annotated[float, Field(gt=1)] = 2.0
     floor: NotNegative = 6.0
 
 
@@ -128,7 +129,7 @@ class BusyworkConfig(Section):
     expected: Positive = 8.0
     ratio: Annotated[float, Field(gt=1)] = 3.0
     evidence: Positive = 7.0
-    warm_up_outcomes: Annotated[int, Field(ge=1)] = 30
+    warm_up_outcomes: Annotated[int, Field(ge=1)] = 20
     half_life_seconds: Positive = 43_200.0
     max_series: Annotated[int, Field(ge=10)] = 1_000
 

@@ -8,7 +8,7 @@ import msgspec
 from streamer.judges.cases import Cases, Reading
 from streamer.judges.fatigue import Fatigue
 from streamer.judges.models import SESSIONS
-from streamer.judges.ratio_state import RATIOS
+from streamer.judges.ratio_state import RATIOS, TOLD_AS_SIZE
 from streamer.judges.relation import common, related
 from streamer.records import AnomalyKind, Scope
 from streamer.windows.entity import Entity
@@ -16,6 +16,8 @@ from streamer.windows.entity import Entity
 # How often something comes, and how large or dear each is; dollars and tokens may be either.
 _OFTEN = frozenset({SESSIONS, "drift", "requests", "steps", "tool_calls"})
 _LARGE = frozenset({*RATIOS, "combination"})
+# How many times as large as when its growth was told a request has become where that is news.
+_OUTGROWN = 2.0
 # What shows this soon after the same kind of case in another part of the tenant has the same cause.
 _TOGETHER = 120.0
 
@@ -23,7 +25,8 @@ _TOGETHER = 120.0
 class Standing(msgspec.Struct, array_like=True):
     """An open case: what is judged, where its cause lies, and for how many windows it has been quiet.
 
-    `name` is the metric or the ratio; `windows` is the horizon over which it was found.
+    `name` is the metric or the ratio; `windows` is the horizon over which it was found. `observed` is what was found
+    when it was opened.
     """
 
     series: str
@@ -34,6 +37,7 @@ class Standing(msgspec.Struct, array_like=True):
     since: float
     windows: int = 1
     quiet: int = 0
+    observed: float = 0.0
 
 
 class Book:
@@ -53,22 +57,24 @@ class Book:
         """Name the series that a case is about."""
         return f"{entity.key(self._tenant)}#{name}"
 
-    def explains(self, kind: AnomalyKind, name: str, scope: Scope) -> bool:
-        """Tell whether what happens in `scope` is part of an open case, or holds one.
+    def explains(self, kind: AnomalyKind, name: str, scope: Scope, observed: float = 0.0) -> bool:
+        """Tell whether what happens in `scope`, of which so much is observed, is part of an open case, or holds one.
 
         Silence explains nothing but silence, and nothing else explains it: a part that was given up stays silent. That
-        each is larger or dearer does not explain that more come; but what comes in a burst may be of another kind.
+        each is larger or dearer does not explain that more come; but what comes in a burst may be of another kind. What
+        grows slowly, for hours, explains nothing that is sudden: neither do more that come anything but themselves, nor
+        larger ones that they are twice as large as they were when that was told.
         """
         silent = kind == "silence"
-        often = name in _OFTEN
         standing = (case for case in self.standing.values() if (case.kind == "silence") == silent)
-        if any(related(case.scope, scope) and not (often and case.name in _LARGE) for case in standing):
+        if any(related(case.scope, scope) and not _is_news(case, name, observed) for case in standing):
             return True
         return not silent and any(related(case.scope, scope) for case in self._cases.of_kind("loop"))
 
     def open(self, found: Standing, reading: Reading) -> bool:
         """Open a case, unless one stands that explains it; False if it is to be found again when it is stronger."""
-        if found.series in self._cases or self.explains(found.kind, found.name, found.scope) or self._widened(found):
+        explained = self.explains(found.kind, found.name, found.scope, reading.observed)
+        if found.series in self._cases or explained or self._widened(found):
             return True
         if not self.fatigue.allows(found.kind, reading.score, found.since):
             return False
@@ -76,6 +82,7 @@ class Book:
         if found.kind == "silence" and not self._cases.allows(found.series, found.scope, reading.score, found.since):
             return False
         self._cases.open(found.kind, found.series, found.scope, found.since, reading)
+        found.observed = float(reading.observed)
         self.standing[found.series] = found
         if not self._cases.is_untold(found.series):
             self.fatigue.tell(found.kind, found.since)
@@ -123,3 +130,12 @@ class Book:
     def _young(self, found: Standing) -> Iterator[Standing]:
         told = (s for s in self.snapshot() if s.kind == found.kind and not self._cases.is_untold(s.series))
         return (s for s in told if found.since - s.since <= _TOGETHER)
+
+
+def _is_news(case: Standing, name: str, observed: float) -> bool:
+    """Tell whether what is found by `name` is another thing than what an open case tells of."""
+    if case.name == "drift":
+        return name != "drift"
+    if name in _OFTEN:
+        return case.name in _LARGE
+    return case.name == "growth" and name in TOLD_AS_SIZE and observed >= _OUTGROWN * case.observed

@@ -16,7 +16,7 @@ _PEAK_HALF_LIFE = 86_400.0
 # What small numbers are blurred by: about three ordinary events.
 _OFFSETS: Mapping[Metric, float] = {"tokens": 2000.0, "usd": 0.005}
 # Over how many seconds the swings of arrivals are learned, how fast that is forgotten, and what the prior weighs.
-_SPANS, _DISPERSION_HALF_LIFE, _DISPERSION_PRIOR = (60.0, 300.0, 1800.0), 10_800.0, 600.0
+_SPANS, _DISPERSION_HALF_LIFE, _DISPERSION_PRIOR = (60.0, 300.0, 1800.0), 43_200.0, 600.0
 # How many times the warm-up of other ratios that of slow growth is.
 _PATIENCE = 6
 # How much more evidence of some is asked for: few sessions say little of a price, for models differ by ten times.
@@ -70,6 +70,7 @@ def _surge(config: SessionsConfig, size: float) -> SurgeParams:
         warm_up=max(1, round(config.warm_up_seconds / size)),
         evidence=config.evidence,
         ratio=config.ratio,
+        sure_ratio=min(config.ratio, config.sure_ratio),
         excess=config.floor,
         dispersion=dispersion,
     )

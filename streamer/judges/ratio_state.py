@@ -14,6 +14,8 @@ RatioName = Literal["size", "output", "overall", "growth", "price", "uncached", 
 RATIOS: tuple[RatioName, ...] = ("size", "output", "overall", "growth", "price", "uncached", "evaluation")
 #: Learned as they come, `size` and `overall` session by session, `output` in each window of each; all others by slices.
 ONE_BY_ONE: tuple[RatioName, ...] = ("size", "output", "overall")
+#: Of which the tokens of a request are told.
+TOLD_AS_SIZE: tuple[RatioName, ...] = ("size", "overall", "growth")
 # Sized, size, priced, price; see `Unit`.
 WrittenUnit = tuple[int, float, int, float]
 # Sessions, others, six counts, three amounts; see `Slice`.

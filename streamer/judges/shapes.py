@@ -148,9 +148,9 @@ class ShapeJudge:
     def _open(self, models: Models, name: RatioName, seconds: float, window: OpenWindow) -> None:
         entity, slow = models.entity, models.ratios.baselines[name].slow
         kind: AnomalyKind = "drift" if slow and _KINDS[name] == "bloat" else _KINDS[name]
-        if self._book.explains(kind, name, scope_of(entity)):
-            return
         reading = self._enlarged(models, name) if name in ONE_BY_ONE else self._reading(models, name, seconds, ZERO)
+        if self._book.explains(kind, name, scope_of(entity), reading.observed):
+            return
         if models.surge.usual_cost > 0 and not self._floor.passes(reading.usd_per_hour):
             return
         causes = Parts(window, _nothing).causes(entity, _METRICS[name])

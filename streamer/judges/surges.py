@@ -123,7 +123,7 @@ class SurgeJudge:
         if now is None or before is None:
             return False
         lift = min(now / max(before, 1.0), _STEEPEST)
-        return run.observed < models.surge.params.ratio * run.expected * lift
+        return run.observed < models.surge.ratio * run.expected * lift
 
     def _expected(self, entity: Entity, _: str) -> float:
         models = self._registry.get(entity)

@@ -140,3 +140,15 @@ def test_an_empty_window_says_less_where_arrivals_cluster_but_not_as_little_as_t
     for _ in range(1500):
         clustered.learn_one(4 * arrivals(random, 0.5))
     assert 2 / 4 < clustered.missed < even.missed < 2
+
+
+def test_a_little_more_than_twice_is_a_surge_once_there_is_no_doubt_of_it_and_not_before() -> None:
+    surge, evidence = usual(20.0), list[float]()
+    while not surge.abnormal and len(evidence) < 20:
+        surge.learn_one(44)
+        evidence.append(surge.evidence)
+    assert surge.abnormal
+    assert surge.params.sure_ratio < surge.run.observed / surge.run.expected < surge.params.ratio
+    enough = surge.params.evidence
+    assert [one for one in evidence[:-1] if one >= enough], "what suffices for larger surges did not for this one"
+    assert evidence[-1] > 1.8 * enough

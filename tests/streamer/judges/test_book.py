@@ -89,7 +89,7 @@ def test_silence_explains_nothing_but_silence_and_nothing_else_explains_it(kind:
     assert other.book.explains(kind, "usd", Scope("support", "triage"))
 
 
-@pytest.mark.parametrize("name", ["sessions", "drift", "requests", "tool_calls"])
+@pytest.mark.parametrize("name", ["sessions", "requests", "tool_calls"])
 def test_larger_requests_do_not_explain_that_more_come_and_more_that_come_explain_that_they_are_larger(
     name: str,
 ) -> None:
@@ -102,6 +102,36 @@ def test_larger_requests_do_not_explain_that_more_come_and_more_that_come_explai
     other = Shelf()
     other.open(TRIAGE, "burst", name=name)
     assert other.book.explains("mix", "price", Scope("support", "triage"))
+
+
+@pytest.mark.parametrize("name", ["sessions", "requests", "tokens", "size", "price", "combination"])
+def test_more_that_come_slowly_for_hours_explain_nothing_but_themselves(name: str) -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE, "drift", name="drift")
+    assert shelf.book.explains("drift", "drift", Scope("support"))
+    assert not shelf.book.explains("burst", name, Scope("support", "triage"))
+
+
+@pytest.mark.parametrize("kind", ["burst", "bloat", "mix"])
+def test_slow_growth_that_is_part_of_an_open_case_is_explained(kind: AnomalyKind) -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE, kind, name="usd")
+    assert shelf.book.explains("drift", "growth", Scope("support", "triage"))
+
+
+@pytest.mark.parametrize("name", ["size", "overall"])
+def test_slow_growth_does_not_explain_that_requests_are_twice_as_large_as_when_it_was_told(name: str) -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE, "drift", name="growth")
+    (standing,) = shelf.book.snapshot()
+    assert standing.observed == READING.observed
+    assert shelf.book.explains("bloat", name, Scope("support", "triage"), 1.9 * READING.observed)
+    assert not shelf.book.explains("bloat", name, Scope("support", "triage"), 2 * READING.observed)
+    assert shelf.book.explains("bloat", "output", Scope("support", "triage"), 9 * READING.observed)
+    twice = msgspec.structs.replace(READING, observed=2 * READING.observed)
+    series = shelf.book.series(TRIAGE, name)
+    assert shelf.book.open(Standing(series, "bloat", TRIAGE, name, scope_of(TRIAGE), NOW + 600), twice)
+    assert [kind for _, kind, _ in shelf.said()] == ["drift", "bloat"]
 
 
 def test_an_open_loop_explains_bursts_in_its_agent() -> None:
