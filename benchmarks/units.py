@@ -17,8 +17,8 @@ from streamer.events.decoder import Decoder
 from streamer.events.usage import UsageEvent
 from streamer.pipeline import Pipeline
 
-#: Records of a unit: some hundredths of a second.
-RECORDS = 1000
+#: Records of a unit: a hundredth of a second or two.
+RECORDS = 250
 
 
 class Unit(NamedTuple):

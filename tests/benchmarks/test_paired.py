@@ -51,7 +51,8 @@ def test_the_figures_tell_what_the_page_used_when_held_in_turn_and_when_not():
     measured = page.Measured(spans, worked(spans, 0.1, Random(3)), cpus=0.04, viewers_cpus=0.01)
     said = page.figures(measured)
     assert (said["page.cpus"], said["page.cpus.in_turn"]) == (0.04, pytest.approx(0.05))
-    assert said["page_costs_the_worker"] == pytest.approx(0.09, abs=0.01)
+    assert said["page_costs_the_worker.in_turn"] == pytest.approx(0.09, abs=0.01)
+    assert said["page_costs_the_worker"] == pytest.approx(0.8 * said["page_costs_the_worker.in_turn"])
     assert said["page_costs_by_the_clock"] == pytest.approx(said["page_costs_the_worker"])
 
 
