@@ -38,6 +38,8 @@ def run(lines: list[bytes], found: BinaryIO) -> None:
     """Work for ever."""
     records, now = [Record(line) for line in lines], time.time()
     gc.disable()
+    # What is there already is never looked through: it would take longer than a unit.
+    gc.freeze()
     while True:
         array("d", _unit(records, now)).tofile(found)
         found.flush()
