@@ -1,205 +1,154 @@
 """What the live page costs the worker: `python -m benchmarks.page`.
 
-The page is a process of its own that reads the same broker. One worker works through a backlog, as fast as it can; a
-page with 20 viewers is let run and held still (SIGSTOP) in turn, for as many events each: with, without, without, with.
-The worker has a CPU for itself, and broker, page and viewers share the rest; with `--together` all share all.
-So the same comes of either, and what the machine does besides falls on both alike. What the page reads of the time in
-which it was held it reads uncounted. Two costs are counted, block by
-block: the worker's own CPU time for an event, which is what the page costs it wherever it runs; and by the clock, where
-worker, page, viewers and broker share this machine. A viewer does what the page in a browser does: it keeps the stream
-of news open, and asks for what it shows each time that something has changed.
+One process does a worker's work in equal units, of a hundredth of a second or two each, on a CPU for itself. On the
+other CPU are the broker, what writes to it as a worker at full load does, the page, and 20 viewers. The page is let run
+and held still (SIGSTOP) in turn, for a quarter of a second each, and what a unit took is compared, turn by turn: what
+else a machine does comes in gusts of half a second and more, so that it falls on both alike.
+
+What is written while the page is held goes to other topics, so that it has not to catch up once it runs again. It is
+still asked as often as if it had run all the time, and so works more in a second in which it is let run than it does
+when it is never held. Both are measured, and the cost is reckoned down by that.
+
+Two costs are counted: the worker's own CPU time for a unit, which is what the page costs it by sharing caches and cores
+with it; and by the clock. A viewer does what the page in a browser does. With `--busy SHARE` a process that takes a
+known share of a CPU is in the place of page and viewers, to see what such a measurement is worth.
 """
 
 import argparse
 import asyncio
 import os
-import re
 import signal
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count, islice
-from statistics import fmean, median, stdev
-from typing import NamedTuple
+from pathlib import Path
+from random import Random
+from statistics import fmean
 
-import aiohttp
-
-from benchmarks import cpu, processes, results, topics
+from benchmarks import cpu, processes, results
 from benchmarks.events import stream
-from benchmarks.live import settled
-from benchmarks.load import fresh
+from benchmarks.paired import Span, cost, costs, turns
+from benchmarks.units import RECORDS, Unit, read
+from benchmarks.written import Player, recorded
+from streamer.config import KafkaConfig
+from streamer.kafka.topics import Topics, ensure
 
 _VIEWERS = 20
-# What the first page shows.
-_ASKED = ("/api/overview", "/api/series?level=tenant&sort=rate&q=&page=1")
-# Whether the page runs, phase by phase of a block.
-_BLOCK = (True, False, False, True)
-# Events a second of event time, and those of a phase: a window's. Before the first block come so many phases.
-_RATE, _PHASE, _WARM_UP = 4_000, 40_000, 2
-# So many events pass uncounted once the page runs again, until it has read what came while it was held.
-_CATCH_UP = 20_000
-# Events that are repeated, as other sessions, and that are put on the topic at a time.
-_MADE, _CHUNK = 20_000, 200_000
-# Seconds between two looks at how many events are counted; the worker says it four times a second.
-_LOOK = 0.05
-_COUNTED = re.compile(r'^tidegate_events_total\{outcome="counted"\} (\S+)', re.MULTILINE)
-
-
-class Mark(NamedTuple):
-    """How far the worker was at a moment (seconds), and the CPU seconds that it had used."""
-
-    at: float
-    events: float
-    cpu: float
-
-
-class Spent(NamedTuple):
-    """Seconds of the clock, and CPU seconds of the worker, that an event took."""
-
-    clock: float
-    cpu: float
+# Seconds that it is let run or held, and those before, of which the last are its own measure: it is not held in them.
+_SPAN, _WARM_UP, _FREE = 0.25, 15.0, 20.0
 
 
 @dataclass
-class Watched:
-    """What all viewers asked for, the page's CPU seconds and those it ran, and each block: with it and without."""
+class Measured:
+    """What came of a run: the spans, the units, and the CPUs that page and viewers take while the page is not held."""
 
-    answers: int = 0
-    page_cpu: float = 0.0
-    page_ran: float = 0.0
-    blocks: list[tuple[Spent, Spent]] = field(default_factory=list)
-
-    async def look(self, port: int) -> None:
-        """Be one viewer, until cancelled."""
-        timeout = aiohttp.ClientTimeout(total=None)
-        address = f"http://127.0.0.1:{port}"
-        async with aiohttp.ClientSession(address, timeout=timeout) as session, session.get("/api/live") as news:
-            async for line in news.content:
-                if line.startswith(b"data:"):
-                    await self._ask(session)
-
-    async def _ask(self, session: aiohttp.ClientSession) -> None:
-        for path in _ASKED:
-            async with session.get(path) as answer:
-                answer.raise_for_status()
-                await answer.read()
-                self.answers += 1
-
-    async def block(self, worker: processes.Process, page: processes.Process) -> None:
-        """Let the page run and hold it still in turn; keeps what an event cost with it and without."""
-        phases: dict[bool, list[Spent]] = {True: [], False: []}
-        ran = True
-        for runs in _BLOCK:
-            os.kill(page.pid, signal.SIGCONT if runs else signal.SIGSTOP)
-            before = await mark(worker, 0)
-            if runs and not ran:
-                before = await mark(worker, before.events + _CATCH_UP)
-            of_page, ran = cpu.seconds(page.pid), runs
-            after = await mark(worker, before.events + _PHASE)
-            phases[runs].append(spent(before, after))
-            self.page_cpu += cpu.seconds(page.pid) - of_page
-            self.page_ran += runs * (after.at - before.at)
-        self.blocks.append((_mean(phases[True]), _mean(phases[False])))
+    spans: list[Span] = field(default_factory=list)
+    units: Sequence[Unit] = ()
+    cpus: float = 0.0
+    viewers_cpus: float = 0.0
 
 
-async def mark(worker: processes.Process, events: float) -> Mark:
-    """Wait until the worker says a new number of counted events, `events` or more."""
-    first = await _counted(worker)
-    while (now := await _counted(worker)) == first or now < events:
-        await asyncio.sleep(_LOOK)
-    return Mark(time.monotonic(), now, cpu.seconds(worker.pid))
+def measure(bootstrap: str, pairs: int = 400, busy: float | None = None) -> None:
+    """Measure so many pairs of spans, and keep the figures; with `busy`, of that instead of the page, only print."""
+    measured = Measured()
+    asyncio.run(_run(bootstrap, measured, pairs, busy))
+    found = figures(measured)
+    if busy is None:
+        results.keep({"page.viewers": _VIEWERS, **found})
+    else:
+        results.say(found)
 
 
-async def _counted(worker: processes.Process) -> float:
-    worker.check()
-    found = _COUNTED.search(await asyncio.to_thread(worker.metrics))
-    return float(found[1]) if found else 0.0
+async def _run(bootstrap: str, measured: Measured, pairs: int, busy: float | None) -> None:
+    prefixes = (f"page-{int(time.time())}.", f"aside-{int(time.time())}.")
+    for prefix in prefixes:
+        kafka = KafkaConfig(bootstrap=bootstrap, topic_prefix=prefix)
+        await ensure(kafka, Topics.named(prefix), {})
+    player = Player(recorded(), prefixes)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        found = await stack.enter_async_context(_working(folder))
+        if busy is None:
+            page, port = stack.enter_context(processes.page(bootstrap, prefixes[0]))
+            viewers = stack.enter_context(processes.module("benchmarks.viewers", str(port), str(_VIEWERS)))
+        else:
+            page = viewers = stack.enter_context(processes.module("benchmarks.busy", str(busy)))
+        playing = asyncio.create_task(player.run(bootstrap))
+        stack.callback(playing.cancel)
+        stack.enter_context(cpu.alone(found.pid, page.pid, viewers.pid, cpu.child("java")))
+        await asyncio.sleep(_WARM_UP)
+        measured.cpus, measured.viewers_cpus = await _free(page, viewers)
+        stack.callback(os.kill, page.pid, signal.SIGCONT)
+        for runs in turns(pairs, Random(int(time.time()))):
+            measured.spans.append(await _span(page, player, runs=runs))
+            for process in (found, page, viewers):
+                process.check()
+            if playing.done():
+                playing.result()
+        measured.units = read(folder / "units")
 
 
-def spent(before: Mark, after: Mark) -> Spent:
-    """Give what each event between two marks took."""
-    events = after.events - before.events
-    return Spent((after.at - before.at) / events, (after.cpu - before.cpu) / events)
+@asynccontextmanager
+async def _working(folder: Path) -> AsyncIterator[processes.Process]:
+    """Run the process that does a worker's work."""
+    lines = folder / "lines"
+    lines.write_bytes(b"\n".join(item.value for item in stream().first(RECORDS)))
+    with processes.module("benchmarks.units", str(lines), str(folder / "units")) as process:
+        yield process
 
 
-def _mean(phases: Sequence[Spent]) -> Spent:
-    return Spent(fmean(phase.clock for phase in phases), fmean(phase.cpu for phase in phases))
+async def _free(*of: processes.Process) -> list[float]:
+    """Give the CPUs that processes take while nothing is held."""
+    before, began = [cpu.seconds(one.pid) for one in of], time.monotonic()
+    await asyncio.sleep(_FREE)
+    took = time.monotonic() - began
+    return [(cpu.seconds(one.pid) - used) / took for one, used in zip(of, before, strict=True)]
 
 
-def measure(bootstrap: str, blocks: int = 8, *, together: bool = False) -> None:
-    """Measure so many blocks, and keep the figures."""
-    watched = Watched()
-    asyncio.run(_run(bootstrap, watched, blocks, together=together))
-    results.keep(figures(watched) | {"page.together": together})
+async def _span(page: processes.Process, player: Player, *, runs: bool) -> Span:
+    os.kill(page.pid, signal.SIGCONT if runs else signal.SIGSTOP)
+    player.aside = not runs
+    began, used = time.perf_counter(), cpu.seconds(page.pid)
+    await asyncio.sleep(_SPAN)
+    return Span(began, time.perf_counter(), runs, cpu.seconds(page.pid) - used)
 
 
-async def _run(bootstrap: str, watched: Watched, blocks: int, *, together: bool) -> None:
-    prefix = f"page-{int(time.time())}."
-    await topics.make(bootstrap, f"{prefix}usage", f"{prefix}rollups")
-    # The worker goes on between two phases, so that some more is needed.
-    needed = _PHASE * (_WARM_UP + len(_BLOCK) * blocks) + _CATCH_UP * blocks
-    records = backlog(round(needed * 1.25), time.time())
-    while chunk := list(islice(records, _CHUNK)):
-        await topics.fill(bootstrap, f"{prefix}usage", chunk)
-    with processes.worker(bootstrap, prefix) as worker, processes.page(bootstrap, prefix) as (page, port):
-        await settled([worker])
-        looking = [asyncio.create_task(watched.look(port)) for _ in range(_VIEWERS)]
-        await mark(worker, _PHASE * _WARM_UP)
-        try:
-            with nullcontext() if together else cpu.alone(worker.pid, page.pid, cpu.child("java")):
-                for number in range(blocks):
-                    await watched.block(worker, page)
-                    print(f"block {number + 1}: {_said(*watched.blocks[-1])}", flush=True)
-        finally:
-            os.kill(page.pid, signal.SIGCONT)
-        for task in looking:
-            task.cancel()
-        await asyncio.gather(*looking, return_exceptions=True)
-    await topics.drop(bootstrap, prefix)
-
-
-def backlog(size: int, end: float) -> Iterator[tuple[str, bytes]]:
-    """Make so many events that came before `end` (epoch seconds)."""
-    past = count(size, -1)
-    return islice(fresh(stream().first(_MADE), lambda: end - next(past) / _RATE), size)
-
-
-def _said(seen: Spent, alone: Spent) -> str:
-    return (
-        f"with {seen.cpu * 1e6:.1f} us of CPU an event, without {alone.cpu * 1e6:.1f}; "
-        f"{1 / seen.clock:,.0f} events a second, without {1 / alone.clock:,.0f}"
-    )
-
-
-def figures(watched: Watched) -> dict[str, object]:
-    """Give the share of what a CPU second of the worker carries, and of its events a second, that the page costs.
-
-    Errors are the median's standard errors.
-    """
-    return {
-        "page.viewers": _VIEWERS,
-        "page.answers": watched.answers,
-        "page.cpus": watched.page_cpu / watched.page_ran,
-        "page.worker_us_an_event.with": 1e6 * fmean(seen.cpu for seen, _ in watched.blocks),
-        "page.worker_us_an_event.without": 1e6 * fmean(alone.cpu for _, alone in watched.blocks),
-        **_cost("page_costs_the_worker", [1 - alone.cpu / seen.cpu for seen, alone in watched.blocks]),
-        **_cost("page_costs_by_the_clock", [1 - alone.clock / seen.clock for seen, alone in watched.blocks]),
+def figures(measured: Measured) -> dict[str, object]:
+    """Give the share of the worker's throughput that the page costs, by its CPU time and by the clock."""
+    ran = [span for span in measured.spans if span.ran]
+    in_turn = sum(span.cpu for span in ran) / sum(span.ended - span.began for span in ran)
+    said: dict[str, object] = {
+        "page.cpus": measured.cpus,
+        "page.cpus.in_turn": in_turn,
+        "page.viewers_cpus": measured.viewers_cpus,
+        "page.spans": len(measured.spans),
+        "page.unit_ms": 1e3 * fmean(unit.cpu for unit in measured.units),
     }
+    for name, took in (("page_costs_the_worker", _by_cpu), ("page_costs_by_the_clock", _by_clock)):
+        share, error = cost(costs(measured.units, measured.spans, took))
+        scale = measured.cpus / in_turn if in_turn else 1.0
+        said |= {name: share * scale, f"{name}.error": error * scale, f"{name}.in_turn": share}
+    return said
 
 
-def _cost(name: str, costs: Sequence[float]) -> dict[str, float]:
-    return {name: median(costs), f"{name}.error": 1.2533 * stdev(costs) / len(costs) ** 0.5}
+def _by_cpu(unit: Unit) -> float:
+    return unit.cpu
+
+
+def _by_clock(unit: Unit) -> float:
+    return unit.clock
 
 
 def main() -> None:
     """Start a broker, and measure."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--blocks", type=int, default=8, help="of four phases of 40,000 events")
-    parser.add_argument("--together", action="store_true", help="let all share all CPUs")
+    parser.add_argument("--pairs", type=int, default=400, help="of a quarter of a second with the page and one without")
+    parser.add_argument("--busy", type=float, help="instead of the page, what takes that share of a CPU")
     given = parser.parse_args()
     with processes.broker() as kafka:
-        measure(kafka.bootstrap, given.blocks, together=given.together)
+        measure(kafka.bootstrap, given.pairs, given.busy)
 
 
 if __name__ == "__main__":

@@ -118,8 +118,7 @@ def page(bootstrap: str, prefix: str) -> Iterator[tuple[Process, int]]:
     """Run the live page over the topics with `prefix`; gives it and its port once it is ready."""
     port = free_port()
     given = {"KAFKA__BOOTSTRAP": bootstrap, "KAFKA__TOPIC_PREFIX": prefix, "PAGE__PORT": str(port)}
-    # The events of benchmarks lie hours back.
-    given |= {"PAGE__HISTORY_SECONDS": "14400", "LOG__LEVEL": "warning"}
+    given |= {"LOG__LEVEL": "warning"}
     variables = {f"TIDEGATE_{name}": value for name, value in given.items()}
     with _serving(["-m", "streamer.cli", "page"], port, variables) as process:
         yield process, port

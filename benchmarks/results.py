@@ -9,10 +9,15 @@ PATH = Path(__file__).parents[1] / "build" / "bench.json"
 
 def keep(figures: Mapping[str, object]) -> None:
     """Print figures by name, and put them beside those that build/bench.json has already."""
-    for name, value in figures.items():
-        print(f"{name:<40} {value:>14,.3f}" if isinstance(value, float) else f"{name:<40} {value!s:>14}")
+    say(figures)
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text(json.dumps({**kept(), **figures}, indent=2, sort_keys=True) + "\n")
+
+
+def say(figures: Mapping[str, object]) -> None:
+    """Print figures by name."""
+    for name, value in figures.items():
+        print(f"{name:<40} {value:>14,.4f}" if isinstance(value, float) else f"{name:<40} {value!s:>14}")
 
 
 def kept() -> dict[str, object]:

@@ -8,7 +8,8 @@ from streamer.kafka.topics import COMPACTED, Topics
 _CHANNELS: dict[str, tuple[tuple[str, ...], str, bool, str]] = {
     "raw": ((), "any", False, "Usage in any accepted format, one or many events a record"),
     "usage": (("usage-event", "feedback"), "tenant", True, "Canonical usage events, and people's feedback among them"),
-    "rollups": (("rollup",), "series", True, "Closed windows: for showback, reconciliation, warehouses"),
+    "rollups": (("rollup",), "series", True, "Closed windows but sessions': for showback, reconciliation, warehouses"),
+    "session_rollups": (("rollup",), "series", True, "Closed windows of sessions: nine in ten of all"),
     "anomalies": (("anomaly",), "tenant", True, "What detectors said: opened, updated, closed"),
     "alerts": (("incident",), "incident", True, "The state of each incident; a tombstone when it is forgotten"),
     "throttle": (("throttle-command",), "scope", True, "Commands to gateways; a release, then a tombstone"),

@@ -32,7 +32,7 @@ def run(config: Config, topic: Topic, out: Path, *, once: bool, every: float, cl
 
     What was read is written every so many seconds, or rows. Raises KafkaUnreachable, ArchiveUnusable.
     """
-    name = getattr(Topics.named(config.kafka.topic_prefix), topic)
+    name = getattr(Topics.named(config.kafka.topic_prefix), topic.replace("-", "_"))
     with Store(out, name) as store:
         archiver = Archiver(store, Rows(topic, decoder_of(config, feedback=True)), every, clock)
         try:

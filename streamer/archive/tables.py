@@ -18,7 +18,7 @@ from streamer.feedback import Feedback
 from streamer.records import Rollup, Scope
 from streamer.replay.tables import INSTANT, ROLLUPS, RollupRows
 
-Topic = Literal["usage", "rollups"]
+Topic = Literal["usage", "rollups", "session-rollups"]
 _MONEY = pa.decimal128(38, 18)
 _UNIT, _ROUNDING = Decimal("1e-18"), Context(prec=60, rounding=ROUND_HALF_EVEN)
 _TEXT = pa.string()
@@ -67,7 +67,7 @@ class Rows:
     """Records that wait to be written. Those that nobody could use are counted: the worker has put them aside."""
 
     def __init__(self, topic: Topic, decoder: Decoder) -> None:
-        self._decode = {"usage": self._usage, "rollups": self._rollup}[topic]
+        self._decode = self._usage if topic == "usage" else self._rollup
         self._decoder, self._waiting = decoder, dict[Key, list[Any]]()
         self.rejected: dict[str, int] = defaultdict(int)
         self.count = 0

@@ -13,7 +13,11 @@ from streamer.clock import wall
 @CONFIG
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The archive's folder.")
 @click.option(
-    "--topic", type=click.Choice(["usage", "rollups"]), default="usage", show_default=True, help="What to keep."
+    "--topic",
+    type=click.Choice(["usage", "rollups", "session-rollups"]),
+    default="usage",
+    show_default=True,
+    help="What to keep.",
 )
 @click.option("--once", is_flag=True, help="End where the topic ends now, instead of going on.")
 @click.option("--every", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds between files.")

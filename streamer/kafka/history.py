@@ -26,7 +26,8 @@ class RollupHistory:
     """Reads at the time at which somebody is to be told, so that nobody has to keep what is seldom asked for.
 
     `partitions` are the counts of each topic. A read takes at most the newest `most_records` records of the tenant's
-    partition, and `seconds`; what was read by then is what is known. One at a time. See decision 19.
+    partition (of a session: of both topics' partitions), and `seconds`; what was read by then is what is known. One at
+    a time. See decision 19.
     """
 
     def __init__(
@@ -38,8 +39,7 @@ class RollupHistory:
         most_records: int = 50_000,
         seconds: float = 2.0,
     ) -> None:
-        self._kafka, self._topic = kafka, topics.rollups
-        self._usage, self._rollups = partitions[topics.usage], partitions[topics.rollups]
+        self._kafka, self._topics, self._partitions = kafka, topics, partitions
         self._most, self._seconds = most_records, seconds
         self._turn = asyncio.Lock()
 
@@ -64,19 +64,24 @@ class RollupHistory:
         return _told(own, holder, found, opened_at) if found else None
 
     async def _read(self, tenant: str, since: float, curves: Sequence[Curve], found: list[Rollup]) -> None:
-        place = self._place(tenant)
-        async with reading(self._kafka, [place]) as consumer:
-            ends = await consumer.end_offsets([place])
-            first = (await first_offsets(consumer, [place], since))[place]
-            consumer.seek(place, max(first, ends[place] - self._most))
-            async for records in to_the_end(consumer, [place], ends):
+        places = [self._place(topic, tenant) for topic in self._holding(curves)]
+        async with reading(self._kafka, places) as consumer:
+            ends = await consumer.end_offsets(places)
+            for place, first in (await first_offsets(consumer, places, since)).items():
+                consumer.seek(place, max(first, ends[place] - self._most))
+            async for records in to_the_end(consumer, places, ends):
                 kept = (each for each in records if each.value and any(curve.takes(each.key) for curve in curves))
                 found += [msgspec.json.decode(each.value, type=Rollup) for each in kept]
 
-    def _place(self, tenant: str) -> TopicPartition:
+    def _holding(self, curves: Sequence[Curve]) -> list[str]:
+        of_session = any("/session=" in curve.series for curve in curves)
+        return [self._topics.rollups, *([self._topics.session_rollups] if of_session else [])]
+
+    def _place(self, topic: str, tenant: str) -> TopicPartition:
         """Rollups are in the partition of the usage that they sum up, and that is its tenant's."""
-        usage = list(range(self._usage))
-        return TopicPartition(self._topic, DefaultPartitioner()(tenant.encode(), usage, usage) % self._rollups)
+        usage = list(range(self._partitions[self._topics.usage]))
+        place = DefaultPartitioner()(tenant.encode(), usage, usage)
+        return TopicPartition(topic, place % self._partitions[topic])
 
 
 def _told(own: Curve, holder: Curve, found: list[Rollup], opened_at: float) -> History:

@@ -30,6 +30,7 @@ class Topics(msgspec.Struct, frozen=True):
     raw: str
     usage: str
     rollups: str
+    session_rollups: str
     anomalies: str
     alerts: str
     throttle: str
@@ -41,8 +42,9 @@ class Topics(msgspec.Struct, frozen=True):
     @classmethod
     def named(cls, prefix: str) -> "Topics":
         """Put the deployment's prefix before each name."""
-        names = ("raw", "usage", "rollups", "anomalies", "alerts", "throttle", "throttle-acks", "feedback", "budgets")
-        return cls(*(f"{prefix}{name}" for name in (*names, "dead-letter")))
+        metered = ("raw", "usage", "rollups", "session-rollups", "anomalies")
+        told = ("alerts", "throttle", "throttle-acks", "feedback", "budgets", "dead-letter")
+        return cls(*(f"{prefix}{name}" for name in (*metered, *told)))
 
 
 def changelog(group: str, stage: str) -> str:
@@ -129,7 +131,7 @@ def wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage
     def topic(name: str, partitions: int, **config: str) -> NewTopic:
         return NewTopic(name, partitions, kafka.replication, topic_configs={**safe, **config})
 
-    keyed = [topics.raw, topics.usage, topics.rollups]
+    keyed = [topics.raw, topics.usage, topics.rollups, topics.session_rollups]
     single = [topics.anomalies, topics.acks, topics.feedback, topics.dead_letters]
     return [
         *(topic(name, usage, **kept, **_LARGE) for name in keyed),

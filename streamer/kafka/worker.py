@@ -100,7 +100,7 @@ class Worker:
             Kind(
                 METER,
                 (topics.usage,),
-                (topics.rollups, topics.anomalies, topics.budgets, topics.dead_letters),
+                (topics.rollups, topics.session_rollups, topics.anomalies, topics.budgets, topics.dead_letters),
                 lambda partition: MeterStage(
                     decoder_of(config, feedback=True), Pipeline(config), topics, metrics, partition
                 ),

@@ -36,8 +36,8 @@ async def permissions(kafka: KafkaConfig) -> list[Finding]:
     """Say what this user may not do to the topics that there are."""
     topics = Topics.named(kafka.topic_prefix)
     reads = [topics.raw, topics.usage, topics.anomalies, topics.acks, topics.feedback]
-    writes = [topics.usage, topics.rollups, topics.anomalies, topics.budgets, topics.alerts, topics.throttle]
-    writes.append(topics.dead_letters)
+    writes = [topics.usage, topics.rollups, topics.session_rollups, topics.anomalies, topics.budgets]
+    writes += [topics.alerts, topics.throttle, topics.dead_letters]
     may = await permitted(kafka, {*reads, *writes})
     wants = [(name, "read") for name in reads] + [(name, "write") for name in writes]
     found = [

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import msgspec
 
+from streamer.page.rounds import Rounds
 from streamer.page.sight import Sight
 from streamer.page.state import Change
 
@@ -18,48 +18,51 @@ _PRESSING = ("incidents", "commands")
 
 
 class _Looker:
-    """One who looks, what is news to them, and whether there is any, and any that presses."""
+    """One who looks, what is news to them, and whether a round has come since there is any."""
 
     def __init__(self, sight: Sight) -> None:
         self.sight, self.news = sight, set[str]()
-        self.woken, self.pressed = asyncio.Event(), asyncio.Event()
+        self.woken = asyncio.Event()
 
-    def hear(self, what: str) -> None:
-        self.news.add(what)
-        self.woken.set()
-        if what in _PRESSING:
-            self.pressed.set()
+    def hears(self, change: Change) -> bool:
+        """Take in a change that they see; tells whether it is news."""
+        if change.what in self.news or not (not change.tenants or any(map(self.sight.sees, change.tenants))):
+            return False
+        self.news.add(change.what)
+        return True
 
     def taken(self) -> list[str]:
         """Give the news, which are none any more."""
         told = sorted(self.news)
         self.news.clear()
         self.woken.clear()
-        self.pressed.clear()
         return told
 
 
 class Live:
-    """The lookers, and what is news to each. Only the kind of news is told; what it is they ask for themselves."""
+    """The lookers, and what is news to each. Only the kind of news is told; what it is they ask for themselves.
+
+    All are told in the same rounds: who asks when others of the same sight do is given their answer.
+    """
 
     def __init__(self, pause: float = _PAUSE, calm: float = _CALM, heartbeat: float = _HEARTBEAT) -> None:
-        self._pause, self._calm, self._heartbeat = pause, calm, heartbeat
+        self._rounds, self._heartbeat = Rounds(pause, calm), heartbeat
         self._lookers: set[_Looker] = set()
+        self._round: asyncio.TimerHandle | None = None
         self._closed = False
 
     def tell(self, change: Change) -> None:
         """Note a change for whoever sees it."""
-        for looker in self._lookers:
-            sees = looker.sight.sees
-            if change.what not in looker.news and (not change.tenants or any(map(sees, change.tenants))):
-                looker.hear(change.what)
+        heard = [looker.hears(change) for looker in self._lookers]
+        if any(heard):
+            self._plan(pressing=change.what in _PRESSING)
 
     def close(self) -> None:
         """Let everybody go: the server ends."""
         self._closed = True
+        self._cancel()
         for looker in self._lookers:
             looker.woken.set()
-            looker.pressed.set()
 
     def __len__(self) -> int:
         return len(self._lookers)
@@ -71,8 +74,9 @@ class Live:
         try:
             yield b"retry: 1000\nevent: hello\ndata: {}\n\n"
             while not self._closed:
-                yield await self._next(looker)
-                await self._rest(looker)
+                told = await self._next(looker)
+                if not self._closed:
+                    yield told
         finally:
             self._lookers.discard(looker)
 
@@ -84,9 +88,20 @@ class Live:
             return b": still here\n\n"
         return b"event: news\ndata: " + msgspec.json.encode(looker.taken()) + b"\n\n"
 
-    async def _rest(self, looker: _Looker) -> None:
-        """Wait for calm, or for the pause alone where something presses."""
-        await asyncio.sleep(self._pause)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, self._calm - self._pause)):
-                await looker.pressed.wait()
+    def _plan(self, *, pressing: bool) -> None:
+        loop = asyncio.get_running_loop()
+        at = self._rounds.ask(pressing=pressing, now=loop.time())
+        if self._round is None or at < self._round.when():
+            self._cancel()
+            self._round = loop.call_at(at, self._begin)
+
+    def _begin(self) -> None:
+        self._rounds.begun(asyncio.get_running_loop().time())
+        self._round = None
+        for looker in self._lookers:
+            if looker.news:
+                looker.woken.set()
+
+    def _cancel(self) -> None:
+        if self._round is not None:
+            self._round.cancel()

@@ -16,8 +16,8 @@ _DAY = 86_400
 # Between two turns of the event loop.
 _MOST_RECORDS = 1000
 # A broker answers once it has so much, or after so long: the worker commits many times a second, and whoever looks at a
-# page does not see a tenth of one.
-_FETCH_BYTES, _FETCH_MS = 64 << 10, 100
+# page does not see a quarter of one.
+_FETCH_BYTES, _FETCH_MS = 1 << 20, 250
 
 
 class Reader:

@@ -120,7 +120,8 @@ class Page:
             def answer() -> bytes:
                 return msgspec.json.encode(show(asked, sight, now))
 
-            question = request.rel_url.raw_path_qs, sight
+            # Answers go by whom a person may see, not by who it is.
+            question = request.rel_url.raw_path_qs, sight.tenants
             return given(200, self._kept.get(question, self._state.board.version, now, answer))
 
         return handler

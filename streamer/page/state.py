@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class _Level(msgspec.Struct, gc=False):
-    """Of a rollup only whose it is: nine in ten are of sessions, which the page does not show."""
+    """Of a rollup only whose it is: those of sessions, which the page does not show, were on its topic once."""
 
     level: str
 

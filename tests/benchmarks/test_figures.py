@@ -1,12 +1,8 @@
-from datetime import datetime
-
-import msgspec
 import pytest
 
-from benchmarks import live, page
+from benchmarks import live
 from benchmarks.latency import Seen, figures
 from benchmarks.live import Round, Tally
-from benchmarks.page import Mark, Spent
 
 
 def test_ratios_are_of_the_best_rounds():
@@ -44,26 +40,3 @@ def test_latency_counts_from_the_proof_and_names_what_never_came():
     assert said["event_to_throttle_p50_ms"] == pytest.approx(40)
     assert (said["event_to_refusal_p99_ms"], said["latency.refusal.missing"]) == (pytest.approx(60), 0)
     assert (said["latency.anomaly.missing"], said["latency.throttle.missing"]) == (0, 1)
-
-
-def test_what_the_page_costs_is_the_share_of_what_a_cpu_second_of_the_worker_carries():
-    blocks = [
-        (Spent(80e-6, 50e-6), Spent(60e-6, 49e-6)),
-        (Spent(80e-6, 60e-6), Spent(40e-6, 58.8e-6)),
-        (Spent(80e-6, 55e-6), Spent(60e-6, 40e-6)),
-    ]
-    said = page.figures(page.Watched(answers=80, page_cpu=3.0, page_ran=20.0, blocks=blocks))
-    assert said["page_costs_the_worker"] == pytest.approx(0.02)
-    assert said["page_costs_the_worker.error"] > 0.05
-    assert said["page_costs_by_the_clock"] == pytest.approx(0.25)
-    assert (said["page.answers"], said["page.cpus"]) == (80, 0.15)
-    assert said["page.worker_us_an_event.with"] == pytest.approx(55)
-
-
-def test_what_an_event_took_is_of_the_events_that_were_really_counted():
-    assert page.spent(Mark(10.0, 5_000, 3.0), Mark(14.0, 105_000, 6.0)) == pytest.approx((40e-6, 30e-6))
-
-
-def test_a_backlog_ends_now_and_comes_at_an_even_pace():
-    times = [datetime.fromisoformat(msgspec.json.decode(value)["time"]) for _, value in page.backlog(8_001, 1e9)]
-    assert (times[-1].timestamp(), (times[-1] - times[0]).total_seconds()) == (pytest.approx(1e9, abs=1e-3), 2.0)

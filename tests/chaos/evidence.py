@@ -49,6 +49,7 @@ class Evidence:
     async def _read(self, bootstrap: str, complete: Callable[["Evidence"], bool]) -> None:
         consumer = AIOKafkaConsumer(
             self._topics.rollups,
+            self._topics.session_rollups,
             self._topics.anomalies,
             bootstrap_servers=bootstrap,
             auto_offset_reset="earliest",
@@ -85,11 +86,14 @@ class Evidence:
 
     def _take(self, record: ConsumerRecord) -> None:
         self._last = time.monotonic()
-        found, place = msgspec.json.decode(record.value), f"{record.partition}:{record.offset} at {record.timestamp}"
-        if record.topic == self._topics.rollups:
-            self._take_rollup(found, record.timestamp / 1000, place)
-        else:
+        found, place = (
+            msgspec.json.decode(record.value),
+            f"{record.topic}:{record.partition}:{record.offset} at {record.timestamp}",
+        )
+        if record.topic == self._topics.anomalies:
             self._take_anomaly(found, place)
+        else:
+            self._take_rollup(found, record.timestamp / 1000, place)
 
     def _take_rollup(self, rollup: dict[str, Any], written: float, place: str) -> None:
         key = (rollup["series"], rollup["start"], rollup["part"])

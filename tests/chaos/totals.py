@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "steps", "tool_calls", "requests")
-_ALL_KINDS = "all kinds"
+_ALL_KINDS, _ALL_SESSIONS = "all kinds", "all sessions"
 Key = tuple[str, str]
 
 
 class Totals:
-    """Sums by (tenant, kind of cost), dollars as whole femtodollars so that nothing is ever rounded.
+    """Sums by (tenant, kind of cost) and of its sessions, dollars as femtodollars so that nothing is ever rounded.
 
     Every event of the suite names its kind of cost as its use case, so that rollups of use cases tell a kind's events,
     tokens, steps and tool calls, and those of tenants tell all of them with the dollars of each kind.
@@ -25,10 +25,13 @@ class Totals:
         found = {name: event.get(name, 0) for name in COUNTS} | {"events": 1, "usd": _femto(event["cost_usd"])}
         self._add((event["tenant"], event["kind"]), found)
         self._add((event["tenant"], _ALL_KINDS), found | {f"usd of {event['kind']}": found["usd"]})
+        if event.get("session"):
+            self._add((event["tenant"], _ALL_SESSIONS), found)
 
     def metered(self, rollup: Mapping[str, Any]) -> None:
-        """Count in a rollup of a tenant or of a use case; those of other levels repeat them."""
-        kind = {"tenant": _ALL_KINDS, "use_case": rollup["scope"].get("use_case", "")}.get(rollup["level"])
+        """Count in a rollup of a tenant, a use case or a session; those of other levels repeat them."""
+        kinds = {"tenant": _ALL_KINDS, "use_case": rollup["scope"].get("use_case", ""), "session": _ALL_SESSIONS}
+        kind = kinds.get(rollup["level"])
         if kind is None:
             return
         found = {name: rollup[name] for name in (*COUNTS, "events")} | {"usd": _femto(rollup["usd"])}

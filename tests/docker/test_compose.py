@@ -102,12 +102,12 @@ async def test_the_story_runs_through_it_and_a_worker_that_is_killed_loses_nothi
     await posting
     assert demo.story.missing() == []
     assert killing.done(), "no worker was killed"
-    rollups = "tidegate.rollups"
+    rollups, of_sessions = "tidegate.rollups", "tidegate.session-rollups"
     here = Deployment(Broker("apache", KAFKA), Path())
     found = await asyncio.to_thread(
-        here.consume_until, lambda found: _ours(metered(found[rollups])) == produced(sent), rollups
+        here.consume_until, lambda found: _ours(metered(found[rollups])) == produced(sent), rollups, of_sessions
     )
-    keys = [(one["series"], one["start"], one["part"]) for one in found[rollups]]
+    keys = [(one["series"], one["start"], one["part"]) for one in (*found[rollups], *found[of_sessions])]
     assert len(keys) == len(set(keys)), "a rollup was written twice"
     assert len(sent) > 1000
     said = await asyncio.to_thread(stack.run, "run", "--rm", "worker", "status")

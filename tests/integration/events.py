@@ -54,9 +54,9 @@ def produced(events: Iterable[dict[str, Any]]) -> dict[str, Counter[str]]:
     return {tenant: +counter for tenant, counter in totals.items()}
 
 
-def metered(rollups: Sequence[dict[str, Any]]) -> dict[str, Counter[str]]:
-    """The same from the rollups of tenants; a rollup that was written again after a crash counts once."""
-    last = {(r["series"], r["start"], r["part"]): r for r in rollups if r["level"] == LEVEL}
+def metered(rollups: Sequence[dict[str, Any]], level: str = LEVEL) -> dict[str, Counter[str]]:
+    """The same from the rollups of tenants, or of a `level`; one that was written again after a crash counts once."""
+    last = {(r["series"], r["start"], r["part"]): r for r in rollups if r["level"] == level}
     totals: dict[str, Counter[str]] = {}
     for rollup in last.values():
         mine = totals.setdefault(rollup["tenant"], Counter())

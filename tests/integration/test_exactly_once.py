@@ -34,12 +34,19 @@ def deployment(apache_broker: ApacheKafka, tmp_path: Path) -> Deployment:
     return Deployment(Broker("apache", apache_broker.bootstrap), tmp_path)
 
 
-def all_metered(events: list[dict[str, Any]], rollups: str) -> Any:
-    return lambda found: metered(found[rollups]) == produced(events)
+def all_metered(deployment: Deployment, events: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Wait until tenants' rollups and those of sessions, on a topic each, come to what was produced."""
+    of_tenants, of_sessions = deployment.topics.rollups, deployment.topics.session_rollups
+    return deployment.consume_until(
+        lambda found: metered(found[of_tenants]) == metered(found[of_sessions], "session") == produced(events),
+        of_tenants,
+        of_sessions,
+    )
 
 
-def assert_none_is_repeated(rollups: list[dict[str, Any]]) -> None:
+def assert_none_is_repeated(found: dict[str, list[Any]]) -> None:
     """What a reader of committed records sees was written once."""
+    rollups = [rollup for of_topic in found.values() for rollup in of_topic]
     seen = Counter((rollup["series"], rollup["start"], rollup["part"]) for rollup in rollups)
     assert not [what for what, times in seen.items() if times > 1]
 
@@ -54,8 +61,8 @@ def test_killed_again_and_again_a_worker_writes_each_rollup_once(deployment: Dep
             time.sleep(0.3 * killed)  # into the windows' end
             worker.kill()
     with deployment.running():
-        found = deployment.consume_until(all_metered(events, deployment.topics.rollups), deployment.topics.rollups)
-    assert_none_is_repeated(found[deployment.topics.rollups])
+        found = all_metered(deployment, events)
+    assert_none_is_repeated(found)
 
 
 def test_a_worker_frozen_before_its_commit_wakes_to_find_that_it_counts_no_more(deployment: Deployment) -> None:
@@ -71,9 +78,9 @@ def test_a_worker_frozen_before_its_commit_wakes_to_find_that_it_counts_no_more(
             zombie.thaw()
             deployment.produce(topics.usage, map(record, events[1000:]))
             until(lambda: zombie.metric("tidegate_lost_partitions_total") > 0, "the frozen one to notice")
-            found = deployment.consume_until(all_metered(events, topics.rollups), topics.rollups)
+            found = all_metered(deployment, events)
             until(lambda: zombie.metric("tidegate_ready") == 1, "the frozen one to be of use again")
-    assert_none_is_repeated(found[topics.rollups])
+    assert_none_is_repeated(found)
 
 
 def test_a_worker_that_is_dropped_though_it_still_is_in_the_group_comes_back_with_its_state(
@@ -88,9 +95,9 @@ def test_a_worker_that_is_dropped_though_it_still_is_in_the_group_comes_back_wit
         asyncio.run(_intrude(deployment))
         deployment.produce(topics.usage, map(record, events[300:]))
         until(lambda: worker.metric("tidegate_lost_partitions_total") > 0, "the worker to notice")
-        found = deployment.consume_until(all_metered(events, topics.rollups), topics.rollups)
+        found = all_metered(deployment, events)
         until(lambda: worker.metric("tidegate_ready") == 1, "the worker to be ready again")
-    assert_none_is_repeated(found[topics.rollups])
+    assert_none_is_repeated(found)
 
 
 async def _intrude(deployment: Deployment) -> None:
@@ -105,7 +112,7 @@ def test_time_goes_on_behind_the_marks_of_transactions(deployment: Deployment) -
     events = [usage(n) for n in range(50)]
     with deployment.running() as worker:
         deployment.produce(deployment.topics.raw, map(record, events))
-        deployment.consume_until(all_metered(events, deployment.topics.rollups), deployment.topics.rollups)
+        all_metered(deployment, events)
         until(lambda: worker.metric("tidegate_lag_records", topic=deployment.topics.usage) == 0, "no lag")
 
 
@@ -120,7 +127,7 @@ def test_a_source_topic_that_is_made_anew_is_read_from_its_beginning_and_ids_see
     asyncio.run(_made_anew(deployment.bootstrap, topic))
     with deployment.running() as second:
         deployment.produce(topic, map(record, events))
-        deployment.consume_until(all_metered(events, deployment.topics.rollups), deployment.topics.rollups)
+        all_metered(deployment, events)
         until(lambda: second.metric("tidegate_events_total", outcome="duplicate") == 100, "the repeats to be seen")
         assert second.metric("tidegate_topic_changes_total", topic=topic, what="recreated") > 0
 

@@ -21,10 +21,10 @@ def deployment(broker: Broker, tmp_path: Path) -> Deployment:
 
 def test_missing_topics_are_named_and_made(deployment: Deployment) -> None:
     before = deployment.command("topics")
-    assert (before.returncode, before.stdout.count("is missing")) == (1, 12)
+    assert (before.returncode, before.stdout.count("is missing")) == (1, 13)
     made = deployment.command("topics", "--create")
     assert made.returncode == 0, made.stdout + made.stderr[-2000:]
-    assert made.stdout.count("ok  ") == 12
+    assert made.stdout.count("ok  ") == 13
 
 
 def test_the_doctor_and_the_status_of_a_deployment_that_works(deployment: Deployment, broker: Broker) -> None:

@@ -79,7 +79,8 @@ def test_no_planted_word_is_on_a_topic_in_a_log_a_metric_or_an_answer(broker: Br
         topics = asyncio.run(written(deployment))
         logs = (worker.log + door.log).encode()
     assert MARKER in topics.pop(deployment.topics.raw)
-    assert {deployment.topics.usage, deployment.topics.dead_letters, deployment.topics.rollups} <= topics.keys()
+    of_rollups = {deployment.topics.rollups, deployment.topics.session_rollups}
+    assert {deployment.topics.usage, deployment.topics.dead_letters, *of_rollups} <= topics.keys()
     assert [name for name, text in topics.items() if MARKER in text] == []
     assert b"rejected" in answers
     assert b"tidegate_rejected_total" in shown

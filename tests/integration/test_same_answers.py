@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import orjson
 import pytest
@@ -80,7 +81,10 @@ def live(
 def test_a_replay_of_the_topic_says_what_the_worker_said(live: tuple[Deployment, list[dict[str, Any]]]) -> None:
     deployment, _ = live
     rollups, anomalies = said_again(f"kafka://{deployment.bootstrap}/{deployment.topics.usage}")
-    assert sorted(rollups) == sorted(said_live(deployment, deployment.topics.rollups))
+    topics = deployment.topics
+    live_rollups = said_live(deployment, topics.rollups), said_live(deployment, topics.session_rollups)
+    assert sorted(rollups) == sorted(rollup for of_topic in live_rollups for rollup in of_topic)
+    assert [any(b'"level":"session"' in rollup for rollup in of_topic) for of_topic in live_rollups] == [False, True]
     told = said_live(deployment, deployment.topics.anomalies)
     assert any(b'"kind":"loop"' in anomaly for anomaly in anomalies)
     # Live, time goes on behind the last event; what came until then is the same.
@@ -131,3 +135,17 @@ def test_the_archive_takes_each_record_once_and_replays_alike(
     replayed(tmp_path / "b", tmp_path / "trace.jsonl", config=CONFIG)
     assert summary(tmp_path / "a") == summary(tmp_path / "b")
     assert lines(tmp_path / "a" / "anomalies.jsonl") == lines(tmp_path / "b" / "anomalies.jsonl")
+
+
+def test_the_rollups_of_all_levels_are_archived_in_two_folders(
+    live: tuple[Deployment, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    deployment, events = live
+    for topic in ("rollups", "session-rollups"):
+        done = deployment.command("archive", "--topic", topic, "--out", str(tmp_path / topic), "--once")
+        assert done.returncode == 0, done.stderr
+    query = f"SELECT level, sum(events) FROM '{tmp_path}/*/rollups/**/*.parquet' GROUP BY 1"  # noqa: S608
+    with duckdb.connect() as database:
+        found = dict(database.execute(query).fetchall())
+    assert found["tenant"] == len(events)
+    assert found["session"] == sum("session" in event for event in events)

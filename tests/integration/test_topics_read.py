@@ -55,7 +55,7 @@ async def produce(kafka: KafkaConfig, topic: str, records: Iterable[tuple[str, A
 def rollup(start: datetime, series: str = ACME, usd: str = "0.5", **scope: str) -> tuple[str, Rollup]:
     counts = dict.fromkeys(COUNTS, 0)
     named, split = Scope(**scope), {"llm": Decimal(usd)}
-    level = "agent" if named.agent else "use_case" if named.use_case else "tenant"
+    level = next((one for one in ("session", "agent", "use_case") if getattr(named, one)), "tenant")
     end = start + timedelta(seconds=10)
     fields = {**counts, "requests": 5, "usd": Decimal(usd), "usd_by_kind": split, "late": False, "part": 0}
     return series, Rollup(
@@ -69,10 +69,10 @@ def rollup(start: datetime, series: str = ACME, usd: str = "0.5", **scope: str) 
     )
 
 
-def told() -> Incident:
+def told(series: str = f"{ACME}#requests") -> Incident:
     """An incident that began now, by the clock that brokers go by."""
     now = datetime.now(UTC)
-    made = alert(series=f"{ACME}#requests", seconds=10.0)
+    made = alert(series=series, seconds=10.0)
     return incident(msgspec.structs.replace(made, opened_at=now, updated_at=now))
 
 
@@ -85,6 +85,24 @@ async def test_the_history_of_a_series_is_read_from_its_tenants_partition(broker
         found = await RollupHistory(kafka, topics, counts, seconds=10).of(told())
         assert found is not None
         assert (found.unit, [sample.value for sample in found.samples]) == ("requests a minute", [30.0] * 30)
+
+
+async def test_the_history_of_a_session_is_read_from_the_topic_of_sessions(broker: Broker) -> None:
+    """Its agent's is on the other; of before an upgrade, the session's is too."""
+    async with topics_on(broker) as (kafka, topics, counts):
+        start = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=300)
+        series = f"{ACME}/use_case=u/agent=a/session=s"
+        windows = [
+            rollup(start + timedelta(seconds=10 * n), series, use_case="u", agent="a", session="s") for n in range(20)
+        ]
+        await produce(kafka, topics.rollups, windows[:5])
+        await produce(kafka, topics.session_rollups, windows[5:])
+        history = RollupHistory(kafka, topics, counts, seconds=10)
+        found = await history.of(told(f"{ACME}/session=s#loop"))
+        assert found is not None
+        assert (found.unit, len(found.samples)) == ("requests and calls a minute", 20)
+        of_tenant = await history.of(told())
+        assert of_tenant is None
 
 
 async def test_a_history_is_bounded_in_records_and_in_time(broker: Broker) -> None:

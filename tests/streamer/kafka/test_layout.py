@@ -47,7 +47,8 @@ def restored_from(backup: Backup) -> Stages:
 
 
 def rollups(outs: list[Out]) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(out.value or b"") for out in outs if out.topic == TOPICS.rollups]
+    places = (TOPICS.rollups, TOPICS.session_rollups)
+    return [msgspec.json.decode(out.value or b"") for out in outs if out.topic in places]
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)

@@ -203,6 +203,14 @@ def test_ticks_close_the_windows_of_silent_tenants() -> None:
     assert {out.topic for out in stage.tick(NOW + 60)} == {TOPICS.rollups}
 
 
+def test_the_rollups_of_sessions_are_on_a_topic_of_their_own() -> None:
+    stage = meter()
+    assert not list(stage.apply([Fake(usage(event(session="s", agent="a")))], NOW))
+    found = by_topic(stage.tick(NOW + 60))
+    assert [one["level"] for one in found[TOPICS.session_rollups]] == ["session"]
+    assert {one["level"] for one in found[TOPICS.rollups]} == {"tenant", "agent"}
+
+
 def test_good_events_of_a_record_count_though_others_are_rejected() -> None:
     stage = meter()
     record = Fake(usage(event(1))[:-1] + b',{"id":"2"}]')
