@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -134,8 +134,7 @@ class Player:
 
 def _moved(value: bytes, shift: float) -> bytes:
     """Give a record as it would have been so many seconds later."""
-    moved: Callable[[re.Match[bytes]], bytes] = lambda found: _later(found[1], shift)  # noqa: E731
-    return _TIME.sub(moved, value)
+    return _TIME.sub(lambda found: _later(found[1], shift), value)
 
 
 @lru_cache(maxsize=10_000)
