@@ -20,14 +20,14 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import fmean
 
-from benchmarks import cpu, processes, results
+from benchmarks import cpu, processes, results, topics
 from benchmarks.events import stream
 from benchmarks.paired import Span, cost, costs, turns
 from benchmarks.units import RECORDS, Unit, read
@@ -67,9 +67,9 @@ async def _run(bootstrap: str, measured: Measured, pairs: int, busy: float | Non
         kafka = KafkaConfig(bootstrap=bootstrap, topic_prefix=prefix)
         await ensure(kafka, Topics.named(prefix), {})
     player = Player(recorded(), prefixes)
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        found = await stack.enter_async_context(_working(folder))
+        found = stack.enter_context(_working(folder))
         if busy is None:
             page, port = stack.enter_context(processes.page(bootstrap, prefixes[0]))
             viewers = stack.enter_context(processes.module("benchmarks.viewers", str(port), str(_VIEWERS)))
@@ -88,10 +88,13 @@ async def _run(bootstrap: str, measured: Measured, pairs: int, busy: float | Non
             if playing.done():
                 playing.result()
         measured.units = read(folder / "units")
+    await asyncio.gather(playing, return_exceptions=True)
+    for prefix in prefixes:
+        await topics.drop(bootstrap, prefix)
 
 
-@asynccontextmanager
-async def _working(folder: Path) -> AsyncIterator[processes.Process]:
+@contextmanager
+def _working(folder: Path) -> Iterator[processes.Process]:
     """Run the process that does a worker's work."""
     lines = folder / "lines"
     lines.write_bytes(b"\n".join(item.value for item in stream().first(RECORDS)))

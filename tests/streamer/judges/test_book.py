@@ -112,6 +112,14 @@ def test_more_that_come_slowly_for_hours_explain_nothing_but_themselves(name: st
     assert not shelf.book.explains("burst", name, Scope("support", "triage"))
 
 
+def test_larger_requests_do_not_explain_that_more_come_slowly_either() -> None:
+    shelf = Shelf()
+    shelf.open(TRIAGE, "bloat", name="size")
+    assert not shelf.book.explains("drift", "drift", Scope("support", "triage"))
+    assert shelf.open(TRIAGE, "drift", NOW + 600, name="drift")
+    assert shelf.said() == [("opened", kind, Scope("support", "triage")) for kind in ("bloat", "drift")]
+
+
 @pytest.mark.parametrize("kind", ["burst", "bloat", "mix"])
 def test_slow_growth_that_is_part_of_an_open_case_is_explained(kind: AnomalyKind) -> None:
     shelf = Shelf()
