@@ -63,7 +63,27 @@ def parquet_rows(source: Any) -> Iterator[dict[str, Any] | Rejected]:
 
 def batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Rejected]:
     """Give the rows of a batch; raises ValueError for names that come twice in a map."""
-    return (row_of(fields) for fields in batch.to_pylist(maps_as_pydicts="strict"))
+    batch = pa.record_batch(list(map(_as_fine_as_python, batch.columns)), names=batch.schema.names)
+    try:
+        return map(row_of, batch.to_pylist(maps_as_pydicts="strict"))
+    except OverflowError:
+        return map(_row, (batch.slice(place, 1) for place in range(len(batch))))
+
+
+def _as_fine_as_python(column: pa.Array) -> pa.Array:
+    """Cut times to microseconds, and tell them in UTC where they have a zone; another column stays as it is."""
+    kind = column.type
+    if not pa.types.is_timestamp(kind):
+        return column
+    unit = "us" if kind.unit == "ns" else kind.unit
+    return column.cast(pa.timestamp(unit, "UTC" if kind.tz else None), safe=False)
+
+
+def _row(batch: pa.RecordBatch) -> dict[str, Any] | Rejected:
+    try:
+        return row_of(*batch.to_pylist(maps_as_pydicts="strict"))
+    except OverflowError:
+        return Rejected("impossible_time", "the row has a time before the first or after the last of all years")
 
 
 def parquet_rows_of(record: bytes, most_bytes: int | None) -> Iterator[dict[str, Any] | Rejected]:

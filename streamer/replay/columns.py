@@ -41,7 +41,7 @@ def events_of(batch: pa.RecordBatch, latest: datetime) -> Sequence[UsageEvent | 
         # Each column is checked as a whole, by the type of its field, and events are made of them in one go.
         columns = {name: _column(batch, field) for name, field in _FIELDS.items()}
     except (msgspec.ValidationError, OverflowError):
-        return [_event(row, latest) for row in _rows(batch)]
+        return _one_by_one(batch, latest)
     events = list(map(UsageEvent, *(column.cells for column in columns.values())))
     return events if _are_sound(columns, latest) else [canonical.checked(event, latest) for event in events]
 
@@ -73,6 +73,14 @@ def _are_sound(columns: Mapping[str, _Column], latest: datetime) -> bool:
 
 def _is_instant(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) and kind.tz)
+
+
+def _one_by_one(batch: pa.RecordBatch, latest: datetime) -> Sequence[UsageEvent | Rejected] | None:
+    try:
+        return [_event(row, latest) for row in _rows(batch)]
+    except OverflowError:
+        # A time that Python has no value for, in a column that should hold none.
+        return None
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

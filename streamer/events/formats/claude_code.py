@@ -51,7 +51,7 @@ def _parts(records: Sequence[Any]) -> Iterator[_Used]:
 def fields_of(part: _Used, context: Context) -> dict[str, Any]:
     """Map one model of a record onto the fields of a canonical event; its time is the beginning of its day."""
     record, at = part.record, moment(part.record.get("date"))
-    if at and at + _DAY > context.latest:
+    if at and at > context.latest - _DAY:
         raise Unmappable("impossible_time", "the day is not over: send its report when it is")
     actor, model = mapping(record.get("actor")), text(part.model.get("model"))
     whose = [actor, *(record.get(name) for name in ("organization_id", "customer_type", "terminal_type"))]

@@ -174,13 +174,13 @@ def inclusive(tokens: int, read: int, written: int, total: int = 0) -> int:
 
 def moment(value: Any) -> datetime | None:
     """Read a time: seconds (or milli-, micro-, nanoseconds) since 1970, or ISO text, UTC where it lacks its zone."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(), UTC)
     if not is_given(value) or isinstance(value, bool):
         return None
     try:
+        if isinstance(value, datetime):
+            return _zoned(value)
         return _since_1970(value) if isinstance(value, int | float | Decimal) else _of_text(str(value).strip())
     except (ValueError, OverflowError, ArithmeticError):
         raise Unmappable("impossible_time", "the time is neither a number of seconds nor ISO 8601") from None
@@ -189,7 +189,14 @@ def moment(value: Any) -> datetime | None:
 def _of_text(value: str) -> datetime:
     if value.isdecimal():
         return _since_1970(int(value))
-    return moment(datetime.fromisoformat(value.removesuffix("UTC").rstrip())) or _EPOCH
+    return _zoned(datetime.fromisoformat(value.removesuffix("UTC").rstrip()))
+
+
+def _zoned(at: datetime) -> datetime:
+    """Give a time with its zone; raises OverflowError for one that no year in UTC holds."""
+    zoned = at if at.tzinfo else at.replace(tzinfo=UTC)
+    zoned.astimezone(UTC)
+    return zoned
 
 
 def _since_1970(value: float | Decimal) -> datetime:

@@ -85,6 +85,12 @@ def test_a_time_that_no_event_can_have_is_rejected_with_its_row() -> None:
     assert isinstance(bad, Rejected)
 
 
+def test_a_time_that_no_year_holds_makes_a_table_one_that_is_read_row_by_row() -> None:
+    days = pa.array([0, 2**31 - 1], pa.date32())
+    rows = pa.record_batch({"id": days, "time": pa.array([0, 0], pa.timestamp("us", "UTC")), "tenant": ["t", "t"]})
+    assert events_of(rows, LATEST) is None
+
+
 def test_other_columns_are_no_canonical_table() -> None:
     rows = pa.RecordBatch.from_pylist([{"id": "a", "time": datetime.now(UTC), "tenant": "t", "colour": "red"}])
     assert events_of(rows, LATEST) is None

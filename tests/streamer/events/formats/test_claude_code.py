@@ -52,6 +52,7 @@ def test_a_record_that_comes_again_with_other_counts_is_the_same() -> None:
     ("change", "reason"),
     [
         ({"date": "yesterday"}, "impossible_time"),
+        ({"date": "9999-12-31T00:00:00Z"}, "impossible_time"),
         ({"date": None}, "missing_time"),
         ({"organization_id": None}, "missing_tenant"),
         ({"model_breakdown": [{"model": "m", "tokens": {"input": "many"}}]}, "wrong_type"),

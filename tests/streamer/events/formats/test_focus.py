@@ -247,6 +247,7 @@ def test_the_cost_that_counts_is_configured() -> None:
         ({"BilledCost": "1e99"}, "wrong_type"),
         ({"BilledCost": "Infinity"}, "wrong_type"),
         ({"ChargePeriodStart": "yesterday"}, "impossible_time"),
+        ({"ChargePeriodStart": "0001-01-01T00:00:00+23:59", "BillingCurrency": "EUR"}, "impossible_time"),
         ({"ChargePeriodStart": "2031-01-01T00:00:00Z"}, "impossible_time"),
         ({"SubAccountName": "NULL"}, "missing_tenant"),
         ({"x_InputTokens": "1.5"}, "wrong_type"),
