@@ -1,6 +1,7 @@
 """From the configuration to the parameters of the models: seconds become numbers of windows and slices."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from detectors import DispersionParams, DriftParams, RateParams, RatioParams, SilenceParams, SurgeParams
 from streamer.config import BurstConfig, DetectConfig, DriftConfig, RatioConfig, SessionsConfig, SilenceConfig
@@ -24,6 +25,8 @@ _CAUTION: Mapping[RatioName, float] = {"price": 1.5}
 _DAY, _HOUR = 86_400.0, 3600.0
 
 
+# Tenants share them: they are 5 KB, and take most of the time that a new tenant does.
+@lru_cache(16)
 def model_params(config: DetectConfig, size: float) -> ModelParams:
     """Give the parameters of all models of windows of `size` seconds."""
     horizons = [_horizon(config.burst, size, 1, (1.0, 1.0, 0.92, 1.2))]
