@@ -31,10 +31,11 @@ from streamer.kafka.stages import AlertStage, MeterStage, NormaliseStage
 from streamer.kafka.topics import CHANGELOGS, Topics, ensure
 from streamer.kafka.transport import Run, RunConsumer
 from streamer.pipeline import Pipeline
+from streamer.receivers import receivers_of, reporters_of, slack_of
 from streamer.routing import owners_of
 from streamer.web.metrics import Metrics
 from streamer.web.server import operations, serving
-from streamer.wiring import decoder_of, desk_of, receivers_of, reporters_of, slack_of
+from streamer.wiring import decoder_of, desk_of
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25

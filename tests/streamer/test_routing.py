@@ -12,9 +12,10 @@ from streamer.errors import ConfigInvalid
 from streamer.events.usage import UsageEvent
 from streamer.owners import read_owners
 from streamer.pipeline import Pipeline
+from streamer.receivers import receivers_of, slack_of
 from streamer.routing import dispatcher_of, owners_of, routes_of
 from streamer.settings import load
-from streamer.wiring import alert_of, desk_of, receivers_of, slack_of
+from streamer.wiring import alert_of, desk_of
 from tests.alerts.build import NOW, START, TRIAGE, alert
 from tests.alerts.http_server import listening
 
