@@ -45,7 +45,7 @@ test: check litellm
 
 # Everything but what starts brokers and processes, with few examples of what hypothesis tries.
 test-fast: install
-	$(BIN)/python -m pytest -m "not integration and not processes" $(SHARED) --hypothesis-profile=fast $(ARGS)
+	$(BIN)/python -m pytest -m "not integration and not processes and not slow" $(SHARED) --hypothesis-profile=fast $(ARGS)
 
 # The fault suite in its long form; `make test` runs a short one. ARGS="-k 3" takes three workers only.
 chaos: install

@@ -15,6 +15,8 @@ from tests.streamer.replay.data import CONFIG, Row, as_jsonl, replayed
 from tests.streamer.replay.month import Shape, month
 from tests.streamer.test_analysts_page import QUERIES, asked
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(days=30, events=3000, tenants=12, cases=3, loops=3, day=60.0)
 AGREED: Config = CONFIG.model_copy(
     update={

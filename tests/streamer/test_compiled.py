@@ -14,9 +14,12 @@ import streamer.tenant
 
 ROOT = Path(__file__).parents[2]
 MODULES = (ROOT / "compiled.txt").read_text().split()
-pytestmark = pytest.mark.skipif(
-    not (streamer.tenant.__file__ or "").endswith(tuple(EXTENSION_SUFFIXES)), reason="nothing is compiled here"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (streamer.tenant.__file__ or "").endswith(tuple(EXTENSION_SUFFIXES)), reason="nothing is compiled here"
+    ),
+]
 
 # All kinds of events, a burst and a loop, state taken down in the middle: as text, for another process.
 _PROGRAM = """

@@ -12,6 +12,8 @@ from benchmarks.quality.drive import WindowTotals
 from benchmarks.quality.judge import opened
 from benchmarks.quality.measure import Options, chosen
 
+pytestmark = pytest.mark.slow
+
 TENANT = "5-48-short-small"
 
 

@@ -18,6 +18,8 @@ from streamer.config import Config
 from streamer.records import Scope
 from streamer.replay.command import run
 
+pytestmark = pytest.mark.slow
+
 LEAST_BEFORE = {"long": 24 * HOUR, "mid": 4 * HOUR, "short": HOUR}
 
 

@@ -15,6 +15,8 @@ from streamer.records import Anomaly, Scope
 from tests.streamer.judges.traffic import AGENTS, HOUR, RANKER, SOLVER, TRIAGE, Agent, calls, merged, opened
 from tests.streamer.samples import event, submit
 
+pytestmark = pytest.mark.slow
+
 DAY = 24 * HOUR
 Level = Callable[[float], float]
 

@@ -30,6 +30,8 @@ from streamer.wiring import decoder_of, desk_of
 from tests.alerts.build import NOW, START
 from tests.streamer.kafka.fakes import TOPICS, USAGE, FakeConsumer, FakeProducer, run, runner_of
 
+pytestmark = pytest.mark.slow
+
 INPUTS = (TP(TOPICS.anomalies, 0), TP(TOPICS.acks, 0), TP(TOPICS.feedback, 0))
 LENGTH = 45
 CONFIG = Config(

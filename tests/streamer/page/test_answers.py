@@ -236,6 +236,7 @@ def test_a_change_says_whose_it_is() -> None:
     assert page.take(TOPICS.alerts, b"i1", both) == Change("incidents", frozenset({"acme", "globex"}))
 
 
+@pytest.mark.slow
 def test_ten_thousand_series_are_listed_in_a_moment() -> None:
     page = PageState(PageConfig(max_series=20_000), WINDOW, TOPICS)
     usual = dict.fromkeys(("usd", "tokens", "requests"), Usual(1, 2, 3, 9))

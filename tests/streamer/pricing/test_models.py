@@ -88,6 +88,7 @@ def in_the_library(price: ModelPrice, call: UsageEvent) -> Decimal:
     return price.calc_price(usage)["total_price"]
 
 
+@pytest.mark.slow
 def test_every_price_of_the_data_is_computed_as_the_library_computes_it(all_offers: list[Offer]) -> None:
     wrong = [
         (name, call, ours.cost(call), in_the_library(theirs, call))

@@ -12,6 +12,8 @@ from streamer.errors import SourceUnreadable
 from streamer.replay.feed import Feed, Job
 from tests.streamer.replay.data import day, write
 
+pytestmark = pytest.mark.slow
+
 
 def _children() -> list[int]:
     return [child.pid for child in multiprocessing.active_children() if child.pid]

@@ -27,6 +27,8 @@ from tests.streamer.replay.month import BEGIN, Shape, month
 from tests.streamer.replay.test_trials import DEAF, PATIENT, case
 from tests.streamer.samples import NOON
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {"now": CONFIG, "patient": PATIENT, "deaf": DEAF}
 SCENARIOS = ("day", "month")
 

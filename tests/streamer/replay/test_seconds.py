@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from streamer.replay.run import Chunk, Shard, Word
 from streamer.replay.seconds import Seconds
 from tests.streamer.samples import NOON, NOW, event
 from tests.streamer.test_pipeline import NERVOUS, drawn
+
+pytestmark = pytest.mark.slow
 
 CONFIG: Config = NERVOUS.model_copy(
     update={

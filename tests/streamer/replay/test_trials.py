@@ -23,6 +23,8 @@ from streamer.replay.tune import FACTORS, Aim, Effect, Tuned, best, settings_of,
 from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
 from tests.streamer.samples import NOON
 
+pytestmark = pytest.mark.slow
+
 PATIENT = CONFIG.model_copy(
     update={"detect": CONFIG.detect.model_copy(update={"loop": CONFIG.detect.loop.model_copy(update={"repeats": 9})})}
 )
