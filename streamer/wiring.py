@@ -32,6 +32,7 @@ def decoder_of(config: Config, *, feedback: bool = False, owner: str = "") -> De
         names=names_by_format(events.mapping),
         rate=Rates(config.pricing.exchange_rates).usd,
         told_elsewhere=frozenset(events.told_elsewhere),
+        remote_agents=frozenset(events.remote_agents),
         feedback=feedback,
     )
 

@@ -18,6 +18,7 @@ class EventsConfig(Section):
     default_tenant: str = ""
     hash_key: SecretStr = SecretStr("")
     told_elsewhere: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    remote_agents: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     mapping: MappingConfig = Field(default={})
 

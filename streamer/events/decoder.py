@@ -41,9 +41,9 @@ class Decoder:
     `default_tenant` owns events whose format knows no tenant ("" rejects them); `hash_key` keys the hash of
     tool arguments; `names` says by format where it names tenant, use case and so on, in place of the format's own;
     `rate` gives the dollars of one unit of another currency on a day, None where it knows none; `told_elsewhere` names
-    services and hosts whose spans of models' calls are left out. With `feedback`,
-    people's feedback is accepted among the events; else it is refused, for whoever may send usage is not to say what
-    is no alarm.
+    services and hosts whose spans of models' calls are left out, `remote_agents` agents whose spans count. With
+    `feedback`, people's feedback is accepted among the events; else it is refused, for whoever may send usage is not to
+    say what is no alarm.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Decoder:
         names: Mapping[str, Names] | None = None,
         rate: Rate = no_rate,
         told_elsewhere: frozenset[str] = frozenset(),
+        remote_agents: frozenset[str] = frozenset(),
     ) -> None:
         self._max_record_bytes = max_record_bytes
         self._max_future = max_future_seconds
@@ -64,7 +65,7 @@ class Decoder:
         self._hash = argument_hash(hash_key)
         self._takes_feedback = feedback
         self._names = {known.name: known.names for known in FORMATS} | dict(names or {})
-        self._rate, self._told_elsewhere = rate, told_elsewhere
+        self._rate, self._told_elsewhere, self._remote_agents = rate, told_elsewhere, remote_agents
 
     def decode(self, record: bytes, now: float, headers: Mapping[str, str] | None = None) -> list[Decoded]:
         """Decode one record of any accepted format; `now` in epoch seconds; header names in lower case."""
@@ -130,7 +131,8 @@ class Decoder:
         if known is None:
             yield self._one(item, number, latest)
             return
-        context = Context(self._names[known.name], self._hash, latest, self._rate, self._told_elsewhere)
+        elsewhere = self._told_elsewhere, self._remote_agents
+        context = Context(self._names[known.name], self._hash, latest, self._rate, *elsewhere)
         parts = parts_of(known, item)
         if isinstance(parts, Rejected):
             yield msgspec.structs.replace(parts, item=number)

@@ -85,7 +85,7 @@ class TidegateGate(CustomLogger):  # type: ignore[misc] # LiteLLM is not where t
         payload = kwargs.get("standard_logging_object")
         if isinstance(payload, dict) and _MARK not in str(payload.get("error_str")):
             await self._started()
-            self._sink.add(stripped(payload, self._hash))
+            self._sink.add(stripped(payload, self._hash, self._names))
 
     async def _started(self) -> None:
         """Begin to read and to send with the first call, for only then is there a loop to do it in."""

@@ -1,7 +1,7 @@
 """Usage on its way from a gateway's plug-in to Tidegate: what is sent of LiteLLM's payloads, and how."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import aiohttp
@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streamer.config import Config
+from streamer.events.formats.base import Names
 from streamer.events.formats.calls import calls_of
 from streamer.events.formats.litellm import NAMES
-from streamer.events.formats.values import tier
+from streamer.events.formats.values import find, mapping
 from streamer.events.hashing import ArgumentHash
 from streamer.kafka.connection import producer_of
 from streamer.kafka.topics import Topics
@@ -29,34 +30,46 @@ _FIELDS = (
     *("model_group", "custom_llm_provider", "response_cost", "cache_hit", "prompt_tokens", "completion_tokens"),
     *("total_tokens", "request_tags", "end_user"),
 )
-_ASKED = ("tenant", "use_case", "agent", "agent_name", "session_id")
-_BILLED = ("team_alias", "team_id", "org_alias", "org_id", "alias", "user_id", "hash", "project_alias")
+_KEY = ("metadata.user_api_key_alias", "metadata.user_api_key_hash")
+_LONGEST = 256
 
 
-def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[str, Any]:
-    """Give of a StandardLoggingPayload what Tidegate reads: no prompts, no answers, of tool arguments a hash."""
+def stripped(payload: Mapping[str, Any], argument_hash: ArgumentHash, names: Names = NAMES) -> dict[str, Any]:
+    """Give of a StandardLoggingPayload what Tidegate reads: no prompts, no answers, of tool arguments a hash.
+
+    `names` say where it names whose call it is; what stands there is sent, if it is a single value.
+    """
     sent = {name: payload[name] for name in _FIELDS if payload.get(name) is not None}
     sent["metadata"] = _metadata(_dict(payload.get("metadata")), argument_hash)
+    for name in (*_KEY, *(name for field in names.__struct_fields__ for name in getattr(names, field))):
+        if name.endswith(".*"):
+            for inner, value in mapping(find(payload, name[:-2])).items():
+                _put(sent, [*name[:-2].split("."), inner], value)
+        else:
+            _put(sent, name.split("."), find(payload, name))
     # Whatever the API: an answer of the provider's own shape is told as one of Chat Completions.
     calls = [
         {"function": {"name": call.name, "arguments": argument_hash(call.arguments)}}
         for call in calls_of(payload.get("response"))
     ]
     if calls:
-        sent["response"] = {"choices": [{"message": {"tool_calls": calls}}]}
-    if served := tier([payload], NAMES.tier):
-        sent["cost_breakdown"] = served
+        sent.setdefault("response", {})["choices"] = [{"message": {"tool_calls": calls}}]
     return sent
 
 
+def _put(into: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Put a single value where its dotted name leads; what is nested or nothing is left behind."""
+    if not isinstance(value, str | int | float):
+        return
+    for part in path[:-1]:
+        into = into.setdefault(part, {})
+        if not isinstance(into, dict):
+            return
+    into.setdefault(path[-1], value[:_LONGEST] if isinstance(value, str) else value)
+
+
 def _metadata(metadata: Mapping[str, Any], argument_hash: ArgumentHash) -> dict[str, Any]:
-    sent: dict[str, Any] = {}
-    for name in ("requester_metadata", "spend_logs_metadata"):
-        given = _dict(metadata.get(name))
-        sent[name] = {key: given[key] for key in _ASKED if isinstance(given.get(key), str)}
-    for name in _BILLED:
-        sent[f"user_api_key_{name}"] = metadata.get(f"user_api_key_{name}")
-    sent["usage_object"] = metadata.get("usage_object")
+    sent: dict[str, Any] = {"usage_object": dict(_dict(metadata.get("usage_object")))}
     mcp = _dict(metadata.get("mcp_tool_call_metadata"))
     if mcp.get("name"):
         sent["mcp_tool_call_metadata"] = {"name": mcp["name"], "arguments": argument_hash(mcp.get("arguments"))}

@@ -14,7 +14,7 @@ from prometheus_client import Counter
 
 from streamer.clock import wall
 from streamer.config import Config, IngestConfig
-from streamer.events.decoder import Decoded, Decoder
+from streamer.events.decoder import Decoded, Decoder, headers_of
 from streamer.events.rejected import Rejected
 from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
@@ -108,7 +108,9 @@ class FrontDoor:
         decoder = self._decoders.get(grant.owner)
         if decoder is None:
             decoder = self._decoders[grant.owner] = self._make(grant.owner)
-        items = decoder.decode(record, wall(), {name.lower(): value for name, value in headers.items()})
+        # Bytes that are no UTF-8 come as lone surrogates: such a header is left out, as one of Kafka's is.
+        given = ((name, value.encode("utf-8", "surrogateescape")) for name, value in headers.items())
+        items = decoder.decode(record, wall(), headers_of(list(given)))
         if grant.tenants is None:
             return items
         return [_allowed(item, number, grant) for number, item in enumerate(items)]

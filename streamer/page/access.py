@@ -96,7 +96,9 @@ class Access:
     def _named(self, request: Request) -> str:
         if not self._page.proxy_header or not self._is_proxy(request.peer):
             return ""
-        return request.headers.get(self._page.proxy_header, "")[:200]
+        given = request.headers.get(self._page.proxy_header, "")[:200]
+        # Bytes that are no UTF-8 come as lone surrogates, which nothing could be written with.
+        return given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
     def _is_proxy(self, peer: str) -> bool:
         try:
@@ -109,12 +111,13 @@ class Access:
         return self._by_name.get(name) if now < until else None
 
     def _proven(self, sight: Sight, about: str) -> Who:
-        return Who(sight, new(self._key, f"{sight.name}\x00{about}".encode(), sha256).hexdigest())
+        proof = f"{sight.name}\x00{about}".encode("utf-8", "surrogateescape")
+        return Who(sight, new(self._key, proof, sha256).hexdigest())
 
 
 def proves(who: Who, csrf: str) -> bool:
     """Tell whether an action carries its author's proof."""
-    return compare_digest(who.csrf.encode(), csrf.encode())
+    return compare_digest(who.csrf.encode(), csrf.encode("utf-8", "surrogateescape"))
 
 
 def new_token() -> str:

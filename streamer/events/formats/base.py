@@ -47,7 +47,8 @@ class Context(msgspec.Struct, frozen=True):
     """What a format maps with: its names, the hash of tool arguments, dollars per unit of a currency on a day.
 
     `latest` is the last moment that may lie in the past. `told_elsewhere` names services, and hosts
-    that are called, of whose calls of models another source tells.
+    that are called, of whose calls of models another source tells; `remote_agents` names agents that run elsewhere, or
+    the services or hosts that they are called by or at.
     """
 
     names: Names
@@ -55,6 +56,7 @@ class Context(msgspec.Struct, frozen=True):
     latest: datetime
     rate: Rate = no_rate
     told_elsewhere: frozenset[str] = frozenset()
+    remote_agents: frozenset[str] = frozenset()
 
 
 class Unmappable(ValueError):

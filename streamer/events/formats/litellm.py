@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
+from streamer.events.formats.base import Context, Format, Item, Names, Outcome, each, words_of
 from streamer.events.formats.calls import calls_of, work_of
+from streamer.events.formats.identity import is_unique
 from streamer.events.formats.values import count, first, inclusive, is_given, listed, mapping, moment, owners, text
+from streamer.events.skipped import Skipped
 
 _USAGE = {
     "input_tokens": ("prompt_tokens", "input_tokens"),
@@ -24,7 +26,9 @@ _USAGE = {
     ),
     "reasoning_tokens": (*("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),),
 }
-_STEPLESS = ("embedding", "image_generation", "rerank", "transcription", "speech", "moderation")
+# Calls about a job of many calls: what they report is what the job has cost, once it is over.
+_JOB = "_batch"
+_STEPLESS = ("embedding", "image_generation", "rerank", "transcription", "speech", "moderation", _JOB)
 # What the caller said in its request's metadata and tags goes before whom the proxy bills.
 _ASKED = ("metadata.requester_metadata", "metadata.spend_logs_metadata")
 _BILLED = ("team_alias", "team_id", "org_alias", "org_id", "alias", "user_id", "hash")
@@ -56,13 +60,15 @@ def recognises(item: Item) -> bool:
     return "call_type" in item and ("litellm_call_id" in item or "startTime" in item)
 
 
-def fields_of(item: Item, context: Context) -> dict[str, Any]:
+def fields_of(item: Item, context: Context) -> Outcome:
     """Map one payload onto the fields of a canonical event; what is absent stays absent."""
+    if text(item.get("call_type")).endswith(_JOB) and not _is_over(item, context):
+        return Skipped("no_usage")
     metadata = mapping(item.get("metadata"))
     # Early versions say no status, but what went wrong.
     failed = item.get("status", "failure" if item.get("error_str") else "success") != "success"
     fields = {
-        "id": item.get("id") or item.get("litellm_call_id") or item.get("request_id"),
+        "id": _id(item),
         "source": "litellm",
         "time": moment(item.get("endTime") or item.get("startTime")),
         "status": "error" if failed else "ok",
@@ -74,6 +80,21 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         **_work(item, metadata, context),
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def _is_over(job: Item, context: Context) -> bool:
+    return bool(_cost(job, context, free=False) or any(_tokens(job, mapping(job.get("metadata"))).values()))
+
+
+def _id(item: Item) -> Any:
+    """Give the id of the answer, with that of the call where answers of the same id may be others.
+
+    A call that is tried again has one id for all its attempts, so it does not do by itself.
+    """
+    answer, call = item.get("id"), item.get("litellm_call_id") or item.get("request_id")
+    if not isinstance(answer, str) or not isinstance(call, str) or answer == call:
+        return answer or call
+    return answer if is_unique(answer) else f"{call}-{answer}" if answer else call
 
 
 def owners_of(item: Item, names: Names = NAMES) -> dict[str, Any]:

@@ -5,39 +5,35 @@ Spans of one call are told by their place in the trace, and by the id of the res
 - A model's span below a model's span is the same call, seen by a wrapper and by what it wraps, or by a client and its
   gateway. The innermost that reports usage counts; where none does, the innermost. A span of a tool or an agent
   between the two makes them two calls.
-- A span of an agent or a workflow repeats what lies below it. It counts only where it tells of an agent elsewhere
-  (kind client), reports usage, and nothing below it does: what happens there has no spans of its own here.
+- A span of an agent or a workflow repeats what lies below it, which may be in other batches. It counts only where
+  its agent is known to run elsewhere (by configuration), it reports usage, and nothing below it does.
 - A tool's span below one of the same tool is the same call; the outermost counts, for it knows the arguments. So is a
   query of a vector database below a retrieval.
 - Calls of tools in a model's answer have spans of their own, where the batch has any of tools in that trace.
-- Of model spans with the same response id, of different services or instrumentations, those of one count.
+- Of model spans with the same response id, of different services or instrumentations, those of one count; where the
+  id looks like one that other answers have too, of one trace only.
 
 Spans of one call in different batches get one id, so that the meter drops the second: see `Family.id_of`.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from streamer.events.formats.identity import identity_of
+from streamer.events.formats.identity import identity_of, is_unique
 from streamer.events.formats.spans import Attributes, Span
 from streamer.events.formats.vocabulary import Vocabulary, Words
 
 Role = Literal["model", "tool", "agent", "vector", "other"]
-_CLIENT = 3
 # Traces nest some ten deep; a longer way up, or a circle, is not followed to its end.
 _MOST_ANCESTORS = 64
 _MOST_RESOURCES = 8
-# An id that no two answers have: behind its prefix 16 letters and digits or more, not all of them letters. Those of
-# stand-ins, which give the same one for ever, are shorter as a rule.
-_PREFIX, _UNIQUE = re.compile(r"^[a-z]+[-_]"), 16
 
 
 class Sight(NamedTuple):
     """A span with what has to be known of it: role, tool, whether it reports usage and cost, the id of its response.
 
-    `elsewhere` are calls that another source tells of, by configuration.
+    `elsewhere` are calls that another source tells of, `remote` calls of agents that run elsewhere, by configuration.
     """
 
     span: Span
@@ -47,6 +43,7 @@ class Sight(NamedTuple):
     has_cost: bool
     response: str
     elsewhere: bool = False
+    remote: bool = False
 
 
 class Family:
@@ -69,7 +66,7 @@ class Family:
     def counts(self, sight: Sight) -> bool:
         """Tell whether a span's usage, or call of a tool, is to be counted."""
         if sight.role == "agent":
-            return sight.has_usage and sight.span.kind == _CLIENT and id(sight) not in self._repeated
+            return sight.has_usage and sight.remote and id(sight) not in self._repeated
         return sight.role != "other" and id(sight) not in self._repeated
 
     def counts_answered_calls(self, sight: Sight) -> bool:
@@ -84,7 +81,7 @@ class Family:
         """
         trace, response = sight.span.trace, sight.response
         is_told = sight.role == "model" and sight.has_usage and (trace, response) not in self._reused
-        if is_told and _is_unique(response):
+        if is_told and is_unique(response):
             return f"{trace}-{identity_of({'response': response})}"
         return f"{trace}-{sight.span.id}"
 
@@ -154,10 +151,11 @@ class Family:
                 return
 
     def _mark_twins(self) -> None:
-        groups: dict[str, list[Sight]] = {}
+        groups: dict[tuple[str, str], list[Sight]] = {}
         for sight in self._sights:
             if sight.role == "model" and sight.response and id(sight) not in self._repeated:
-                groups.setdefault(sight.response, []).append(sight)
+                trace = "" if is_unique(sight.response) else sight.span.trace
+                groups.setdefault((trace, sight.response), []).append(sight)
         for group in groups.values():
             self._mark_group(group)
         self._reused = {call for group in groups.values() for call in self._told_again(group)}
@@ -174,11 +172,6 @@ class Family:
             if others and _teller(sight) == teller:
                 self._twins[id(sight)] = others[:1]
         self._repeated.update(map(id, others))
-
-
-def _is_unique(response: str) -> bool:
-    random = [letter for letter in _PREFIX.sub("", response) if letter.isalnum()]
-    return len(random) >= _UNIQUE and not all(map(str.isalpha, random))
 
 
 def _teller(sight: Sight) -> tuple[str, str]:

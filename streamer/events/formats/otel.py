@@ -134,6 +134,9 @@ _AGENTS = (
     *("ai.generatetext", "ai.streamtext", "ai.generateobject", "ai.streamobject", "ai.embed", "ai.embedmany"),
 )
 _NAMED_BY_SPAN = ("invoke_agent", "agent")
+# By these pydantic-ai's runs are known before it named the operation: their usage is that of the calls below them.
+_RUN = ("agent_name", "model_name")
+_CLIENT = 3
 _TOOLS, _VECTORS = ("execute_tool", "tool"), ("retrieval", "retriever")
 _EVALUATIONS = ("evaluation", "evaluate", "evaluator")
 _DATABASE = ("db.system.name", "db.system")
@@ -185,7 +188,8 @@ def _sight(span: Span, context: Context) -> Sight:
         has_usage=_has_usage(span.attributes),
         has_cost=first([span.attributes], context.names.cost) is not None,
         response=_response(span.attributes),
-        elsewhere=role == "model" and bool(context.told_elsewhere) and _is_told(span, context.told_elsewhere),
+        elsewhere=role == "model" and bool(context.told_elsewhere) and _is_of(span, context.told_elsewhere),
+        remote=role == "agent" and bool(context.remote_agents) and _is_remote(span, context),
     )
 
 
@@ -208,8 +212,14 @@ def _response(attributes: Attributes) -> str:
     return response.strip() if isinstance(response, str) else ""
 
 
-def _is_told(span: Span, elsewhere: frozenset[str]) -> bool:
-    """Tell whether a span is of a service, or of a call of a host, that another source tells of."""
+def _is_remote(span: Span, context: Context) -> bool:
+    """Tell whether a span is a call of an agent that runs elsewhere: the span there, if it has one, is no client's."""
+    agent = text(first([span.attributes], context.names.agent))
+    return span.kind == _CLIENT and (agent in context.remote_agents or _is_of(span, context.remote_agents))
+
+
+def _is_of(span: Span, elsewhere: frozenset[str]) -> bool:
+    """Tell whether a span is of a service, or of a call of a host, that is among those named."""
     port = text(_said(span.attributes, _PORT))
     host = text(_said(span.attributes, _HOST)).lower()
     host = (urlsplit(host).netloc if "://" in host else host).rpartition("@")[2]
@@ -228,6 +238,8 @@ def _said(attributes: Attributes, names: Iterable[str]) -> Any:
 
 def _role(attributes: Attributes) -> Role:
     operation = text(_said(attributes, _OPERATION)).lower()
+    if not operation and all(name in attributes for name in _RUN):
+        return "agent"
     if operation in _TOOLS or attributes.get("mcp.method.name") == "tools/call" or "ai.toolCall.name" in attributes:
         return "tool"
     if operation in _AGENTS:
@@ -272,7 +284,7 @@ def _parent_agent(sight: Sight, family: Family, agent: Any, names: Sequence[str]
 def _work(sight: Sight, context: Context) -> dict[str, Any]:
     own = sight.span.attributes
     if sight.role == "tool":
-        arguments = _said(own, _ARGUMENTS)
+        arguments = _arguments(own)
         hashed = "" if arguments is None else context.argument_hash(arguments)
         return {"kind": "tool", "tool": sight.tool, "tool_args_hash": hashed, "tool_calls": 1}
     if sight.role == "vector":
@@ -287,6 +299,13 @@ def _work(sight: Sight, context: Context) -> dict[str, Any]:
         "requests": 1,
         "steps": steps,
     }
+
+
+def _arguments(own: Attributes) -> Any:
+    """Give a tool's arguments, without what OpenLLMetry's LangChain callback puts beside them: steps and their ids."""
+    given = _said(own, _ARGUMENTS)
+    around = mapping(given)
+    return (around.get("inputs") or around["input_str"]) if "input_str" in around else given
 
 
 def _tokens(own: Attributes) -> dict[str, int]:

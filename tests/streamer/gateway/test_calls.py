@@ -8,6 +8,7 @@ import pytest
 
 from alerts.throttle.admission import Decision
 from streamer.events.decoder import Decoder
+from streamer.events.formats.base import Names
 from streamer.events.hashing import argument_hash
 from streamer.events.usage import UsageEvent
 from streamer.gateway.calls import changed, request_of, tool_request
@@ -151,3 +152,25 @@ def test_arguments_of_tools_leave_as_a_hash(arguments: Any) -> None:
         sent["metadata"]["mcp_tool_call_metadata"]["arguments"],
     }
     assert same == HASH({"q": "a secret"})
+
+
+def test_what_the_configuration_names_is_sent_and_nothing_beside_it() -> None:
+    names = Names(
+        tenant=("metadata.requester_metadata.customer",),
+        use_case=("metadata.requester_metadata.feature.name",),
+        agent=("metadata.requester_metadata.team",),
+        tags=("metadata.spend_logs_metadata.*",),
+    )
+    asked = {"customer": "acme", "feature": {"name": "support", "prompt": "a secret"}, "team": ["a secret"]}
+    metadata = {
+        **{"requester_metadata": asked, "spend_logs_metadata": {"stage": "test", "words": {"a": "secret"}}},
+        "user_api_key_alias": "key-1",
+    }
+    payload = {"id": "1", "call_type": "acompletion", "startTime": 1, "endTime": NOW - 9, "metadata": metadata}
+    sent = stripped(payload, HASH, names)
+    assert "secret" not in json.dumps(sent)
+    whole, told = (Decoder(names={"litellm": names}).decode(json.dumps(one).encode(), NOW) for one in (payload, sent))
+    assert whole == told
+    (event,) = told
+    assert isinstance(event, UsageEvent)
+    assert (event.tenant, event.use_case, event.tags, event.api_key) == ("acme", "support", {"stage": "test"}, "key-1")

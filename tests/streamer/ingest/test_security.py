@@ -103,6 +103,14 @@ async def test_line_breaks_in_a_cloud_events_header_end_in_its_field_and_nowhere
     assert door.events[0]["id"] == "a\r\nSet-Cookie: x"
 
 
+async def test_a_cloud_events_header_that_is_not_utf_8_is_left_out(door: Door) -> None:
+    said = ("ce-specversion: 1.0", "ce-id: 1", "ce-source: s", "ce-type: t", f"ce-time: {EVENT['time']}")
+    sent = posted(b"{}", "Content-Type: application/json", *said, "ce-tenant: J?rg").replace(b"J?rg", b"J\xf6rg")
+    answer = await raw(door, sent)
+    assert answer.startswith(b"HTTP/1.1 422")
+    assert b"missing_tenant" in answer
+
+
 @pytest.mark.parametrize(
     ("field", "number", "reason"),
     [

@@ -85,6 +85,22 @@ def test_whom_only_the_proxy_knows_gets_what_everybody_gets() -> None:
     assert name_of(access(people=(ANN,), **PROXIED), request("10.0.0.7", X_User="eve")) == ""
 
 
+# How a server hands on bytes of a header that are no UTF-8, here Latin-1's.
+LATIN = b"J\xf6rg".decode("utf-8", "surrogateescape")
+
+
+def test_a_proxys_header_in_another_encoding_names_nobody_falsely_and_breaks_nothing() -> None:
+    known = access(people=({"name": "*"},), **PROXIED)
+    assert name_of(known, request("10.0.0.7", X_User=LATIN)) == "J\ufffdrg"
+
+
+def test_a_cookie_and_a_proof_of_any_bytes_break_nothing() -> None:
+    known = access(people=(ANN,))
+    who = known.who(request(session=LATIN, Authorization=f"Bearer {TOKEN}"), 0.0)
+    assert who
+    assert not proves(who, LATIN)
+
+
 def test_a_proof_is_good_for_one_person_and_one_session() -> None:
     known = access(people=(ANN,))
     known.sign_in(TOKEN, "s", 0.0)

@@ -12,6 +12,7 @@ import pytest
 
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from tests.streamer.samples import NOW
 
@@ -203,6 +204,37 @@ def test_without_anybody_to_bill_the_default_tenant_owns_the_event() -> None:
     (owned,) = Decoder(default_tenant="nobody").decode(plain(metadata={}), NOW)
     assert isinstance(owned, UsageEvent)
     assert owned.tenant == "nobody"
+
+
+def test_calls_whose_provider_draws_ids_from_a_few_hundred_are_told_apart_by_litellms_own() -> None:
+    first, second = decoded(id="chatcmpl-712", litellm_call_id="a1"), decoded(id="chatcmpl-712", litellm_call_id="b2")
+    assert first.id != second.id
+    assert decoded(id="chatcmpl-712", litellm_call_id="a1").id == first.id
+
+
+def test_a_call_that_failed_and_was_tried_again_is_two_of_the_same_call() -> None:
+    assert decoded(id="a1", litellm_call_id="a1").id != decoded(id="chatcmpl-712", litellm_call_id="a1").id
+
+
+@pytest.mark.parametrize("missing", [{"id": ""}, {"id": None}, {"litellm_call_id": None}])
+def test_one_of_the_two_ids_will_do(missing: dict[str, Any]) -> None:
+    assert decoded(**{"id": "chatcmpl-712", "litellm_call_id": "a1", **missing}).id in ("a1", "chatcmpl-712")
+
+
+JOB: dict[str, Any] = {"id": "batch_abc1234567890123", "model": "", "prompt_tokens": 0, "completion_tokens": 0}
+
+
+@pytest.mark.parametrize("call_type", ["acreate_batch", "aretrieve_batch", "retrieve_batch"])
+def test_a_batch_that_is_not_over_is_no_usage(call_type: str) -> None:
+    (result,) = Decoder().decode(plain(**JOB, call_type=call_type, response_cost=0.0), NOW)
+    assert result == Skipped("no_usage")
+
+
+def test_what_a_batch_cost_counts_once_it_is_over_however_often_it_was_asked_for() -> None:
+    done = {**JOB, "call_type": "aretrieve_batch", "response_cost": 4.25, "prompt_tokens": 2_000_000}
+    event, again = decoded(**done, litellm_call_id="p20"), decoded(**done, litellm_call_id="p21")
+    assert (event.cost_usd, event.input_tokens, event.steps) == (Decimal("4.25"), 2_000_000, 0)
+    assert event.id == again.id
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "sNaN", "1e9999999"])

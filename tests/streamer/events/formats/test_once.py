@@ -18,6 +18,8 @@ from tests.streamer.samples import NOW
 
 INTERNAL, CLIENT = 1, 3
 OPERATIONS = ("chat", "invoke_agent", "execute_tool")
+NAMED = frozenset(["researcher"])
+CALL = "chatcmpl-4ff4487cfdf74e06a6fb3f34"
 
 
 def span(parent: int, operation: str, kind: int = INTERNAL, tokens: int = 0, **more: Any) -> dict[str, Any]:
@@ -32,9 +34,9 @@ def span(parent: int, operation: str, kind: int = INTERNAL, tokens: int = 0, **m
     return {**above, "kind": kind, "endTimeUnixNano": "1795305600000000000", "attributes": attributes}
 
 
-def counted(*spans: dict[str, Any]) -> list[int]:
+def counted(*spans: dict[str, Any], remote_agents: frozenset[str] = frozenset()) -> list[int]:
     """The numbers of the spans that became events."""
-    items = Decoder(hash_key="k").decode(request(*spans), NOW)
+    items = Decoder(hash_key="k", remote_agents=remote_agents).decode(request(*spans), NOW)
     assert not any(isinstance(item, Rejected) for item in items)
     return [number for number, item in enumerate(items, 1) if isinstance(item, UsageEvent)]
 
@@ -48,11 +50,25 @@ def test_an_agent_in_this_process_does_not_count_where_its_calls_are_in_another_
     assert counted(span(0, "invoke_agent", INTERNAL, tokens=30)) == []
 
 
-def test_an_agent_elsewhere_counts_where_nothing_below_it_reports_usage() -> None:
-    assert counted(span(0, "invoke_agent", CLIENT, tokens=30)) == [1]
-    assert counted(span(0, "invoke_agent", CLIENT, tokens=30), span(1, "execute_tool", tool__name="t")) == [1, 2]
-    assert counted(span(0, "invoke_agent", CLIENT, tokens=30), span(1, "chat", tokens=30)) == [2]
-    assert counted(span(0, "invoke_agent", CLIENT, tokens=9), span(1, "invoke_agent", CLIENT, tokens=9)) == [2]
+def test_frameworks_call_agents_of_this_process_by_a_client_too_so_that_alone_makes_none_elsewhere() -> None:
+    assert counted(span(0, "invoke_agent", CLIENT, tokens=30)) == []
+
+
+def remote(tokens: int, **more: Any) -> dict[str, Any]:
+    return span(0, "invoke_agent", CLIENT, tokens=tokens, gen_ai__agent__name="researcher", **more)
+
+
+def test_an_agent_that_is_named_as_remote_counts_where_nothing_below_it_reports_usage() -> None:
+    assert counted(remote(30), remote_agents=NAMED) == [1]
+    assert counted(remote(30), span(1, "execute_tool", tool__name="t"), remote_agents=NAMED) == [1, 2]
+    assert counted(remote(30), span(1, "chat", tokens=30), remote_agents=NAMED) == [2]
+    assert counted(remote(9), {**remote(9), "parentSpanId": f"{1:016x}"}, remote_agents=NAMED) == [2]
+    assert counted(remote(30, server__address="agents.example"), remote_agents=frozenset(["agents.example"])) == [1]
+
+
+def test_the_remote_agents_own_span_and_other_agents_do_not_count() -> None:
+    assert counted({**remote(30), "kind": INTERNAL}, remote_agents=NAMED) == []
+    assert counted(span(0, "invoke_agent", CLIENT, tokens=30, gen_ai__agent__name="b"), remote_agents=NAMED) == []
 
 
 def test_the_order_of_spans_makes_no_difference() -> None:
@@ -89,13 +105,13 @@ def test_a_tool_that_is_called_through_a_protocol_is_called_once() -> None:
     assert counted(outer, span(1, "execute_tool", gen_ai__tool__name="another")) == [1, 2]
 
 
-def gateway_and_client(*, cost: bool) -> bytes:
+def gateway_and_client(*, cost: bool, response: str = CALL) -> bytes:
     """The same response, told of by a client's span and in a trace of its own by its gateway's."""
-    client = orjson.loads(request(span(0, "chat", CLIENT, 10, gen_ai__response__id="r", gen_ai__agent__name="a")))
+    client = orjson.loads(request(span(0, "chat", CLIENT, 10, gen_ai__response__id=response, gen_ai__agent__name="a")))
     money = {"gen_ai__cost__total_cost": 0.5} if cost else {}
     gateway = orjson.loads(
         request(
-            {**span(0, "chat", tokens=10, gen_ai__response__id="r", **money), "traceId": "b" * 32},
+            {**span(0, "chat", tokens=10, gen_ai__response__id=response, **money), "traceId": "b" * 32},
             resource={"service.name": "gateway"},
         )
     )
@@ -110,12 +126,15 @@ def test_a_client_and_its_gateway_in_traces_of_their_own_are_told_by_the_respons
     assert [item.cause for item in items if isinstance(item, Skipped)] == ["repeated"]
 
 
+@pytest.mark.parametrize("response", ["chatcmpl-1", "chatcmpl-712"])
+def test_calls_of_two_services_whose_provider_draws_ids_from_a_few_hundred_both_count(response: str) -> None:
+    items = Decoder().decode(gateway_and_client(cost=False, response=response), NOW)
+    assert [type(item) for item in items] == [UsageEvent, UsageEvent]
+
+
 def test_equal_ids_of_responses_from_one_teller_are_calls_of_their_own() -> None:
     """Stand-ins of providers answer with one id for ever."""
     assert counted(*[span(0, "chat", tokens=10, gen_ai__response__id="r")] * 3) == [1, 2, 3]
-
-
-CALL = "chatcmpl-4ff4487cfdf74e06a6fb3f34"
 
 
 def told_by(service: str, response: str, tokens: int = 10, trace: str = "a", **more: Any) -> bytes:

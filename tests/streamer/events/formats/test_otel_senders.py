@@ -7,6 +7,7 @@ import pytest
 
 from streamer.events.decoder import Decoder
 from streamer.events.rejected import Rejected
+from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from tests.streamer.events.formats.payloads.told import KEY, hashed
 from tests.streamer.events.formats.test_otel import decode, request
@@ -233,3 +234,29 @@ def test_sessions_users_and_uses_have_the_senders_names() -> None:
         }
     )
     assert (event.session, event.user, event.use_case) == ("t-1", "u", "my-project")
+
+
+def test_a_run_of_pydantic_ai_before_it_named_the_operation_repeats_its_calls() -> None:
+    run = {"agent_name": "triage", "model_name": "gpt-4o", "logfire.msg": "triage run", "gen_ai.usage.input_tokens": 30}
+    (item,) = Decoder(hash_key=KEY).decode(spans(run, name="agent run"), 1795348800.0)
+    assert item == Skipped("repeated")
+
+
+def test_of_a_tool_under_langchain_only_the_arguments_are_hashed_and_not_the_step_of_the_graph() -> None:
+    def called(step: int, **given: Any) -> str:
+        around = {
+            "input_str": PARIS,
+            "tags": [],
+            "metadata": {"langgraph_step": step},
+            "kwargs": {"run": step},
+            **given,
+        }
+        return one(
+            {
+                **{"traceloop.span.kind": "tool", "traceloop.entity.name": "weather"},
+                "traceloop.entity.input": orjson.dumps(around).decode(),
+            }
+        ).tool_args_hash
+
+    assert called(1) == called(2) == called(3, inputs={"city": "Paris"}) == hashed(PARIS)
+    assert called(1, inputs={"city": "Rome"}) != called(1)
