@@ -11,7 +11,7 @@ from detectors.contract import Detector
 from detectors.dispersion import Dispersion, DispersionParams
 from detectors.drift import DriftDetector, DriftParams
 from detectors.hours import HoursOfWeek
-from detectors.loop import Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
+from detectors.loop import ASKED, MADE, Circled, Grown, LoopDetector, LoopFinding, LoopParams, Repeated, Ringed, Varied
 from detectors.outlier import OutlierParams, OutlierScorer
 from detectors.rate import RateBaseline, RateParams
 from detectors.ratio import RatioBaseline, RatioParams
@@ -19,6 +19,8 @@ from detectors.silence import SilenceBaseline, SilenceParams
 from detectors.surge import SurgeBaseline, SurgeParams
 
 __all__ = [
+    "ASKED",
+    "MADE",
     "BudgetDetector",
     "BudgetLine",
     "BudgetTerms",

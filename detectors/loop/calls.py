@@ -7,7 +7,7 @@ from mypy_extensions import mypyc_attr
 from detectors.loop.few import few
 from detectors.loop.findings import Circled, LoopFinding, Repeated, Varied
 from detectors.loop.params import LoopParams
-from detectors.loop.state import Call, WrittenCalls
+from detectors.loop.state import BOTH, MADE, Call, WrittenCalls
 
 
 @mypyc_attr(acyclic=True)
@@ -24,10 +24,20 @@ class Calls:
         # How many of the last calls in a row were of one tool.
         self._tool, self._streak = "", 0
 
-    def add(self, identity: int, tool: str, at: float, spent: int) -> bool:
+    def knows(self, identity: int, teller: int) -> bool:
+        """Tell whether this is a call that is remembered, of which only the other teller has told so far."""
+        if identity not in self._counts:
+            return False
+        for call in self._calls:
+            if call.identity == identity and call.teller == BOTH - teller:
+                call.teller = BOTH
+                return True
+        return False
+
+    def add(self, identity: int, tool: str, at: float, spent: int, teller: int = MADE) -> bool:
         """Remember a call; tells whether it is a new one, unlike all that are remembered."""
         calls, oldest = self._calls, at - self._params.span
-        self._append(Call(identity, at, spent))
+        self._append(Call(identity, at, spent, teller))
         self._streak = self._streak + 1 if tool == self._tool else 1
         self._tool = tool
         while len(calls) > self._params.memory or calls[0].at < oldest:
@@ -44,13 +54,17 @@ class Calls:
         """Write the whole state down."""
         return [(call.identity, call.at, str(call.spent)) for call in self._calls], self._tool, self._streak
 
-    def read(self, written: WrittenCalls) -> None:
-        """Take up what `written` gave."""
+    def tellers(self) -> bytes:
+        """Write down who told of each call."""
+        return bytes([call.teller for call in self._calls])
+
+    def read(self, written: WrittenCalls, tellers: bytes) -> None:
+        """Take up what `written` and `tellers` gave."""
         calls, self._tool, self._streak = written
         self._calls.clear()
         self._counts.clear()
-        for identity, at, spent in calls:
-            self._append(Call(identity, at, int(spent)))
+        for place, (identity, at, spent) in enumerate(calls):
+            self._append(Call(identity, at, int(spent), tellers[place] if tellers else BOTH))
 
     def _append(self, call: Call) -> None:
         self._calls.append(call)

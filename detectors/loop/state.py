@@ -5,13 +5,17 @@ By itself, for msgspec's structs cannot be compiled, and what has them cannot ei
 
 import msgspec
 
+# Who has told of a call: the answer that asked for it, the call itself, or both.
+ASKED, MADE, BOTH = 1, 2, 3
 
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """One tool call: its identity, its time (epoch seconds), and what the session had spent before it."""
+
+class Call(msgspec.Struct, gc=False):
+    """One tool call: its identity, its time (epoch seconds), what the session had spent before it, and who told."""
 
     identity: int
     at: float
     spent: int
+    teller: int = MADE
 
 
 # The calls as (identity, time, spent), the tool of the last ones, and how many in a row they are. Spend is text, for
@@ -32,3 +36,6 @@ class WrittenDetector(msgspec.Struct, array_like=True):
     growth: WrittenGrowth
     handovers: WrittenCalls | None
     latest: float
+    # Who told of each of the calls and handovers, a byte each; of what was written before that is not known.
+    tellers: bytes = b""
+    handover_tellers: bytes = b""

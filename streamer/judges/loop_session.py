@@ -7,7 +7,7 @@ import msgspec
 from mypy_extensions import mypyc_attr
 from xxhash import xxh3_64_intdigest
 
-from detectors import LoopDetector, LoopFinding, LoopParams
+from detectors import ASKED, MADE, LoopDetector, LoopFinding, LoopParams
 from streamer.events.usage import UsageEvent
 from streamer.judges.loop_state import WrittenSession
 
@@ -87,11 +87,13 @@ class Session:
     def _called(self, event: UsageEvent, at: float) -> LoopFinding | None:
         tool = event.tool
         if tool and event.tool_args_hash:
+            # A model's answer asks for calls that may have events of their own.
+            teller = MADE if event.kind == "tool" else ASKED
             if _hands_over(tool):
                 # To whom is what counts: the words with it are always others, and no progress.
-                return self._detector.hand_over(xxh3_64_intdigest(tool.encode()), tool, at, self.spent)
+                return self._detector.hand_over(xxh3_64_intdigest(tool.encode()), tool, at, self.spent, teller)
             identity = xxh3_64_intdigest(f"{tool}\x00{event.tool_args_hash}".encode())
-            return self._detector.call(identity, tool, at, self.spent)
+            return self._detector.call(identity, tool, at, self.spent, teller)
         if tool or event.tool_calls or event.kind in _PROGRESS:
             self._detector.progress(at)
         return None

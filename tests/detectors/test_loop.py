@@ -8,11 +8,12 @@ from itertools import accumulate, chain, pairwise, repeat
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import Circled, LoopDetector, LoopFinding, LoopParams, Repeated, Varied
+from detectors import ASKED, MADE, Circled, LoopDetector, LoopFinding, LoopParams, Repeated, Varied
 
 ROOT = Path(__file__).parents[2]
 
@@ -275,6 +276,42 @@ def test_every_answer_is_that_of_the_definition_also_after_a_restart(
             snapshot, detector = detector.snapshot(), LoopDetector(params)
             detector.restore(snapshot)
         assert detector.call(identity, tool, at, spent) == proven(remembered, tools, params)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 4), st.booleans(), st.integers(0, 80))
+def test_calls_that_are_told_by_answers_and_by_themselves_are_proven_as_if_told_once(
+    calls: list[int], batch: int, answers_first: bool, restart: int
+) -> None:
+    """Also where each teller sends some at a time, whoever is first, and after a restart."""
+    once, twice = LoopDetector(LoopParams()), LoopDetector(LoopParams())
+    tellers, told = (ASKED, MADE) if answers_first else (MADE, ASKED), 0
+    for begin in range(0, len(calls), batch):
+        part = list(enumerate(calls[begin : begin + batch], begin))
+        expected = [once.call(call, f"t{call}", float(at), at) for at, call in part]
+        assert [twice.call(call, f"t{call}", float(at), at, tellers[0]) for at, call in part] == expected
+        for _, call in part:
+            told += 1
+            if told == restart:
+                snapshot, twice = twice.snapshot(), LoopDetector(LoopParams())
+                twice.restore(snapshot)
+            assert twice.call(call, f"t{call}", float(part[-1][0]), 0, tellers[1]) is None
+
+
+def test_handovers_that_are_told_by_answers_and_by_themselves_are_proven_as_if_told_once() -> None:
+    once, twice = LoopDetector(LoopParams()), LoopDetector(LoopParams())
+    for at in range(12):
+        assert twice.hand_over(1, "t", float(at), 0, ASKED) == once.hand_over(1, "t", float(at), 0)
+        assert twice.hand_over(1, "t", at + 0.5, 0, MADE) is None
+
+
+def test_of_what_an_earlier_release_wrote_down_nobody_knows_who_told() -> None:
+    before, after = LoopDetector(LoopParams(repeats=3)), LoopDetector(LoopParams(repeats=3))
+    before.call(1, "t", 0.0, 0)
+    old = msgspec.msgpack.encode(msgspec.msgpack.decode(before.snapshot())[:5])
+    after.restore(old)
+    assert after.call(1, "t", 1.0, 0, ASKED) is None
+    assert after.call(1, "t", 2.0, 0, ASKED) == Repeated(length=3, since=0.0, spent_before=0)
 
 
 def test_what_a_session_had_spent_can_be_any_whole_number() -> None:

@@ -156,6 +156,20 @@ def test_agents_that_hand_over_with_other_words_each_time_are_in_a_loop_by_the_t
     assert opened.scope.session == "s1"
 
 
+def test_a_call_that_an_answer_asks_for_and_that_has_an_event_of_its_own_is_one_call() -> None:
+    """Answers and calls come from different batches, or from different senders."""
+    made = call("search", 1)
+    asked = {**made, "kind": "llm", "requests": 1}
+    assert loops(session([asked, made] * 5)) == []
+    assert loops(session([asked, asked, made, made, made] * 1 + [asked, made, made, asked])) == []
+    (found,) = opened_loops(loops(session([asked, made] * 6)))
+    assert found.reason.startswith("search called 6 times")
+
+
+def opened_loops(found: list[Anomaly]) -> list[Anomaly]:
+    return [one for one in found if one.state == "opened"]
+
+
 def test_handovers_between_which_work_is_done_are_no_loop() -> None:
     work = [
         one for n in range(30) for one in (call("transfer_to_writer", n, "planner"), call("read_file", n, "writer"))
