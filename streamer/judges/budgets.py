@@ -17,6 +17,8 @@ from streamer.records import BudgetStanding, Scope
 
 _HOUR = 3600
 _SCORES: dict[BudgetLine, float] = {"soft": 0.6, "hard": 0.95}
+# While a line stands, each twentieth of the limit more is told, at most once a minute.
+_SHARES, _APART = 20, 60.0
 
 
 class _Account:
@@ -65,7 +67,8 @@ class _Account:
 class BudgetJudge:
     """The budgets of one tenant. A case opens at the first of fast burn, the soft and the hard line.
 
-    It is raised by a stronger one. It ends with the period; one of fast burn alone ends when that has calmed.
+    It is raised by a stronger one, and follows what is spent from then on. It ends with the period; one of fast burn
+    alone ends when that has calmed.
     """
 
     def __init__(self, tenant: str, budgets: Iterable[BudgetConfig], cases: Cases) -> None:
@@ -121,13 +124,14 @@ class BudgetJudge:
         detector = account.detector
         if at >= detector.due:
             self._end(account, at)
+        told = _share(detector)
         line = detector.add(amount, at)
         self._changed.add(account.series)
-        if line is None:
-            return
         if account.series in self._cases:
-            self._cases.update(account.series, at, _reading(account, line))
-        else:
+            goes_on = _share(detector) > told and at >= self._cases.told_at(account.series) + _APART
+            if news := line or (goes_on and detector.line):
+                self._cases.update(account.series, at, _reading(account, news))
+        elif line:
             scope = Scope(use_case=account.use_case)
             self._cases.open("budget", account.series, scope, at, _reading(account, line))
 
@@ -143,6 +147,11 @@ def _terms(budget: BudgetConfig) -> BudgetTerms:
     limit = budget.limit * FEMTODOLLARS if budget.metric == "usd" else budget.limit
     burn = (BurnParams(pair.long_seconds, pair.short_seconds, pair.factor, pair.share) for pair in budget.burn)
     return BudgetTerms(math.ceil(limit), math.ceil(limit * budget.soft), tuple(burn))
+
+
+def _share(detector: BudgetDetector) -> int:
+    """Give how many shares of the limit are used up; each is told of while a line stands."""
+    return detector.spent * _SHARES // detector.terms.limit
 
 
 def _over(account: _Account) -> Decimal:

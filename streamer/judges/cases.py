@@ -170,6 +170,10 @@ class Cases:
         """Give the event time (epoch seconds) at which an open case was opened."""
         return self._open[series].opened_at.timestamp()
 
+    def told_at(self, series: str) -> float:
+        """Give the event time (epoch seconds) at which an open case was told of last."""
+        return self._open[series].updated_at.timestamp()
+
     def taken(self) -> list[Anomaly]:
         """Hand over the changes since the last call, in the order in which they happened."""
         changes, self.changes = self.changes, []

@@ -49,11 +49,13 @@ def test_a_case_opens_at_the_soft_line_is_raised_at_the_hard_one_and_closes_with
     (soft,) = spender.spend("0.01", 11.5, use_case="support")
     assert said([soft]) == [("budget", series, "opened")]
     assert (soft.line, soft.score, soft.scope.use_case) == ("soft", 0.6, "support")
-    assert spender.spend("1", 11.6, use_case="support") == []
+    (later,) = spender.spend("1", 11.6, use_case="support")
+    assert (later.id, later.state, later.line, later.observed) == (soft.id, "updated", "soft", 9)
     (hard,) = spender.spend("1", 11.7, use_case="support")
     assert (hard.id, hard.state, hard.line, hard.score, hard.usd_excess) == (soft.id, "updated", "hard", 0.95, 0)
     assert hard.reason == "100% of November's budget of $10 is used up on day 12 (hard line)"
-    assert spender.spend("5", 12, use_case="support") == []
+    (over,) = spender.spend("5", 12, use_case="support")
+    assert (over.state, over.line, over.observed, over.usd_excess) == ("updated", "hard", 15, 5)
     (closed,) = spender.spend("1", 30.5, use_case="support")
     assert (closed.id, closed.state, closed.usd_per_hour) == (soft.id, "closed", 0)
     assert closed.closed_at == datetime(2026, 12, 1, tzinfo=UTC)
@@ -62,6 +64,17 @@ def test_a_case_opens_at_the_soft_line_is_raised_at_the_hard_one_and_closes_with
     (again,) = spender.spend("8", 31, use_case="support")
     assert again.state == "opened"
     assert again.id != soft.id
+
+
+def test_what_is_spent_while_a_line_stands_is_told_by_twentieths_of_the_limit_and_once_a_minute_at_most() -> None:
+    spender = Spender(pipeline("100", burn=()))
+    minute = 1 / 1440
+    opened, *told = [one for n in range(200) for one in spender.spend("1", 11 + n * minute)]
+    assert opened.line == "soft"
+    assert [one.observed for one in told] == [*range(85, 201, 5)]
+    assert [one.line for one in told if one.observed < 100] == ["soft"] * 3
+    assert told[-1].usd_excess == 100
+    assert [one.state for n in range(100) for one in spender.spend("1", 11.5 + n * minute / 60)] == ["updated"] * 2
 
 
 def test_the_reason_tells_the_day_on_which_it_will_be_exhausted() -> None:
@@ -77,14 +90,14 @@ def test_the_reason_tells_the_day_on_which_it_will_be_exhausted() -> None:
 
 def test_a_soft_line_that_is_reached_in_time_is_said_to_last() -> None:
     spender = Spender(pipeline())
-    (soft,) = spender.evenly(1700, 0, 28, 2000)
+    soft, *_ = spender.evenly(1700, 0, 28, 2000)
     assert soft.reason.endswith("(soft line); at the pace of the last 24 hours it lasts to the end of November")
 
 
 def test_a_few_minutes_of_usage_tell_nobody_how_a_month_ends() -> None:
     spender = Spender(pipeline())
     assert spender.spend("1", 11.99) == []
-    (burn, soft) = spender.evenly(1601, 12, 12 + 10 / 1440, 60)
+    burn, *_, soft = spender.evenly(1601, 12, 12 + 10 / 1440, 60)
     assert burn.reason.endswith("% is used up on day 13")
     assert soft.reason.endswith("is used up on day 13 (soft line)")
 
@@ -92,8 +105,8 @@ def test_a_few_minutes_of_usage_tell_nobody_how_a_month_ends() -> None:
 def test_fast_burn_is_told_before_any_line_and_closes_when_it_has_calmed_without_further_events() -> None:
     spender = Spender(pipeline())
     assert spender.evenly(400, 0, 10, 1000) == []
-    (burn,) = spender.evenly(100, 10, 10 + 1 / 24, 60)
-    assert said([burn]) == [("budget", SERIES, "opened")]
+    burn, goes_on = spender.evenly(100, 10, 10 + 1 / 24, 60)
+    assert said([burn, goes_on]) == [("budget", SERIES, "opened"), ("budget", SERIES, "updated")]
     assert burn.line == "burn"
     assert 0.5 < burn.score < 0.6
     assert burn.usd_per_hour >= 40
@@ -111,7 +124,7 @@ def test_fast_burn_is_told_before_any_line_and_closes_when_it_has_calmed_without
 
 def test_a_case_ends_with_the_month_by_the_clock_alone() -> None:
     spender = Spender(pipeline())
-    (soft,) = spender.evenly(1700, 0, 28, 2000)
+    soft, *_ = spender.evenly(1700, 0, 28, 2000)
     month_end = datetime(2026, 12, 1, tzinfo=UTC)
     assert spender.pipeline.tick((NOVEMBER + timedelta(days=28)).timestamp()).anomalies == []
     (closed,) = spender.pipeline.tick(month_end.timestamp() + 3 * 86_400).anomalies
