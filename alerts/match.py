@@ -18,7 +18,7 @@ def matches(match: Match, labels: Mapping[Label, str]) -> bool:
     >>> matches({"agent": ""}, {"tenant": "acme", "agent": "triage"})
     False
     """
-    return all(_fits(asked, labels.get(name, "")) for name, asked in match.items())
+    return all(fits(asked, labels.get(name, "")) for name, asked in match.items())
 
 
 def spelled(match: Match) -> str:
@@ -30,9 +30,14 @@ def spelled(match: Match) -> str:
     return " ".join(f"{name}={asked if isinstance(asked, str) else '|'.join(asked)}" for name, asked in match.items())
 
 
-def _fits(asked: str | tuple[str, ...], value: str) -> bool:
+def fits(asked: str | tuple[str, ...], value: str) -> bool:
+    """Tell whether a value is as asked, or one of several that will do; `*` stands for anything, all else for itself.
+
+    >>> fits("bank [*]", "bank [prod]"), fits(("a", "b"), "c")
+    (True, False)
+    """
     if not isinstance(asked, str):
-        return any(_fits(one, value) for one in asked)
+        return any(fits(one, value) for one in asked)
     if "*" not in asked:
         return asked == value
     return bool(value) and _pattern(asked).fullmatch(value) is not None

@@ -53,7 +53,8 @@ class Reporter(Protocol):
 def headline(report: Report) -> str:
     """Say the most of it in a line: `acme spent $1,204 on Saturday, 12% more than the day before`."""
     change = changed(report.total)
-    against = f", {change} than {_BEFORE[report.span]}" if change not in ("new", "the same") else ""
+    than = "as" if change.endswith(" as much") else "than"
+    against = f", {change} {than} {_BEFORE[report.span]}" if change not in ("new", "the same") else ""
     return f"{plain(report.whose)} spent {short_money(report.total.usd)} {report.when}{against}"
 
 
@@ -117,7 +118,7 @@ def _times(row: Row) -> Decimal | None:
     if row.before <= 0:
         return None
     times = row.usd / row.before
-    return times if abs(times - 1) >= _LEAST else Decimal(1)
+    return times if abs(times - 1) > _LEAST else Decimal(1)
 
 
 def _table(title: str, rows: Sequence[Row]) -> list[str]:

@@ -68,7 +68,9 @@ def used(alert: Alert) -> str:
     if alert.labels.get("kind") != "budget" or alert.expected <= 0:
         return ""
     sign = "$" if "#budget-usd" in alert.series else ""
-    return f"{sign}{alert.observed:,.0f} of {sign}{alert.expected:,.0f}"
+    # Of a few dollars the cents count.
+    digits = 2 if sign and alert.expected < 100 and (alert.observed % 1 or alert.expected % 1) else 0
+    return f"{sign}{alert.observed:,.{digits}f} of {sign}{alert.expected:,.{digits}f}"
 
 
 def _line_of(alert: Alert) -> str:
@@ -93,7 +95,7 @@ def who(alert: Alert) -> str:
 def money(amount: Decimal) -> str:
     """Write dollars for people: cents below 1,000 dollars, fractions of a cent below one."""
     digits = 2 if abs(amount) >= Decimal("0.01") or not amount else 4
-    return f"${amount:,.{digits}f}"
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 
 def short_money(amount: Decimal) -> str:
@@ -102,7 +104,7 @@ def short_money(amount: Decimal) -> str:
     >>> short_money(Decimal("362.46")), short_money(Decimal("8.4")), short_money(Decimal("47019"))
     ('$362', '$8.40', '$47,019')
     """
-    return f"${amount:,.0f}" if abs(amount) >= 100 else money(amount)
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.0f}" if abs(amount) >= 100 else money(amount)
 
 
 def cost(incident: Incident) -> str:

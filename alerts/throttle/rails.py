@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 import msgspec
 
+from alerts.match import fits
 from alerts.throttle.policy import Policy
 
 
@@ -24,7 +24,7 @@ class Rails:
 
     def is_critical(self, tenant: str) -> bool:
         """Tell whether only a person may throttle a tenant."""
-        return any(fnmatchcase(tenant, pattern) for pattern in self._critical)
+        return fits(self._critical, tenant)
 
     def guarded(self, policy: Policy, tenant: str) -> Policy:
         """Give the policy as it may act by itself: on a critical tenant it only suggests."""

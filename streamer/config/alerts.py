@@ -11,7 +11,8 @@ from streamer.config.showback import ShowbackConfig
 
 Severity = Literal["info", "warning", "critical"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+EndOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Match = dict[AlertLabel, str | tuple[str, ...]]
 # What a receiver of a type cannot do without.
 _NEEDED = {"slack": "channel", "webhook": "url", "pagerduty": "routing_key"}
@@ -54,9 +55,9 @@ class HoursConfig(Section):
 
     name: Annotated[str, Field(min_length=1)]
     zone: str = "UTC"
-    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     start: Annotated[Clock, Field(alias="from")] = "00:00"
-    end: Annotated[Clock, Field(alias="to")] = "24:00"
+    end: Annotated[EndOfDay, Field(alias="to")] = "24:00"
 
     @field_validator("zone")
     @classmethod

@@ -1,7 +1,6 @@
 """Whose words count."""
 
-from fnmatch import fnmatchcase
-
+from alerts.match import fits
 from streamer.config.base import Section
 
 
@@ -28,4 +27,4 @@ class TrustConfig(Section):
         >>> TrustConfig(people=("*@example.com",)).trusts_person("ann@example.com")
         True
         """
-        return not self.people or any(fnmatchcase(by, pattern) for pattern in self.people)
+        return not self.people or fits(self.people, by)

@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.text import cost, headline, history, money, plain, reasons, span, who
+from alerts.text import cost, headline, history, money, plain, reasons, short_money, span, used, who
 from tests.alerts.build import TRIAGE, alert, incident
 
 
@@ -18,10 +19,25 @@ from tests.alerts.build import TRIAGE, alert, incident
         ("0.01", "$0.01"),
         ("18.2", "$18.20"),
         ("47000", "$47,000.00"),
+        ("-5", "-$5.00"),
     ],
 )
 def test_money_is_written_for_people(amount: str, text: str) -> None:
     assert money(Decimal(amount)) == text
+
+
+def test_less_than_nothing_has_its_sign_before_the_dollars() -> None:
+    assert [short_money(Decimal(amount)) for amount in ("-8.4", "-362.46")] == ["-$8.40", "-$362"]
+
+
+@pytest.mark.parametrize(
+    ("observed", "limit", "said"),
+    [(2.3, 2.5, "$2.30 of $2.50"), (80.0, 99.0, "$80 of $99"), (475.2, 500.0, "$475 of $500")],
+)
+def test_of_a_small_budget_the_cents_are_told(observed: float, limit: float, said: str) -> None:
+    budget = alert(labels={"tenant": "acme", "kind": "budget"})
+    found = msgspec.structs.replace(budget, series="tenant=acme#budget-usd", observed=observed, expected=limit)
+    assert used(found) == said
 
 
 def test_the_headline_says_who_does_what_and_how_bad_it_is() -> None:

@@ -86,6 +86,8 @@ def test_a_route_has_what_it_does_not_say_from_the_one_above(tmp_path: Path) -> 
         (TREE.replace('"tag:team"', "team"), "alerts.routes"),
         (TREE.replace('routing_key = "R0UTING"', ""), "a receiver of type pagerduty needs a routing_key"),
         (TREE.replace('from = "08:00"', 'from = "8"'), "alerts.hours[0].from"),
+        (TREE.replace('from = "08:00"', 'from = "24:00"'), "alerts.hours[0].from"),
+        (TREE.replace('days = ["mon", "fri"]', "days = []"), "alerts.hours[0].days"),
         ('[alerts]\nfallback = "nobody"', "the fallback is a receiver that does not exist: nobody"),
         ('[[alerts.receivers]]\nname = "x"\ntype = "webhook"\nurl = "ftp://x"', "must begin with https:// or http://"),
         ('[[alerts.routes]]\nmatch = {tenant = "acme"}\nreceiver = "console"', "the last route must match everything"),

@@ -384,6 +384,12 @@ def test_one_tool_is_blocked_before_all_where_the_alert_names_one() -> None:
     assert (unnamed.command.action, unnamed.command.params) == ("pause", {})
 
 
+def test_brackets_in_a_critical_tenants_name_stand_for_themselves() -> None:
+    tenant = "bank [prod]"
+    (change,) = Ledger([ESCALATING], critical=(tenant,)).submit(alert(labels={**LOOP, "tenant": tenant}), "i", NOW)
+    assert change.command and change.command.mode == "suggest"
+
+
 def test_a_critical_tenant_is_throttled_by_people_only() -> None:
     found = Ledger([ESCALATING], critical=("ac*",))
     (change,) = told(found, 0)
