@@ -1,7 +1,7 @@
 """From alerts to notifications: finds the routes, groups into incidents, and says what is due to be sent."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from alerts.agenda import SOON, Agenda
 from alerts.alert import Alert
@@ -57,16 +57,9 @@ class Dispatcher:
         It is told on each of its routes; where it comes to further ones, being more severe now, others learn of it too.
         """
         alert = self.owners.label(alert)
-        found = self._incidents.holding(alert.id)
-        if not found and alert.state == "closed":
+        found = self._tellers(alert, now)
+        if not found:
             return None
-        if alert.state != "closed" and not (found and found[0].latest(alert).state == "closed"):
-            told = {incident.receiver for incident in found}
-            for leaf in self.tree.leaves(alert.labels):
-                if leaf.route.receiver not in told or not found:
-                    found += [home for home in [self._homes.of(leaf, alert, now)] if home not in found]
-        for incident in list(found):
-            found += [one for one in self._homes.besides(incident) if one not in found]
         for incident in found:
             self._take(incident, alert, now)
         # What is known by now: an old record that was written again must not bring an alarm back that is over.
@@ -155,6 +148,21 @@ class Dispatcher:
             self._agenda.put(incident.id, SOON)
             for alert in incident.alerts.values():
                 self.inhibitor.take(alert)
+
+    def _tellers(self, alert: Alert, now: float) -> list[Incident]:
+        """List who is to tell of an alert: who does, who is to by the routes that take it now, and who tells beside."""
+        known = self._incidents.holding(alert.id)
+        over = alert.state == "closed" or any(one.latest(alert).state == "closed" for one in known[:1])
+        homes = known if over else [*known, *self._further(alert, {one.receiver for one in known}, now)]
+        # A home may have become a part of another's storm when the next one was found.
+        found = [one for one in (self._incidents.find(home.id) for home in homes) if one]
+        beside = [one for home in found for one in self._homes.besides(home)]
+        return list({one.id: one for one in (*found, *beside)}.values())
+
+    def _further(self, alert: Alert, told: Container[str], now: float) -> list[Incident]:
+        """List an alert's homes on the routes whose receivers are not `told` of it."""
+        leaves = [leaf for leaf in self.tree.leaves(alert.labels) if leaf.route.receiver not in told]
+        return [self._homes.of(leaf, alert, now) for leaf in leaves]
 
     def _take(self, incident: Incident, alert: Alert, now: float) -> None:
         before = incident.state

@@ -254,6 +254,59 @@ def test_whatever_comes_no_alert_is_lost_in_a_storm_or_told_twice_and_few_messag
     assert len(new) == len(set(new)) == len({name for _, name in new})
 
 
+def told_twice(rule: StormRule | None = None) -> Dispatcher:
+    """All of it goes to the default owner, and all of it to a second receiver."""
+    routes = [Route(receiver="finops", group_by=OWN, go_on=True), Route(receiver="audit", group_by=OWN)]
+    return Dispatcher(routes, owners=Owners(default="finops"), storm=rule)
+
+
+def test_what_became_a_part_of_a_storm_while_its_next_receiver_was_found_is_told_in_the_storm() -> None:
+    found = told_twice(StormRule(tenants=9, incidents=3))
+    found.submit(of_tenant("a", 1, "loop"), NOW)
+    told(found, 5)
+    first = found.submit(of_tenant("b", 2, "burst"), NOW + 10)
+    assert first is not None and first is found.find(first.id) and found.holding("b")[0] is first
+    assert {one.receiver for one in found.holding("b")} == {"finops", "audit"}
+    told(found, 70)
+    assert {one.receiver for one in found.holding("b") if one.sent} == {"finops"}
+    for name, tenant, kind in (("a", 1, "loop"), ("b", 2, "burst")):
+        found.submit(replace(of_tenant(name, tenant, kind), state="closed", updated_at=moment(NOW + 90)), NOW + 90)
+    assert found.open_incidents() == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.sampled_from(KINDS[:4]), st.floats(0, 4), st.booleans()),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(2, 4),
+    st.integers(1, 9),
+)
+def test_whatever_comes_in_a_storm_both_of_two_receivers_learn_of_it_and_of_its_end(
+    arrivals: list[tuple[int, str, float, bool]], tenants: int, incidents: int
+) -> None:
+    rule = StormRule(tenants=tenants, incidents=incidents)
+    found, now = told_twice(rule), 0.0
+    alerts = [of_tenant(f"a{number}", tenant, kind) for number, (tenant, kind, _, _) in enumerate(arrivals)]
+    for one, (*_, pause, goes_on) in zip(alerts, arrivals, strict=True):
+        now += pause
+        found.submit(one, NOW + now)
+        told(found, now)
+        if goes_on:
+            found.submit(replace(one, state="updated", updated_at=moment(NOW + now)), NOW + now)
+    for at in (2.1, rule.patience + 10 * rule.window):
+        told(found, now + at)
+    for one in alerts:
+        assert {incident.receiver for incident in found.holding(one.id) if incident.sent} == {"finops", "audit"}
+    now += 2 * rule.patience
+    for one in alerts:
+        found.submit(replace(one, state="closed", updated_at=moment(NOW + now)), NOW + now)
+    assert {one.because for one in told(found, now)} == {"resolved"}
+    assert found.open_incidents() == []
+
+
 def test_a_label_of_a_tenant_that_is_missing_is_no_tenant() -> None:
     labels: dict[Label, str] = {"kind": "burst"}
     found = Dispatcher([Route(receiver="team")])
