@@ -1,7 +1,7 @@
 """From alerts to notifications: finds the routes, groups into incidents, and says what is due to be sent."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from alerts.agenda import SOON, Agenda
 from alerts.alert import Alert
@@ -62,6 +62,7 @@ class Dispatcher:
             return None
         for incident in found:
             self._take(incident, alert, now)
+            self._forget(incident.absorbed)
         # What is known by now: an old record that was written again must not bring an alarm back that is over.
         for name in self.inhibitor.take(found[0].latest(alert)):
             self._agenda.put(name, SOON)
@@ -199,11 +200,15 @@ class Dispatcher:
 
     def _drop(self, incident: Incident) -> None:
         self._incidents.drop(incident)
-        self._agenda.drop(incident.id)
-        self._verdicts.drop(incident.id)
+        self._forget([incident.id])
         for alert in incident.alerts:
             if not self._incidents.holding(alert):
                 self.inhibitor.drop(alert)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._agenda.drop(name)
+            self._verdicts.drop(name)
 
     def _notification(self, incident: Incident, because: Because) -> Notification:
         previous = incident.sent.ref or None if incident.sent else None

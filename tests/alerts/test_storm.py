@@ -274,6 +274,18 @@ def test_what_became_a_part_of_a_storm_while_its_next_receiver_was_found_is_told
     assert found.open_incidents() == []
 
 
+def test_what_was_to_be_told_when_it_became_a_part_of_a_storm_is_told_once_and_nothing_stays_due() -> None:
+    """Loops wait for no company, the others half a minute: a loop can be ready when a storm takes it in."""
+    loops = Route(receiver="finops", match={"kind": "loop"}, group_by=OWN, group_wait=0.0)
+    found = Dispatcher([loops, Route(receiver="finops", group_by=OWN, group_wait=30.0)])
+    for seconds, kind in enumerate(("drift", "loop", "burst")):
+        found.submit(of_tenant(kind, 1, kind), NOW + seconds)
+        found.tick(NOW + seconds)
+    assert [sorted(one.incident.alerts) for one in told(found, 40)] == [["burst", "drift", "loop"]]
+    assert told(found, 41) == []
+    assert found.due > NOW + 41
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
