@@ -44,10 +44,10 @@ class Dispatcher:
         self._incidents = Incidents()
         #: Where what is said of incidents is written down.
         self.remarks = Remarks(self._incidents, self._touch)
-        self._holds = Holds(self.silences, self.inhibitor, self._incidents)
         self._homes = Homes(
             self.tree, self._incidents, storm or StormRule(), self.owners.labels_of({}).get("owner", ""), self._touch
         )
+        self._holds = Holds(self.silences, self.inhibitor, self._incidents, self._homes.route_of)
         self._escalations = Escalations(self._incidents, self._touch)
         self._agenda, self._verdicts = Agenda(), Verdicts()
 
@@ -71,7 +71,7 @@ class Dispatcher:
     def silence(self, silence: Silence) -> None:
         """Let a silence hold."""
         self.silences.add(silence)
-        for name in self._verdicts.with_reason("silenced", "planned"):
+        for name in self._verdicts.with_reason("silenced", "planned", "inhibited"):
             self._agenda.put(name, SOON)
 
     def pending(self, now: float, wanted: Callable[[Incident], bool] = lambda _: True) -> Iterator[Notification]:

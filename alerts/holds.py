@@ -1,20 +1,28 @@
 """What holds an incident back: silences, alarms that make it superfluous, and in a storm the one that tells of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from alerts.alert import Alert
-from alerts.decide import NOT_HELD, Held
+from alerts.decide import NEVER, NOT_HELD, Held
 from alerts.incident import Incident
 from alerts.incidents import Incidents
-from alerts.inhibit import Inhibitor
+from alerts.inhibit import Inhibitor, Source
+from alerts.routes import Route
 from alerts.silences import Silence, Silences
 
 
 class Holds:
     """Looks up what holds back all of an incident: one alert that nothing holds back is told, the others beside it."""
 
-    def __init__(self, silences: Silences, inhibitor: Inhibitor, incidents: Incidents) -> None:
+    def __init__(
+        self,
+        silences: Silences,
+        inhibitor: Inhibitor,
+        incidents: Incidents,
+        route_of: Callable[[Incident], Route],
+    ) -> None:
         self._silences, self._inhibitor, self._incidents = silences, inhibitor, incidents
+        self._route_of = route_of
 
     def of(self, incident: Incident, now: float) -> Held:
         """Give what holds an incident back at `now` (epoch seconds)."""
@@ -41,13 +49,13 @@ class Holds:
         return min(found, key=lambda one: (one.kind != "mute", one.until), default=None)
 
     def _inhibited(self, alerts: Sequence[Alert], now: float) -> Held:
-        by, until = "", float("inf")
+        by, until = "", NEVER
         for alert in alerts:
-            sources = [one for one in self._inhibitor.sources(alert, now) if self._is_heard(one.alert, now)]
-            if not sources:
+            heard = [(self._heard_until(one, now), one.alert.id) for one in self._inhibitor.sources(alert, now)]
+            longest, name = max(heard, default=(now, ""))
+            if longest <= now:
                 return NOT_HELD
-            longest = max(sources, key=lambda one: one.until)
-            by, until = longest.alert.id, min(until, longest.until)
+            by, until = name, min(until, longest)
         return Held(inhibited_by=by, until=until) if by else NOT_HELD
 
     def _told_elsewhere(self, incident: Incident, now: float) -> Held:
@@ -58,12 +66,22 @@ class Holds:
         tells = found is not None and found.state == "open" and all(name in found for name in incident.members())
         return Held(told_by=incident.told_by, until=incident.told_by_until) if tells else NOT_HELD
 
-    def _is_heard(self, alert: Alert, now: float) -> bool:
-        """Tell whether people hear of an alarm: one that is silenced, or ended before they did, silences no other."""
-        told = self._incidents.holding(alert.id)
-        if alert.state == "closed" and not any(one.sent for one in told):
-            return False
-        return any(self._silences.covering(alert.labels, now, one.id) is None for one in told)
+    def _heard_until(self, source: Source, now: float) -> float:
+        """Give how long an alarm silences others, at least, since people hear of it; `now` if they do not.
+
+        One that is silenced, waits for its receiver's hours, or ended before people were told, silences no other.
+        """
+        alert = source.alert
+        told = [one for one in self._incidents.holding(alert.id) if one.sent or alert.state != "closed"]
+        free = [one for one in told if self._silences.covering(alert.labels, now, one.id) is None]
+        return max((min(source.until, self._tells_until(one, now)) for one in free), default=now)
+
+    def _tells_until(self, incident: Incident, now: float) -> float:
+        """Give until when people know of an incident, or are told as soon as it is due; `now` if neither is so."""
+        if incident.sent is not None:
+            return NEVER
+        route = self._route_of(incident)
+        return route.next_change(now) if route.tells(incident.severity, now) else now
 
 
 def _open_alerts(incident: Incident) -> list[Alert]:
