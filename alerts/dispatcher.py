@@ -60,7 +60,10 @@ class Dispatcher:
         found = self._tellers(alert, now)
         if not found:
             return None
+        known = self._incidents.holding(alert.id)
         for incident in found:
+            if alert.id not in incident:
+                self.remarks.joined(incident, known)
             self._take(incident, alert, now)
             self._forget(incident.absorbed)
         # What is known by now: an old record that was written again must not bring an alarm back that is over.

@@ -1,6 +1,6 @@
 """What is said of an incident, by people and by gateways: it holds for all incidents that tell of the same alerts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -42,10 +42,12 @@ class Remarks:
     def throttled(self, incident: str, scope: str) -> None:
         """Note that a command of the incident is in force on `scope`."""
         for found in self._related(incident):
-            if scope not in found.commands:
-                found.commands.append(scope)
-                self._incidents.bind(found, scope)
-                self._touch(found)
+            self._bind(found, scope)
+
+    def joined(self, incident: Incident, known: Iterable[Incident]) -> None:
+        """Note that an incident tells of an alert that is `known` from others: of their commands, too."""
+        for scope in [scope for one in known for scope in one.commands]:
+            self._bind(incident, scope)
 
     def released(self, scope: str, incident: str = "", saved: Decimal = Decimal(0)) -> None:
         """Note that the command on `scope` was released; `incident` is told how many dollars that `saved`.
@@ -60,6 +62,12 @@ class Remarks:
             named.usd_saved += saved
             self._touch(named)
         self._incidents.unbind(scope)
+
+    def _bind(self, incident: Incident, scope: str) -> None:
+        if scope not in incident.commands:
+            incident.commands.append(scope)
+            self._incidents.bind(incident, scope)
+            self._touch(incident)
 
     def _related(self, incident: str) -> list[Incident]:
         found = self._incidents.find(incident)

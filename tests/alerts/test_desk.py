@@ -1,5 +1,6 @@
 """The desk: incidents and commands stay in step."""
 
+from alerts.decide import Because
 from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
 from alerts.kept import MOST_ALERTS
@@ -8,7 +9,7 @@ from alerts.throttle.book import Change
 from alerts.throttle.command import Command
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
-from tests.alerts.build import NOW, alert
+from tests.alerts.build import NOW, TRIAGE, alert
 
 PAUSE = Policy(kind="burst", scope="agent", action="pause", mode="enforce")
 
@@ -54,6 +55,39 @@ def test_the_end_of_an_alert_that_no_incident_holds_still_frees_its_command() ->
     for name in names:
         found.submit(alert(name, state="closed"), NOW + 1)
     assert [command.action for command in commands(found.tick(NOW + 10))] == ["release"]
+
+
+def told(found: AlertDesk, after: float) -> list[tuple[str, Because, list[str]]]:
+    """Deliver all that is due: to whom, why, and with which commands."""
+    due = list(found.dispatcher.pending(NOW + after))
+    for one in due:
+        found.dispatcher.delivered(one, "ref", NOW + after)
+    return [(one.receiver, one.because, one.incident.commands) for one in due]
+
+
+def test_who_learns_of_an_alert_after_it_was_throttled_learns_of_the_command_and_of_the_end_at_its_release() -> None:
+    routes = [Route(receiver="pager", match={"severity": "critical"}, go_on=True), Route(receiver="finops")]
+    found = AlertDesk(Dispatcher(routes), Ledger([PAUSE], hold=60))
+    (issued,) = found.submit(alert(), NOW)
+    assert told(found, 2) == [("finops", "new", [issued.key])]
+    found.submit(alert(state="updated", after=20, severity="critical"), NOW + 20)
+    assert told(found, 22) == [("pager", "new", [issued.key])]
+    found.submit(alert(state="closed", after=30, severity="critical"), NOW + 30)
+    assert told(found, 31) == []
+    assert [command.action for command in commands(found.tick(NOW + 60))] == ["release"]
+    assert told(found, 60) == [("finops", "resolved", []), ("pager", "resolved", [])]
+
+
+def test_who_is_told_of_an_alert_beside_an_incident_takes_over_no_command_of_its_other_alerts() -> None:
+    """A command is of those who tell of its alert."""
+    routes = [Route(receiver="finops", group_by=("tenant",), go_on=True), Route(receiver="audit")]
+    found = AlertDesk(Dispatcher(routes), Ledger([PAUSE]))
+    (issued,) = found.submit(alert("a1"), NOW)
+    found.submit(alert("a2", labels={**TRIAGE, "kind": "loop"}), NOW)
+    assert {one.receiver: one.commands for one in found.dispatcher.holding("a2")} == {
+        "finops": [issued.key],
+        "audit": [],
+    }
 
 
 def test_a_suggestion_keeps_no_incident_open() -> None:
