@@ -37,6 +37,7 @@ from alerts.text import (
     used,
     who,
 )
+from alerts.undelivered import KIND as DEAD_RECEIVER
 
 _BAR, _MOST_NOTES = 10, 5
 # A name or a reason longer than this tells nobody more.
@@ -50,9 +51,11 @@ def message(
     """Give the fallback text and the blocks.
 
     `past` tells of the kinds of cost, `file` is the uploaded picture; without `buttons` nobody can answer. `link` leads
-    to the incident's page.
+    to the incident's page. The notice of a dead receiver has neither: it is no incident that anybody keeps.
     """
     incident = notification.incident
+    if incident.kind == DEAD_RECEIVER:
+        buttons, link = False, ""
     blocks = [header(_title(incident)), section(_facts(incident)), section(_why(incident))]
     if others := stands_in(incident):
         blocks.append(section(f"*Storm*  {escape(others)}"))

@@ -1,6 +1,7 @@
 """A message keeps to Slack's published limits and markup, whatever names and reasons hold."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from alerts.history import History
 from alerts.incident import Incident
 from alerts.slack.blocks import CONTEXT, HEADER, TEXT, Block, clip, escape
 from alerts.slack.render import message, reply
+from alerts.undelivered import undelivered
 from tests.alerts.build import alert, incident, notification
 from tests.slack.limits import MESSAGE_TEXT, problems_of
 
@@ -173,3 +175,11 @@ def test_what_several_have_in_common_is_said_once_and_whose_it_is_is_shown() -> 
     assert "t6, t5, t4, t3 and 3 more" in text or "t0, t1, t2, t3 and 3 more" in text
     assert "warning · owner finops · told because new · incident 4e8f1c" in text
     assert "2 owners are told here first: blue, &lt;red&gt;; they hear of it themselves" in text
+
+
+def test_the_notice_of_a_dead_receiver_offers_nothing_that_nobody_could_do() -> None:
+    since = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    told = undelivered("audit", "timeout", 3, since, None)
+    _, blocks = message(told, link="https://tide.example/incidents/undelivered-audit")
+    assert "actions" not in [block["type"] for block in blocks]
+    assert "https://" not in blocks[-1]["elements"][0]["text"]
