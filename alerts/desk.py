@@ -76,7 +76,7 @@ class AlertDesk:
     def _throttle(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
         refused = self.ledger.refused.total()
         if scope := _scope_of(word):
-            reason = CommandReason(word.incident, "person", "throttled by a person", 0, 0, "0")
+            reason = CommandReason(word.incident, "person", "throttled by a person", 0.0, 0.0, "0")
             changes = self.ledger.impose(scope, reason, now, word.until, word.scope.get("tool", ""))
         else:
             alerts = list(self._alerts(word))

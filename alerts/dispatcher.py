@@ -11,7 +11,7 @@ from alerts.escalation import Escalations
 from alerts.holds import Holds
 from alerts.homes import Homes
 from alerts.incident import Incident
-from alerts.incidents import Incidents
+from alerts.incidents import Incidents, rank
 from alerts.inhibit import DEFAULTS, Inhibitor, InhibitRule
 from alerts.notification import Notification
 from alerts.owners import Owners
@@ -161,7 +161,7 @@ class Dispatcher:
         # A home may have become a part of another's storm when the next one was found.
         found = [one for one in (self._incidents.find(home.id) for home in homes) if one]
         beside = [one for home in found for one in self._homes.besides(home)]
-        return list({one.id: one for one in (*found, *beside)}.values())
+        return sorted({one.id: one for one in (*found, *beside)}.values(), key=rank)
 
     def _further(self, alert: Alert, told: Container[str], now: float) -> list[Incident]:
         """List an alert's homes on the routes whose receivers are not `told` of it."""

@@ -107,8 +107,8 @@ class Incidents:
         self.touch(incident.id)
 
     def holding(self, alert: str) -> list[Incident]:
-        """List the incidents that hold an alert, the first of them first."""
-        return [self._all[name] for name in self._of_alert.get(alert, ())]
+        """List the incidents that hold an alert, in their `rank`."""
+        return sorted((self._all[name] for name in self._of_alert.get(alert, ())), key=rank)
 
     def related(self, incident: Incident) -> list[Incident]:
         """List an incident and those that tell others of the same alerts."""
@@ -182,13 +182,23 @@ class Incidents:
     def restore(self, incidents: Mapping[str, bytes]) -> None:
         """Take up the incidents that `changes` gave."""
         found = [msgspec.msgpack.decode(state, type=Incident) for state in incidents.values()]
-        for incident in sorted(found, key=lambda incident: (incident.noted_at, incident.id)):
+        for incident in sorted(found, key=age):
             self.add(incident)
 
     def _close_group(self, incident: Incident) -> None:
         key = group_of(incident.receiver, incident.group)
         if self._open_group.get(key) == incident.id:
             del self._open_group[key]
+
+
+def age(incident: Incident) -> tuple[float, tuple[int, ...], str]:
+    """Order incidents by when they began, and then as the routes are written: the same before and after a restart."""
+    return incident.noted_at, tuple(int(part) for part in incident.route.split(".") if part), incident.id
+
+
+def rank(incident: Incident) -> tuple[bool, float, tuple[int, ...], str]:
+    """Order the incidents of an alert by `age`, but one that stands in for others comes after these."""
+    return bool(incident.stands_in), *age(incident)
 
 
 def group_of(receiver: str, group: Mapping[Label, str]) -> Group:

@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.alert import Label
 from alerts.incident import Incident
-from alerts.incidents import Incidents, Whose
+from alerts.incidents import Incidents, Whose, age
 
 TENANT: Label = "tenant"
 
@@ -50,7 +50,7 @@ class Storms:
         recent = [one for one in self._recent(self._incidents.open_of(whose), now) if not one.full]
         if not recent:
             return None
-        *others, host = recent
+        host, *others = sorted(recent, key=age)
         self._incidents.make_storm(host)
         host.joined_at = now
         for other in others:

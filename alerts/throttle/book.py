@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from operator import itemgetter
 
 import msgspec
 
@@ -50,12 +51,12 @@ class CommandBook:
         return live if live and live.released_at is None else None
 
     def all(self) -> list[tuple[str, Live]]:
-        """List all that is known, by its scope's key."""
-        return list(self._lives.items())
+        """List all that is known, by its scope's key and in the order of these: the same after a restart."""
+        return sorted(self._lives.items(), key=itemgetter(0))
 
     def all_in_force(self) -> list[tuple[str, Live]]:
         """List the commands in force, suggestions too."""
-        return [(key, live) for key, live in self._lives.items() if live.released_at is None]
+        return [(key, live) for key, live in self.all() if live.released_at is None]
 
     def issue(
         self, scope: CommandScope, policy: Policy, reason: CommandReason, now: float, alert: Alert | None = None
