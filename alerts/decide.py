@@ -33,7 +33,7 @@ NEVER = float("inf")
 class Held(msgspec.Struct, frozen=True):
     """What holds an incident back: a silence, an alarm (its alert's id), or one (its id) that tells of it in a storm.
 
-    `until` (epoch seconds) is the end of the latter two.
+    `until` (epoch seconds) is when that may be otherwise.
     """
 
     silence: Silence | None = None
@@ -82,7 +82,7 @@ def _held_back(incident: Incident, held: Held) -> Decision | None:
     if silence := held.silence:
         over = incident.state == "resolved" and incident.sent is not None
         if silence.kind == "mute" or not over:
-            return Decision("silenced" if silence.kind == "mute" else "planned", silence.until)
+            return Decision("silenced" if silence.kind == "mute" else "planned", min(silence.until, held.until))
     if incident.state == "open" and (held.inhibited_by or held.told_by):
         return Decision("inhibited" if held.inhibited_by else "storm", held.until)
     return None

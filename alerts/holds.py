@@ -8,7 +8,7 @@ from alerts.incident import Incident
 from alerts.incidents import Incidents
 from alerts.inhibit import Inhibitor, Source
 from alerts.routes import Route
-from alerts.silences import Silence, Silences
+from alerts.silences import Silences
 
 
 class Holds:
@@ -27,11 +27,8 @@ class Holds:
     def of(self, incident: Incident, now: float) -> Held:
         """Give what holds an incident back at `now` (epoch seconds)."""
         alerts = _open_alerts(incident) or list(incident.alerts.values())
-        silence = self._silences.covering(incident.group, now, incident.id)
-        if silence is None and not incident.rest:
-            silence = self._of_each(incident, alerts, now)
-        if silence is not None:
-            return Held(silence)
+        if silenced := self._silenced(incident, alerts, now):
+            return silenced
         inhibited = NOT_HELD if incident.rest else self._inhibited(alerts, now)
         return self._told_elsewhere(incident, now) if inhibited == NOT_HELD else inhibited
 
@@ -40,13 +37,15 @@ class Holds:
         for alert in _open_alerts(incident):
             self._inhibitor.wait(incident.id, alert)
 
-    def _of_each(self, incident: Incident, alerts: Sequence[Alert], now: float) -> Silence | None:
-        """Give the silence that ends first, where each alert has one."""
-        each = [self._silences.covering(alert.labels, now, incident.id) for alert in alerts]
+    def _silenced(self, incident: Incident, alerts: Sequence[Alert], now: float) -> Held | None:
+        """Give a silence of all of it, or, where each alert has one, a mute before a plan, until one of them ends."""
+        if silence := self._silences.covering(incident.group, now, incident.id):
+            return Held(silence, until=silence.until)
+        each = [] if incident.rest else [self._silences.covering(one.labels, now, incident.id) for one in alerts]
         found = [one for one in each if one is not None]
-        if len(found) < len(each):
+        if not found or len(found) < len(each):
             return None
-        return min(found, key=lambda one: (one.kind != "mute", one.until), default=None)
+        return Held(min(found, key=lambda one: (one.kind != "mute", one.until)), until=min(one.until for one in found))
 
     def _inhibited(self, alerts: Sequence[Alert], now: float) -> Held:
         by, until = "", NEVER

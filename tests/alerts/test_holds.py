@@ -87,6 +87,17 @@ def test_what_an_alarm_silenced_is_told_when_that_alarm_is_muted() -> None:
     assert told(found, NOW + 3) == [("always", "new")]
 
 
+def test_what_is_partly_muted_and_partly_planned_is_told_when_the_first_of_the_two_ends() -> None:
+    found = Dispatcher([Route(receiver="always", group_by=("tenant",))], inhibit=())
+    found.submit(alert("burst", labels={**TENANT, "use_case": "support"}), NOW)
+    found.submit(alert("loop", labels={**TENANT, "kind": "loop"}), NOW)
+    found.silence(Silence(match={"kind": "burst"}, until=NOW + 10, kind="planned", at=START))
+    found.silence(Silence(match={"kind": "loop"}, until=NOW + 100, at=START))
+    assert told(found, NOW + 2) == []
+    assert (reason(found, "burst", NOW + 2), found.due) == ("silenced", NOW + 10)
+    assert told(found, NOW + 10) == [("always", "new")]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.integers(0, 20),
