@@ -1,11 +1,12 @@
 """The desk where alerts and people's words arrive: what comes of each for people and for gateways."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from alerts.alert import Alert
 from alerts.answers import Answers, Outcome
 from alerts.dispatcher import Dispatcher
+from alerts.incident import Incident
 from alerts.text import money
 from alerts.throttle.book import Change
 from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
@@ -60,7 +61,8 @@ class AlertDesk:
         if not self.heard.add(word, now):
             return "repeated", []
         outcome, changes = self._let_go(word, now) if word.verdict == "release" else self._throttle(word, now)
-        self._note(word, outcome, changes)
+        left = {} if word.verdict == "release" or _scope_of(word) else self._in_short(word)
+        self._note(word, outcome, changes, left)
         return outcome, self._followed(changes)
 
     def acknowledge(self, ack: Ack, now: float) -> bool:
@@ -87,7 +89,7 @@ class AlertDesk:
 
     def _let_go(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
         scope = _scope_of(word)
-        alerts = [] if scope else [alert.id for _, alert in self._alerts(word)]
+        alerts = [] if scope else [*(alert.id for _, alert in self._alerts(word)), *self._in_short(word)]
         incident = word.incident if alerts and not word.anomaly else ""
         keys = self.ledger.within(scope) if scope else self.ledger.caused_by(alerts, incident)
         if not keys and not alerts:
@@ -96,23 +98,36 @@ class AlertDesk:
 
     def _alerts(self, word: Word) -> Iterable[tuple[str, Alert]]:
         """Give the open alerts that a word is about, each with the first incident that tells of it."""
-        known, tenant = self.dispatcher.find(word.incident), word.scope.get("tenant", "")
         told: dict[str, tuple[str, Alert]] = {}
-        for incident in ([known] if known else []) if word.incident else self.dispatcher.holding(word.anomaly):
+        for incident in self._named(word):
             for alert in incident.alerts.values():
-                named = word.anomaly in ("", alert.id) and tenant in ("", alert.labels["tenant"])
-                if named and alert.state != "closed":
+                if alert.state != "closed" and _is_about(word, alert.id, alert.labels["tenant"]):
                     told.setdefault(alert.id, (incident.id, alert))
         return told.values()
 
-    def _note(self, word: Word, outcome: Heeded, changes: list[Change]) -> None:
-        """Tell the incidents behind the commands, or the one that is named, whose word it was."""
-        said = {"throttle": "throttles it", "release": "lets it go"}[word.verdict]
-        line = f"{word.by or 'somebody'} {said}" + (
-            ": refused, by the guard rails of throttling" if outcome == "refused" else ""
-        )
+    def _in_short(self, word: Word) -> dict[str, str]:
+        """Give the ids of the open alerts that a word is about but of which no labels are kept, with an incident's."""
+        known = {alert.id for _, alert in self._alerts(word)}
+        return {
+            name: incident.id
+            for incident in self._named(word)
+            for name, one in incident.rest.items()
+            if not one.closed and name not in known and _is_about(word, name, one.tenant)
+        }
+
+    def _named(self, word: Word) -> list[Incident]:
+        if not word.incident:
+            return self.dispatcher.holding(word.anomaly)
+        known = self.dispatcher.find(word.incident)
+        return [known] if known else []
+
+    def _note(self, word: Word, outcome: Heeded, changes: list[Change], left: Mapping[str, str]) -> None:
+        """Tell the incidents behind the commands, or the one that is named, whose word it was, and what is `left`."""
+        line = f"{word.by or 'somebody'} " + {"throttle": "throttles it", "release": "lets it go"}[word.verdict]
+        line += ": refused, by the guard rails of throttling" if outcome == "refused" else ""
+        line += f"; not what is kept in short ({len(left)} of its alerts): name their scope" if left else ""
         incidents = {change.command.reason.incident for change in changes if change.command} or {word.incident}
-        for incident in sorted(incidents - {""}):
+        for incident in sorted({*incidents, *left.values()} - {""}):
             self.dispatcher.remarks.answer(incident, line)
 
     def _followed(self, changes: list[Change]) -> list[Change]:
@@ -136,6 +151,10 @@ def _line(change: Change, command: Command) -> str:
         return f"released {change.key} at {command.issued_at:%H:%M:%S} UTC{saved}"
     verb = "told gateways to" if command.mode == "enforce" else "suggests to"
     return f"{verb} {command.action.replace('_', ' ')} {change.key} until {command.expires_at:%H:%M:%S} UTC"
+
+
+def _is_about(word: Word, alert: str, tenant: str) -> bool:
+    return word.anomaly in ("", alert) and word.scope.get("tenant", "") in ("", tenant)
 
 
 def _scope_of(word: Word) -> CommandScope | None:

@@ -10,9 +10,11 @@ from alerts.desk import AlertDesk
 from alerts.dispatcher import Dispatcher
 from alerts.hours import Hours
 from alerts.incident import Incident, moment
+from alerts.kept import MOST_ALERTS
 from alerts.routes import Route, Step
 from alerts.silences import Silence
 from alerts.throttle.ledger import Ledger
+from alerts.throttle.policy import Policy
 from alerts.word import LONGEST, MOST_WORDS, Heard, Word
 from tests.alerts.build import NOW, TRIAGE, alert
 
@@ -61,6 +63,42 @@ def test_who_throttles_or_lets_go_sees_at_once_that_it_was_heard(verdict: str, s
     assert desk.heed(word(verdict, incident=found.id), NOW + 10)[0] == "applied"
     assert told(desk, 10) == [("team", "answered")]
     assert found.word == said
+
+
+def crowd(beyond: int, *policies: Policy) -> tuple[AlertDesk, Incident]:
+    """An incident of so many alerts beyond those that are kept in full, the cheapest first; each of its own session."""
+    desk = AlertDesk(Dispatcher([Route(receiver="team")]), Ledger(policies, most=1000))
+    for number in range(MOST_ALERTS + beyond):
+        labels: dict[Label, str] = {**TRIAGE, "session": f"s{number}"}
+        desk.submit(alert(f"a{number}", labels=labels, usd=str(number)), NOW)
+    (found,) = desk.dispatcher.open_incidents()
+    return desk, found
+
+
+@pytest.mark.parametrize("beyond", [0, 10])
+def test_who_throttles_an_incident_is_told_of_how_many_alerts_it_does_not_hold(beyond: int) -> None:
+    desk, found = crowd(beyond)
+    outcome, changes = desk.heed(word("throttle", incident=found.id), NOW + 10)
+    assert (outcome, len(changes)) == ("applied", MOST_ALERTS)
+    left = "; not what is kept in short (10 of its alerts): name their scope"
+    assert found.word == "ann throttles it" + (left if beyond else "")
+
+
+def test_an_alert_that_is_kept_in_short_cannot_be_throttled_by_its_name_and_its_incident_says_so() -> None:
+    desk, found = crowd(1)
+    assert desk.heed(word("throttle", anomaly="a0"), NOW + 10) == ("unknown", [])
+    assert found.word == "ann throttles it; not what is kept in short (1 of its alerts): name their scope"
+    scope = {"tenant": "acme", "session": "s0"}
+    outcome, (change,) = desk.heed(word("throttle", 11, scope=scope), NOW + 11)
+    assert (outcome, change.key) == ("applied", "tenant=acme/session=s0")
+
+
+def test_who_lets_an_alert_go_that_is_kept_in_short_frees_what_it_was_throttled_by() -> None:
+    desk, _ = crowd(1, Policy(kind="burst", scope="session", action="pause", mode="enforce"))
+    outcome, (change,) = desk.heed(word("release", anomaly="a0"), NOW + 10)
+    assert (outcome, change.key) == ("applied", "tenant=acme/session=s0")
+    again = alert("a0", "updated", after=11, labels={**TRIAGE, "session": "s0"}, usd="0.5")
+    assert desk.submit(again, NOW + 11) == []
 
 
 def test_what_nobody_acknowledges_goes_to_the_next_and_the_one_after() -> None:
