@@ -42,10 +42,20 @@ def csv_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | Rejected]:
     """Read rows of CSV; raises csv.Error for what is none."""
     rest = iter(lines)
     head = next(rest, "")
-    rows = csv.DictReader(chain([head], rest), delimiter=_separator(head))
+    # Strict: a quote that is never closed would take the rows after it for text of one cell, to the end of the file.
+    rows = csv.DictReader(chain([head], rest), delimiter=_separator(head), strict=True)
     if twice := [name for name, times in Counter(rows.fieldnames or ()).items() if times > 1 and name]:
         raise csv.Error(f"the head names a column twice: {twice[0][:100]!r}")
-    return map(row_of, rows)
+    return map(_csv_row, rows)
+
+
+def _csv_row(cells: Mapping[Any, Any]) -> dict[str, Any] | Rejected:
+    if None in cells:
+        return Rejected("wrong_type", "the row has more cells than the head has names")
+    # As the last row of a file that breaks off has: what is left of its last cell may be part of a number.
+    if None in cells.values():
+        return Rejected("wrong_type", "the row has fewer cells than the head has names")
+    return row_of(cells)
 
 
 def csv_rows_of(record: bytes) -> Iterator[dict[str, Any] | Rejected]:
@@ -99,10 +109,8 @@ def parquet_rows_of(record: bytes, most_bytes: int | None) -> Iterator[dict[str,
             yield from batch_rows(batch)
 
 
-def row_of(fields: Mapping[Any, Any]) -> dict[str, Any] | Rejected:
+def row_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Spell a row of a table as the JSON of its format."""
-    if None in fields:
-        return Rejected("wrong_type", "the row has more cells than the head has names")
     given = {name: _cell(name, value) for name, value in fields.items() if value not in (None, "")}
     spelled: dict[str, Any] = orjson.loads(orjson.dumps(given, str))
     return spelled

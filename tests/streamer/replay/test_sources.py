@@ -2,8 +2,11 @@
 
 import gzip
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamer.config import Config
 from streamer.errors import SourceUnreadable
@@ -117,6 +120,44 @@ def test_a_row_with_more_cells_than_the_head_is_rejected(rows: list[Row], tmp_pa
     path.write_bytes(b"\n".join([*table[:2], table[2] + b",one too many", table[3]]))
     assert rejections(path) == [("wrong_type", 2)]
     assert len(items(path)) == 3
+
+
+def test_a_row_with_fewer_cells_than_the_head_is_rejected(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    table = as_csv(rows[:3]).splitlines()
+    path.write_bytes(b"\n".join([*table[:2], table[2].rpartition(b",")[0], table[3]]))
+    assert rejections(path) == [("wrong_type", 2)]
+    assert len(items(path)) == 3
+
+
+@given(st.data())
+def test_of_a_table_that_breaks_off_nothing_is_read_that_it_did_not_hold(data: st.DataObject) -> None:
+    """But for its very last cell, of which nobody can tell whether it is whole."""
+    rows = day()[:4]
+    whole = as_csv([{**row, "zone": "eu"} for row in rows])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cut.csv"
+        path.write_bytes(whole)
+        expected = [decoded for decoded, _ in items(path)]
+        path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+        found = items(path)
+    events = [decoded for decoded, _ in found if isinstance(decoded, UsageEvent)]
+    assert events == expected[: len(events)]
+    assert len(found) - len(events) <= 1
+
+
+@given(place=st.integers(2, 5), others=st.booleans())
+def test_a_stray_quote_is_said_and_takes_no_row_away_silently(place: int, others: bool) -> None:
+    table = b"".join(b"%d,2026-11-22T12:00:00Z,acme,support\n" % number for number in range(1, 7))
+    lines = (b"id,time,tenant,use_case\n" + table).splitlines(keepends=True)
+    lines[place] = lines[place].replace(b"support", b'"support')
+    if others:
+        lines[place + 1] = lines[place + 1].replace(b"support", b'"support')
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "stray.csv"
+        path.write_bytes(b"".join(lines))
+        assert [row for decoded, row in items(path) if isinstance(decoded, UsageEvent)] == list(range(1, place))
+        assert damage(path)[1] == place
 
 
 def test_a_head_that_names_a_column_twice_is_refused_for_nobody_knows_which_one_is_meant(tmp_path: Path) -> None:
