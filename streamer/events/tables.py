@@ -39,9 +39,14 @@ def _separator(head: str) -> str:
 
 
 def csv_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | Rejected]:
-    """Read rows of CSV; raises csv.Error for what is none."""
+    """Read rows of CSV; raises csv.Error for what is none.
+
+    Bytes that are no UTF-8 may stand in the lines as lone surrogates: their rows are rejected, and no other.
+    """
     rest = iter(lines)
     head = next(rest, "")
+    if any("\ud800" <= sign <= "\udfff" for sign in head):
+        raise csv.Error("the head is not UTF-8")
     # Strict: a quote that is never closed would take the rows after it for text of one cell, to the end of the file.
     rows = csv.DictReader(chain([head], rest), delimiter=_separator(head), strict=True)
     if twice := [name for name, times in Counter(rows.fieldnames or ()).items() if times > 1 and name]:
@@ -55,7 +60,10 @@ def _csv_row(cells: Mapping[Any, Any]) -> dict[str, Any] | Rejected:
     # As the last row of a file that breaks off has: what is left of its last cell may be part of a number.
     if None in cells.values():
         return Rejected("wrong_type", "the row has fewer cells than the head has names")
-    return row_of(cells)
+    try:
+        return row_of(cells)
+    except orjson.JSONEncodeError as error:
+        return Rejected("undecodable", str(error))
 
 
 def csv_rows_of(record: bytes) -> Iterator[dict[str, Any] | Rejected]:

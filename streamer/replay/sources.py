@@ -98,7 +98,7 @@ def records(path: Path, extent: Extent | None = None) -> Iterator[bytes | Reject
     with _opened(path, extent or Extent()) as stream:
         if kind == "csv":
             # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
-            with io.TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
+            with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="") as lines:
                 yield from map(_line, tables.csv_rows(lines))
         elif kind == "json":
             yield stream.read().removeprefix(codecs.BOM_UTF8)

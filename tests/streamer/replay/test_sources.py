@@ -160,6 +160,30 @@ def test_a_stray_quote_is_said_and_takes_no_row_away_silently(place: int, others
         assert damage(path)[1] == place
 
 
+@given(place=st.integers(1, 300), odd=st.sampled_from([b"caf\xe9", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80"]))
+def test_a_byte_that_is_no_utf_8_costs_its_own_row_alone(place: int, odd: bytes) -> None:
+    lines = [b"id,time,tenant,use_case", *(b"%d,2026-11-22T12:00:00Z,acme,support" % n for n in range(1, 301))]
+    lines[place] = lines[place].replace(b"support", odd)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "latin.csv"
+        path.write_bytes(b"\n".join(lines))
+        found = items(path)
+    assert [row for decoded, row in found if not isinstance(decoded, UsageEvent)] == [place]
+    assert [decoded.reason for decoded, _ in found if isinstance(decoded, Rejected)] == ["undecodable"]
+    assert len(found) == 300
+
+
+def test_a_head_that_is_no_utf_8_makes_the_file_unreadable(rows: list[Row], tmp_path: Path) -> None:
+    (tmp_path / "day.csv").write_bytes(as_csv(rows[:2]).decode().encode("utf-16"))
+    assert damage(tmp_path / "day.csv") == ("the head is not UTF-8", 1)
+
+
+def test_a_cell_whose_json_no_writer_takes_costs_its_own_row_alone(tmp_path: Path) -> None:
+    rows = b"".join(b"%d,2026-11-22T12:00:00Z,acme,%b\n" % (n, b"[" * n + b"]" * n) for n in (1, 500))
+    (tmp_path / "deep.csv").write_bytes(b"id,time,tenant,tags\n" + rows)
+    assert rejections(tmp_path / "deep.csv") == [("wrong_type", 1), ("undecodable", 2)]
+
+
 def test_a_head_that_names_a_column_twice_is_refused_for_nobody_knows_which_one_is_meant(tmp_path: Path) -> None:
     (tmp_path / "day.csv").write_bytes(b"id,time,tenant,tenant\na,2026-11-22T12:00:00Z,acme,beta\n")
     assert damage(tmp_path / "day.csv")[0] == "the head names a column twice: 'tenant'"
