@@ -13,6 +13,7 @@ from streamer.events.rejected import Rejected
 from streamer.events.skipped import Skipped
 from streamer.events.usage import UsageEvent
 from streamer.feedback import Feedback
+from streamer.replay.places import spelled
 
 #: The time of what has none: before all others.
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -36,7 +37,7 @@ class Item(NamedTuple):
     def place(self) -> str:
         """Where it stands, for people."""
         inside = self.decoded.item if isinstance(self.decoded, Rejected) else 0
-        return f"{self.source}, row {self.row}" + (f", item {inside + 1}" if inside else "")
+        return f"{spelled(self.source)}, row {self.row}" + (f", item {inside + 1}" if inside else "")
 
 
 class Run:

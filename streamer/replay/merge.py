@@ -10,7 +10,7 @@ from pyarrow import ArrowException, parquet
 
 from streamer.clock import utc
 from streamer.replay.items import LONG_AGO, Run, merged
-from streamer.replay.places import TOPIC
+from streamer.replay.places import TOPIC, spelled
 
 Opener = Callable[[str], Iterator[Run]]
 # Up to where sources are merged: a time, and the number of the source that has it.
@@ -109,8 +109,8 @@ class Merge:
         for stream in sorted(self._past, key=lambda stream: stream.number):
             if stream.behind and not stream.source.startswith(TOPIC):
                 yield (
-                    f"{stream.source}: not in the order of time: {stream.behind:,} events are older than one before"
-                    f" them, the first in row {stream.behind_row}, by up to {stream.farthest:,.1f} s"
+                    f"{spelled(stream.source)}: not in the order of time: {stream.behind:,} events are older than one"
+                    f" before them, the first in row {stream.behind_row}, by up to {stream.farthest:,.1f} s"
                 )
 
     def overlaps(self) -> list[str]:
@@ -119,7 +119,8 @@ class Merge:
         for stream in sorted((s for s in self._past if s.first), key=lambda s: (s.first, s.number)):
             if before and stream.first and stream.first < before.newest:
                 until = min(before.newest, stream.newest)
-                found.append(f"{before.source} and {stream.source}, from {_spelled(stream.first)} to {_spelled(until)}")
+                names = f"{spelled(before.source)} and {spelled(stream.source)}"
+                found.append(f"{names}, from {_moment(stream.first)} to {_moment(until)}")
             if before is None or stream.newest > before.newest:
                 before = stream
         return found
@@ -162,11 +163,11 @@ def _least(path: Path) -> datetime | None:
             place = next(n for n in range(len(file.schema)) if file.schema.column(n).path == "time")
             groups = (file.metadata.row_group(n).column(place).statistics for n in range(file.num_row_groups))
             least = [group.min for group in groups if group and group.has_min_max]
-    except (ArrowException, OSError, StopIteration):
+    except (ArrowException, OSError, StopIteration, UnicodeEncodeError):
         return None
     found = min(least, default=None)
     return found if isinstance(found, datetime) and found.tzinfo else None
 
 
-def _spelled(at: datetime) -> str:
+def _moment(at: datetime) -> str:
     return utc(at.timestamp()).isoformat().replace("+00:00", "Z")

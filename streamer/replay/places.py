@@ -28,6 +28,15 @@ def kind_of(path: Path) -> str:
     return kind if kind in KINDS else ""
 
 
+def spelled(source: str) -> str:
+    r"""Give a source's name as people and JSON take it: a file may have one whose bytes are no text.
+
+    >>> spelled("caf\udce9.jsonl")
+    'caf\\xe9.jsonl'
+    """
+    return source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _named(word: str) -> list[str]:
     if word.startswith(TOPIC):
         return [word]

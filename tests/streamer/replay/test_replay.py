@@ -1,6 +1,8 @@
 """A replay says the same of the same data each time, in the files and fields that CONTRACTS.md names."""
 
 import errno
+import gzip
+import os
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +25,7 @@ from streamer.replay import outputs
 from streamer.web.metrics import Metrics
 from streamer.wiring import decoder_of
 from tests.streamer.kafka.fakes import Fake
-from tests.streamer.replay.data import CONFIG, FORMATS, Row, day, lines, replayed, summary, write
+from tests.streamer.replay.data import CONFIG, FORMATS, Row, as_jsonl, day, lines, replayed, summary, write
 from tests.streamer.samples import NOON
 
 # CONTRACTS.md: the lines of anomalies.jsonl.
@@ -175,6 +177,19 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(rows: list[Row], tmp_path: Path
     assert said[1].startswith(f"{path}, row 4, item 2: wrong_type: ")
     found = summary(tmp_path / "out")
     assert (found["events"]["counted"], found["rejected"]) == (3, {"undecodable": 1, "wrong_type": 1})
+
+
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(rows: list[Row], tmp_path: Path) -> None:
+    """With a bad row, in disorder, cut off, and beside another one of the same time."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+    odd.write_bytes(as_jsonl([rows[5], rows[0]]) + b"nonsense\n")
+    cut = tmp_path / os.fsdecode(b"z\xe9.jsonl.gz")
+    cut.write_bytes(gzip.compress(as_jsonl(rows))[:-100])
+    said = "\n".join(replayed(tmp_path / "out", odd, cut))
+    assert said.encode().count(b"caf\\xe9.jsonl") == 3
+    found = orjson.loads((tmp_path / "out" / "summary.json").read_bytes())
+    assert "z\\xe9.jsonl.gz" in found["damaged"][0]
+    assert sum("caf\\xe9.jsonl" in remark for remark in found["remarks"]) == 2
 
 
 def test_of_many_bad_rows_the_first_ten_are_named(rows: list[Row], tmp_path: Path) -> None:
