@@ -20,7 +20,9 @@ from streamer.cli.base import CONFIG, cli, configured, example
     help="The column of the bill that is compared.",
 )
 @click.option("--service", "services", multiple=True, help="A ServiceName to compare; without it, AI services.")
-@click.option("--most", default=30, show_default=True, help="How many of the largest gaps are shown.")
+@click.option(
+    "--most", type=click.IntRange(1), default=30, show_default=True, help="How many gaps are shown, the largest."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON, exact.")
 def reconcile(
     rollups: str, focus_export: Path, path: Path | None, as_json: bool, most: int, **options: str | tuple[str, ...]

@@ -6,7 +6,9 @@ from decimal import Decimal
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from alerts.text import plain
 from streamer.reconcile.compare import Cell, Reason, Reconciliation
 
 _WORDS: Mapping[Reason, str] = {
@@ -49,7 +51,9 @@ def _cells(found: Reconciliation, most: int) -> Table:
     for cell in sorted(_gaps(found), key=lambda cell: (-abs(cell.gap), cell.day))[:most]:
         main = max(cell.because, key=lambda reason: abs(cell.because[reason]), default="")
         amounts = (f"{cell.stream:,.4f}", f"{cell.bill:,.4f}", f"{cell.gap:+,.4f}")
-        table.add_row(str(cell.day), cell.service, cell.model, cell.tenant, *amounts, main)
+        # As Text, for brackets in a name are no markup.
+        names = (Text(plain(name)) for name in (cell.service, cell.model, cell.tenant))
+        table.add_row(str(cell.day), *names, *amounts, main)
     return table
 
 

@@ -153,6 +153,8 @@ def test_a_command_brings_what_it_needs_and_not_what_others_do() -> None:
         ("replay", "a.jsonl", "--nonsense"),
         ("score", "missing.csv", "--out", "x.csv"),
         ("score",),
+        ("reconcile", "rollups.parquet", "bill.csv", "--most", "-1"),
+        ("reconcile", "rollups.parquet", "bill.csv", "--most", "0"),
         ("check-config",),
         ("worker", "more"),
         ("feedback",),

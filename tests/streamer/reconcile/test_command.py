@@ -161,6 +161,14 @@ def test_the_table_fits_a_plain_terminal_and_has_no_rows_without_a_gap(rollups: 
     assert not [line for line in lines if "+0.0000" in line]
 
 
+def test_names_are_shown_as_they_are_whatever_signs_they_hold(rollups: Path, tmp_path: Path) -> None:
+    for name in ("[/]", "[/red]", "[bold]", "a\x1b[31mb"):
+        bill = billed(tmp_path / "bill.csv", {"ServiceName": name, "x_AIModel": "o1", "BilledCost": "5"})
+        shown = reconciled(rollups, bill)
+        assert shown.exit_code == 0
+        assert name.replace("\x1b", "\ufffd") in shown.output
+
+
 def test_models_are_compared_by_the_last_part_of_their_names(rollups: Path, tmp_path: Path) -> None:
     whole = found(rollups, billed(tmp_path / "bill.csv", {"x_AIModel": "azure/GPT-4o", "BilledCost": "1"}))
     assert {cell["model"] for cell in whole["cells"] if cell["bill"] != "0"} == {"gpt-4o"}
