@@ -85,7 +85,7 @@ class Facts:
         """Take in what some events brought out."""
         self.read += chunk.events
         if chunk.events:
-            self.begin, self.end = chunk.since, chunk.at
+            self.begin, self.end = chunk.earliest, chunk.at
         for step in chunk.steps:
             self._step(step)
         for charge in chunk.charges:

@@ -46,7 +46,8 @@ class Step(msgspec.Struct):
 class Chunk(msgspec.Struct):
     """What some events in a row brought out: the steps, rollups as a table with their steps' numbers, and charges.
 
-    `at` is the clock by then, `since` the time of the first event, and `read` how many bytes of the sources were read.
+    `at` is the clock by then, `since` the time of the first event, `earliest` that of the oldest one, and `read` how
+    many bytes of the sources were read.
     """
 
     steps: list[Step]
@@ -56,6 +57,7 @@ class Chunk(msgspec.Struct):
     last: bool = False
     read: int = 0
     since: float = float("-inf")
+    earliest: float = float("inf")
     rollups: pa.Table | None = None
 
 
@@ -89,7 +91,7 @@ class Shard:
         self._charges, self._faults, self._mine = Charges(), faults or Faults(), cache(mine) if mine else None
         self.pipeline = pipeline or Pipeline(config, self._charges.add)
         self._run, self._words = list[UsageEvent](), 0
-        self._clock, self._seconds = float("-inf"), Seconds()
+        self._clock, self._earliest, self._seconds = float("-inf"), float("inf"), Seconds()
         self._day = -_END_OF_DAYS
 
     def outputs(self, words: Iterable[Word]) -> Iterator[tuple[Step, Output]]:
@@ -106,6 +108,8 @@ class Shard:
                 yield from self._pass_time(at)
                 upcoming = self._seconds.next
             self._clock = max(self._clock, at)
+            # Sources may be in any order: what comes first is not what happened first.
+            self._earliest = min(self._earliest, at)
             self._words += 1
             if isinstance(word, Feedback):
                 yield from self._submit()
@@ -179,7 +183,8 @@ class Shard:
             step.bands = self._bands(step.anomalies)
             steps.append(step)
         charges = list(self._billed(last=last))
-        return Chunk(steps, charges, events, self._clock, last, since=self._seconds.since)
+        times = {"since": self._seconds.since, "earliest": self._earliest}
+        return Chunk(steps, charges, events, self._clock, last, **times)
 
     def _bands(self, anomalies: list[Anomaly]) -> dict[str, Band]:
         found = ((case.id, self.pipeline.band(case.tenant, case.series)) for case in anomalies if case.kind == "burst")

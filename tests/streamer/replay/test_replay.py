@@ -215,6 +215,16 @@ def test_events_in_disorder_and_twice_count_once(rows: list[Row], tmp_path: Path
     assert (found["counted"], found["duplicate"]) == (len(rows), 5)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_replay_is_of_the_time_from_the_oldest_event_on_in_whatever_order_they_come(
+    workers: int, rows: list[Row], tmp_path: Path
+) -> None:
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows[::-1]), workers=workers)
+    times = [moment(row["time"]) for row in rows]
+    found = summary(tmp_path / "out")
+    assert (moment(found["from"]), moment(found["to"])) == (min(times), max(times))
+
+
 def test_a_long_silence_is_no_long_replay(rows: list[Row], tmp_path: Path) -> None:
     """Years between two events, and the loop before them is over."""
     late = {**rows[0], "id": "years-on", "time": datetime(2036, 1, 1, tzinfo=UTC).isoformat()}
