@@ -21,7 +21,17 @@ from streamer.replay.facts import Facts
 from streamer.replay.office import Told
 from streamer.replay.run import Chunk, Totals
 from streamer.replay.scorecards import SCORECARDS, Scorecard, as_csv, as_json, as_table
-from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS, anomalies_table, charges_table, told_row
+from streamer.replay.tables import (
+    ANOMALIES,
+    CHARGES,
+    INCIDENTS,
+    MOST,
+    ROLLUPS,
+    anomalies_table,
+    charges_table,
+    is_cut,
+    told_row,
+)
 
 _ROWS = 50_000
 # What an incident needs for itself, and tells nobody anything.
@@ -40,6 +50,8 @@ class Table:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._writer = parquet.ParquetWriter(path, schema, compression="zstd")
         self._schema, self._waiting, self._rows = schema, list[pa.Table](), 0
+        #: Whether counts of what is in the file were too large for it.
+        self.is_cut = False
 
     def write(self, rows: pa.Table) -> None:
         """Append rows."""
@@ -47,16 +59,19 @@ class Table:
             self._waiting.append(rows.select(self._schema.names))
             self._rows += len(rows)
         if self._rows >= _ROWS:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
         """End the file."""
-        self._flush()
+        self.flush()
         self._writer.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits for more."""
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=1 << 30)
+            rows = pa.concat_tables(self._waiting)
+            self.is_cut = self.is_cut or is_cut(rows)
+            self._writer.write_table(rows, row_group_size=1 << 30)
             self._waiting, self._rows = [], 0
 
 
@@ -115,6 +130,7 @@ class Outputs:
         table = self._table("anomalies.parquet", ANOMALIES)
         table.write(anomalies_table((one.last for one in found), {one.last.id: one.when_known for one in found}))
         table.close()
+        self._note_cut(totals)
         summary = _summary(facts, totals, seconds, stopped=stopped)
         self.add("summary.json", msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
         return summary
@@ -135,6 +151,12 @@ class Outputs:
         """Give the file of rollups, for a reader after `finish`; nothing can be written to it any more."""
         self._rollups.close()
         return self._path("rollups.parquet")
+
+    def _note_cut(self, totals: Totals) -> None:
+        for name, table in (("rollups", self._rollups), ("charges", self._charges)):
+            table.flush()
+            if table.is_cut:
+                totals.faults.remark(f"{name}.parquet: counts of more than {MOST:,} are cut to that; none is real")
 
     def _charge(self, charges: Iterable[Charge]) -> None:
         self._charges.write(charges_table(charges))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+from pyarrow import compute
 
 from alerts.notification import Notification
 from streamer.clock import utc
@@ -16,6 +17,8 @@ from streamer.replay.charges import SUMS, Charge, Key
 from streamer.windows.totals import COUNTS
 
 MONEY = pa.decimal128(38, 15)
+#: The largest count that a column holds; what is more is cut to it, which takes a thousand events of absurd counts.
+MOST = 2**63 - 1
 INSTANT = pa.timestamp("us", "UTC")
 SCOPE = ("use_case", "agent", "model", "session")
 _TEXT = pa.string()
@@ -97,7 +100,10 @@ class RollupRows:
 
 def _array(field: pa.Field, cells: list[Any]) -> pa.Array:
     if field.type != INSTANT:
-        return pa.array(cells, field.type)
+        try:
+            return pa.array(cells, field.type)
+        except OverflowError:
+            return pa.array([min(cell, MOST) for cell in cells], field.type)
     # Many rows have the few same moments, each of which is dear to turn into a number.
     known = {at: place for place, at in enumerate(dict.fromkeys(cells))}
     places = pa.array(map(known.__getitem__, cells), pa.int32())
@@ -109,13 +115,19 @@ def charges_table(charges: Iterable[Charge]) -> pa.Table:
     rows = [
         {
             **{name: value if name == "day" else value or None for name, value in charge.key._asdict().items()},
-            **{name: getattr(charge, name) for name in _COUNTED},
+            **{name: min(getattr(charge, name), MOST) for name in _COUNTED},
             "usd": dollars(charge.femtodollars),
             "usd_given": dollars(charge.femtodollars_given),
         }
         for charge in charges
     ]
     return pa.Table.from_pylist(rows, CHARGES)
+
+
+def is_cut(rows: pa.Table) -> bool:
+    """Tell whether any count is as large as a column can hold, and may have been larger."""
+    counts = (column for column in rows.itercolumns() if column.type == pa.int64())
+    return any(compute.max(column).as_py() == MOST for column in counts)
 
 
 def anomalies_table(anomalies: Iterable[Anomaly], known: Mapping[str, Any]) -> pa.Table:

@@ -225,6 +225,22 @@ def test_a_replay_is_of_the_time_from_the_oldest_event_on_in_whatever_order_they
     assert (moment(found["from"]), moment(found["to"])) == (min(times), max(times))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_counts_that_no_column_holds_are_cut_to_the_largest_and_said(workers: int, tmp_path: Path) -> None:
+    rows = [
+        {"id": f"e{n}", "time": NOON.isoformat(), "tenant": "acme", "model": "m", "input_tokens": 2**53}
+        for n in range(1100)
+    ]
+    path = write(tmp_path, "day.jsonl", [*rows, {**rows[0], "tenant": "beta"}])
+    replayed(tmp_path / "out", path, workers=workers)
+    remarks = orjson.loads((tmp_path / "out" / "summary.json").read_bytes())["remarks"]
+    assert [remark.partition(":")[0] for remark in remarks] == ["rollups.parquet", "charges.parquet"]
+    found = parquet.read_table(tmp_path / "out" / "charges.parquet").select(["tenant", "input_tokens"]).to_pylist()
+    assert found == [{"tenant": "acme", "input_tokens": 2**63 - 1}, {"tenant": "beta", "input_tokens": 2**53}]
+    with pytest.raises(SourceUnreadable, match="cut"):
+        replayed(tmp_path / "strict", path, strict=True, workers=workers)
+
+
 def test_a_long_silence_is_no_long_replay(rows: list[Row], tmp_path: Path) -> None:
     """Years between two events, and the loop before them is over."""
     late = {**rows[0], "id": "years-on", "time": datetime(2036, 1, 1, tzinfo=UTC).isoformat()}
