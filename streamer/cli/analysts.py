@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamer.cli.base import CONFIG, Moment, cli, configured, example
+from streamer.cli.base import CONFIG, Moment, cli, configured, example, in_order
 from streamer.cli.watched import STRICT, watched
 from streamer.clock import wall
 from streamer.config import Config
@@ -40,6 +40,7 @@ def _out(default: str) -> Callable[[Any], Any]:
 @STRICT
 def compare(sources: tuple[str, ...], paths: tuple[Path, ...], out: Path, **asked: Any) -> None:
     """Say what other configurations would have told: gained, lost, earlier, later, dollars caught, messages sent."""
+    in_order(asked["begin"], asked["end"])
     if len(paths) < 2:
         raise click.UsageError("give --config twice or more: there must be something to compare")
     configs = [(str(path), configured(path)) for path in paths]
@@ -62,6 +63,7 @@ def compare(sources: tuple[str, ...], paths: tuple[Path, ...], out: Path, **aske
 @STRICT
 def backtest(sources: tuple[str, ...], path: Path | None, labels: Path, out: Path, **asked: Any) -> None:
     """Hold the alarms of a configuration against what really happened: precision, recall, delay, dollars lost."""
+    in_order(asked["begin"], asked["end"])
     config = configured(path)
     from streamer.replay.backtest import Margins, Truth, run  # noqa: PLC0415 - as above
     from streamer.replay.labels import read_labels  # noqa: PLC0415 - as above
@@ -88,6 +90,7 @@ def backtest(sources: tuple[str, ...], path: Path | None, labels: Path, out: Pat
 @STRICT
 def tune(sources: tuple[str, ...], path: Path | None, labels: Path, out: Path, **asked: Any) -> None:
     """Search thresholds under a budget of false alarms, and say what they would do to what was held out."""
+    in_order(asked["begin"], asked["end"])
     config = configured(path)
     from streamer.replay.backtest import Margins, Truth  # noqa: PLC0415 - as above
     from streamer.replay.labels import read_labels  # noqa: PLC0415 - as above

@@ -36,6 +36,12 @@ class Moment(click.ParamType):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def in_order(begin: datetime | None, end: datetime | None) -> None:
+    """Raise UsageError where nothing can lie between the bounds of a command."""
+    if begin and end and begin >= end:
+        raise click.UsageError(f"--from {begin.isoformat()} is not before --to {end.isoformat()}")
+
+
 class Duration(click.ParamType):
     """A length of time, such as 30m, 8h or 2d (s, m, h, d, w), of ten years at most."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from streamer.cli.base import CONFIG, Moment, cli, configured, example
+from streamer.cli.base import CONFIG, Moment, cli, configured, example, in_order
 from streamer.cli.watched import STRICT, watched
 from streamer.clock import wall
 
@@ -32,6 +32,7 @@ def replay(
     A topic is written kafka://host:port/topic, a stretch of it kafka://host:port/topic?from=T&to=T, where T is an
     offset or a time. Several sources are merged in the order of time. Nothing is ever written to a topic.
     """
+    in_order(asked["begin"], asked["end"])
     config = configured(path)
     if given_costs:
         config = config.model_copy(update={"pricing": config.pricing.model_copy(update={"given_costs": given_costs})})

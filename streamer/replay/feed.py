@@ -53,7 +53,8 @@ class Job(msgspec.Struct, frozen=True):
     def words(self, faults: Faults, extent: Extent, topics: ReadTopic = topic_runs) -> Iterator[Word]:
         """Read the events of all sources in the order of time; what is wrong with them is noted.
 
-        Raises SourceUnreadable where nothing but faults is there, and at the first one if the job is strict.
+        Raises SourceUnreadable where nothing but faults is there, or nothing between the bounds, and at the first fault
+        if the job is strict.
         """
         decoder, config = decoder_of(self.config, feedback=True), self.config
 
@@ -61,14 +62,25 @@ class Job(msgspec.Struct, frozen=True):
             return read(source, decoder, config, self.now, extent, topics=topics)
 
         merge = Merge(self.sources, opened, partial(opened, extent=None))
+        found = 0
         for words in faults.words(merge):
-            yield from self._within(words)
+            within = self._within(words)
+            found += len(within)
+            yield from within
         faults.require_any()
+        self._require_some(found, faults.good)
         for remark in merge.disorder():
             faults.remark(remark)
         if overlaps := merge.overlaps():
             more = f", and {len(overlaps) - 1} more" if len(overlaps) > 1 else ""
             faults.overlaps = f"sources overlap in time, and were merged: {overlaps[0]}{more}"
+
+    def _require_some(self, found: int, read: int) -> None:
+        """Raise SourceUnreadable where all that was read lies elsewhere: like faults alone, it would look quiet."""
+        if read and not found:
+            since = f"{self.begin:%Y-%m-%d %H:%M:%S %Z}" if self.begin else "the beginning"
+            until = f"{self.end:%Y-%m-%d %H:%M:%S %Z}" if self.end else "the end"
+            raise SourceUnreadable(f"{read:,} events were read, none between {since} and {until}")
 
     def _within(self, words: Sequence[Word]) -> Sequence[Word]:
         begin, end = self.begin, self.end

@@ -168,6 +168,20 @@ def test_from_and_to_bound_the_events(rows: list[Row], tmp_path: Path) -> None:
     assert max(rollup["end"] for rollup in rollups) == end
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bounds_between_which_nothing_lies_leave_what_an_earlier_replay_wrote(
+    workers: int, rows: list[Row], tmp_path: Path
+) -> None:
+    path = write(tmp_path, "day.jsonl", rows)
+    replayed(tmp_path / "out", path)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(
+        SourceUnreadable, match="320 events .* none between 2030-01-01 00:00:00 UTC and the end"
+    ):
+        replayed(tmp_path / "out", path, begin=datetime(2030, 1, 1, tzinfo=UTC), workers=workers)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
 def test_a_bad_row_is_named_and_the_rest_goes_on(rows: list[Row], tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     good = [orjson.dumps(row) for row in rows[:3]]
