@@ -32,6 +32,7 @@ from streamer.replay.tables import (
     is_cut,
     told_row,
 )
+from streamer.replay.whole import UNFINISHED
 
 _ROWS = 50_000
 # What an incident needs for itself, and tells nobody anything.
@@ -40,8 +41,6 @@ _INNER = (
     *("told_by", "told_by_until"),
 )
 _NOT_PUBLIC = frozenset({"state", "updated_at", "line", "causes", "seconds", "ceiling"})
-# What a file is called until it is whole.
-_UNFINISHED = ".part"
 
 
 class Table:
@@ -172,7 +171,7 @@ class Outputs:
         return self._path(name)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f".{name}{_UNFINISHED}"
+        return self._folder / f".{name}{UNFINISHED}"
 
 
 def _line(record: Any) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detectors import OutlierParams, OutlierScorer
 from streamer.errors import SourceUnreadable
+from streamer.replay.whole import whole
 
 _AS_SHIPPED = OutlierParams()
 
@@ -15,16 +16,20 @@ _AS_SHIPPED = OutlierParams()
 def write_scores(series: Path, out: Path, params: OutlierParams = _AS_SHIPPED) -> int:
     """Score every row of `series` (`timestamp,value`) into `out` (`timestamp,score`); gives the number of rows.
 
-    Raises SourceUnreadable where the series is none.
+    Raises SourceUnreadable where the series is none; `out` is as it was then.
     """
+    if out.exists() and out.samefile(series):
+        raise SourceUnreadable(f"{out}: the scores would take the place of the series")
     try:
-        return _write(series, out, params)
+        with whole(out) as part:
+            return _write(series, part, params)
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceUnreadable(f"{series}: not readable as CSV: {error}") from error
 
 
 def _write(series: Path, out: Path, params: OutlierParams) -> int:
-    with series.open(newline="", encoding="utf-8") as lines, out.open("w", newline="", encoding="utf-8") as target:
+    # Spreadsheets put a mark before the first name, which "utf-8-sig" drops.
+    with series.open(newline="", encoding="utf-8-sig") as lines, out.open("w", newline="", encoding="utf-8") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["timestamp", "score"])
         rows = 0

@@ -298,6 +298,31 @@ def test_each_score_depends_on_the_past_alone(
     assert scores(folder, past + future)[: len(past)] == scores(folder, past)
 
 
+def test_scores_do_not_take_the_place_of_their_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = series(tmp_path / "series.csv", [1.0] * 9)
+    before = path.read_bytes()
+    assert status("score", path, "--out", path) == 1
+    assert "would take the place of the series" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_a_series_that_breaks_leaves_the_scores_that_were_there(tmp_path: Path) -> None:
+    path = series(tmp_path / "series.csv", [1.0] * 9)
+    assert status("score", path, "--out", tmp_path / "scores.csv") == 0
+    before = (tmp_path / "scores.csv").read_bytes()
+    path.write_text(path.read_text() + "2026-11-22 13:00:00,many\n")
+    assert status("score", path, "--out", tmp_path / "scores.csv") == 1
+    assert (tmp_path / "scores.csv").read_bytes() == before
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["scores.csv", "series.csv"]
+
+
+def test_a_series_of_a_spreadsheet_is_scored_like_any_other(tmp_path: Path) -> None:
+    path, marked = series(tmp_path / "series.csv", [1.0, 2.0, 9.0]), tmp_path / "marked.csv"
+    marked.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [write_scores(one, tmp_path / f"scores-{one.name}") for one in (path, marked)] == [3, 3]
+    assert (tmp_path / "scores-marked.csv").read_bytes() == (tmp_path / "scores-series.csv").read_bytes()
+
+
 @pytest.mark.parametrize("value", ["", "many", "nan", "inf"])
 def test_a_value_that_is_no_number_is_named_by_its_row(
     value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

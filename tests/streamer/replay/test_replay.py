@@ -175,9 +175,7 @@ def test_bounds_between_which_nothing_lies_leave_what_an_earlier_replay_wrote(
     path = write(tmp_path, "day.jsonl", rows)
     replayed(tmp_path / "out", path)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    with pytest.raises(
-        SourceUnreadable, match="320 events .* none between 2030-01-01 00:00:00 UTC and the end"
-    ):
+    with pytest.raises(SourceUnreadable, match=r"320 events .* none between 2030-01-01 00:00:00 UTC and the end"):
         replayed(tmp_path / "out", path, begin=datetime(2030, 1, 1, tzinfo=UTC), workers=workers)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 

@@ -1,0 +1,29 @@
+"""Files that get their names when they are whole."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: What ends a file's name until it is whole.
+UNFINISHED = ".part"
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give where to write what is to be at `path`; what was there stays until then, and for good where that fails.
+
+    Made at once, so that a place that cannot be written is known before hours of reading. Raises OSError.
+    """
+    if path.exists() and not path.is_file():
+        # A pipe or device holds nothing to keep, and a folder says that it is one.
+        path.open("ab").close()
+        yield path
+        return
+    path = path.resolve()
+    part = path.with_name(f".{path.name}{UNFINISHED}")
+    try:
+        part.touch()
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
