@@ -1,5 +1,6 @@
 """What really happened: labels that people (or a generator) gave, against which anomalies are held."""
 
+import codecs
 import csv
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -55,10 +56,16 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         return (scope.use_case, scope.agent) == (self.use_case, self.agent)
 
 
+_NAMES = Label.__struct_fields__
+
+
 def read_labels(path: Path) -> list[Label]:
     """Read labels from `.csv` (with a head) or JSON lines; raises SourceUnreadable with file and row."""
     labels = []
     for row, fields in _rows(path):
+        # A name that is misspelt would make a label of a use case one of the whole tenant.
+        if unknown := [str(name or "(none)") for name in fields if name not in _NAMES]:
+            raise SourceUnreadable(f"{path}, row {row}: no label has {', '.join(unknown)}; it has {', '.join(_NAMES)}")
         try:
             label = msgspec.convert({name: value for name, value in fields.items() if value}, Label)
         except msgspec.ValidationError as error:
@@ -71,11 +78,11 @@ def read_labels(path: Path) -> list[Label]:
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as lines:
                 yield from enumerate(csv.DictReader(lines), 2)
             return
-        for row, line in enumerate(path.read_bytes().splitlines(), 1):
+        for row, line in enumerate(path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines(), 1):
             if line.strip():
                 fields = orjson.loads(line)
                 yield row, fields if isinstance(fields, dict) else {}

@@ -149,6 +149,22 @@ def test_a_bad_label_is_named_by_file_and_row(line: str, tmp_path: Path) -> None
         read_labels(tmp_path / "a.csv")
 
 
+def test_a_name_that_no_label_has_is_refused_for_it_may_be_one_that_is_misspelt(tmp_path: Path) -> None:
+    since, until = BEGUN.isoformat(), ENDED.isoformat()
+    (tmp_path / "a.csv").write_text(f"tenant,usecase,start,end\nacme,,{since},{until}\n")
+    (tmp_path / "a.jsonl").write_text(f'{{"tenant":"acme","usecase":"x","start":"{since}","end":"{until}"}}\n')
+    (tmp_path / "more.csv").write_text(f"tenant,start,end\nacme,{since},{until},loop\n")
+    for name, unknown in (("a.csv", "usecase"), ("a.jsonl", "usecase"), ("more.csv", r"\(none\)")):
+        with pytest.raises(SourceUnreadable, match=rf"{name}, row \d: no label has {unknown}; it has tenant, start"):
+            read_labels(tmp_path / name)
+
+
+def test_a_byte_order_mark_before_labels_is_passed_over(tmp_path: Path) -> None:
+    line = f'{{"tenant":"acme","start":"{BEGUN.isoformat()}","end":"{ENDED.isoformat()}"}}\n'
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + line.encode())
+    assert read_labels(tmp_path / "a.jsonl") == [Label(tenant="acme", start=BEGUN, end=ENDED)]
+
+
 def case(kind: AnomalyKind, tenant: str = "acme", **fields: Any) -> Anomaly:
     known = {"series": "s", "detector": "d", "severity": "info", "observed": 1.0, "expected": 1.0, "score": 1.0}
     at = {"opened_at": BEGUN, "updated_at": BEGUN}
