@@ -71,7 +71,7 @@ def spent_of(source: str, kafka: KafkaConfig) -> dict[Key, Spent]:
         return sums.found()
     path = Path(source)
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             _add_table(sums, path)
         else:
             _add_records(sums, (record for record in records(path) if isinstance(record, bytes)), source)

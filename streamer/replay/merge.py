@@ -144,7 +144,7 @@ def _begin(source: str, opener: Opener) -> datetime:
     """Find the time of a source's first event; what cannot be known cheaply is opened at once."""
     if source.startswith(TOPIC):
         return LONG_AGO
-    if source.endswith(".parquet") and (known := _least(Path(source))):
+    if source.lower().endswith(".parquet") and (known := _least(Path(source))):
         return known
     runs = opener(source)
     try:

@@ -23,8 +23,12 @@ def expand(words: Sequence[str]) -> list[str]:
 
 
 def kind_of(path: Path) -> str:
-    """Give a file's kind, "" where it is none that can be read."""
-    kind = path.name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+    """Give a file's kind, "" where it is none that can be read; capitals mean nothing.
+
+    >>> kind_of(Path("BILL.CSV.gz")), kind_of(Path("bill.xlsx"))
+    ('csv', '')
+    """
+    kind = path.name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     return kind if kind in KINDS else ""
 
 

@@ -212,7 +212,7 @@ class _Rows:
 def _batches(path: Path, extent: Extent) -> Iterator[pa.RecordBatch]:
     with _opened(path, extent) as stream:
         # Plain files are mapped by Arrow itself, which reads no more of them than it must.
-        whole = pa.BufferReader(stream.read()) if path.suffix != ".parquet" else path
+        whole = pa.BufferReader(stream.read()) if path.suffix.lower() != ".parquet" else path
     with parquet.ParquetFile(whole) as file:
         yield from file.iter_batches(batch_size=_BATCH)
 
@@ -220,9 +220,10 @@ def _batches(path: Path, extent: Extent) -> Iterator[pa.RecordBatch]:
 @contextmanager
 def _opened(path: Path, extent: Extent) -> Iterator[IO[bytes]]:
     with extent.reading(path) as file:
-        if path.suffix == ".gz":
+        packed = path.suffix.lower()
+        if packed == ".gz":
             yield cast(IO[bytes], gzip.GzipFile(fileobj=file))
-        elif path.suffix == ".zst":
+        elif packed == ".zst":
             # Arrow's reader goes on to the next frame, and notices where the file breaks off.
             yield cast(IO[bytes], io.BufferedReader(pa.input_stream(file, compression="zstd")))
         else:

@@ -47,6 +47,14 @@ def test_every_format_gives_the_same_events(name: str, rows: list[Row], tmp_path
     assert [event for event, _ in items(write(tmp_path, name, rows))] == expected
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_name_in_capitals_is_that_of_the_same_format(name: str, rows: list[Row], tmp_path: Path) -> None:
+    expected = [event for event, _ in items(write(tmp_path, name, rows))]
+    loud = (tmp_path / name).rename(tmp_path / name.upper())
+    assert expand([str(tmp_path)]) == [str(loud)]
+    assert [event for event, _ in items(loud)] == expected
+
+
 @pytest.mark.parametrize("name", ["day.jsonl.gz", "day.jsonl.zst", "day.csv.zst", "day.parquet", "day.parquet.gz"])
 def test_of_a_file_that_breaks_off_it_is_said_and_what_came_before_is_kept(
     name: str, rows: list[Row], tmp_path: Path
