@@ -17,6 +17,7 @@ from streamer.replay.extent import Control
 from streamer.replay.feed import Job
 from streamer.replay.labels import Label
 from streamer.replay.trial import Side, Trial, run_trials
+from streamer.replay.whole import folder, whole
 
 _HOUR = 3600.0
 
@@ -200,19 +201,19 @@ def part(judgement: Judgement, side: Side) -> Judgement:
 def run(job: Job, truth: Truth, out: Path, control: Control) -> Iterator[str]:
     """Back-test the job's configuration; writes `backtest.json`, gives lines that say how it went."""
     backtest = Backtest(job.config, truth)
-    faults = run_trials(job, [backtest.trial], control)
-    judgement, days = backtest.judged(), backtest.trial.tenant_days()
-    kinds = sorted({outcome.label.kind or "any" for outcome in judgement.outcomes})
-    by_kind = {kind: figures_of(_of_kind(judgement, kind), days) for kind in kinds}
-    whole = figures_of(judgement, days)
-    out.mkdir(parents=True, exist_ok=True)
-    record = {"all": record_of(whole), "by_kind": {kind: record_of(found) for kind, found in by_kind.items()}}
-    record |= {"missed": [_missed(o) for o in judgement.outcomes if not o.alarms], "false_alarms": judgement.false}
-    (out / "backtest.json").write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    with folder(out), whole(out / "backtest.json") as part:
+        faults = run_trials(job, [backtest.trial], control)
+        judgement, days = backtest.judged(), backtest.trial.tenant_days()
+        kinds = sorted({outcome.label.kind or "any" for outcome in judgement.outcomes})
+        by_kind = {kind: figures_of(_of_kind(judgement, kind), days) for kind in kinds}
+        in_all = figures_of(judgement, days)
+        record = {"all": record_of(in_all), "by_kind": {kind: record_of(found) for kind, found in by_kind.items()}}
+        record |= {"missed": [_missed(o) for o in judgement.outcomes if not o.alarms], "false_alarms": judgement.false}
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
     yield from faults.lines()
     if uncovered := backtest.uncovered():
         yield f"{len(uncovered)} labels are of tenants or times that the data do not have, and are left out"
-    yield from said(whole)
+    yield from said(in_all)
     for kind, found in by_kind.items():
         yield f"  {kind:<10} {found.found} of {found.labels} found, {found.named} by the right name"
     yield f"written to {out}"

@@ -18,6 +18,7 @@ from streamer.replay.feed import Job
 from streamer.replay.report import figures
 from streamer.replay.report.page import render
 from streamer.replay.trial import Trial, run_trials
+from streamer.replay.whole import folder, whole
 
 # Cases of the same thing that begin within an hour of each other are the same case, found sooner or later.
 _SAME = 3600.0
@@ -59,15 +60,14 @@ class Difference(NamedTuple):
 
 def run(job: Job, configs: Sequence[tuple[str, Any]], out: Path, control: Control) -> Iterator[str]:
     """Try the configurations (name and Config), each against the first; writes `compare.json` and `compare.html`."""
-    trials = [Trial(config) for _, config in configs]
-    faults = run_trials(job, trials, control)
-    names = [name for name, _ in configs]
-    found = [(name, difference(trials[0].facts, trial.facts)) for name, trial in zip(names, trials, strict=True)][1:]
-    out.mkdir(parents=True, exist_ok=True)
-    records = [{"before": names[0], "after": name, **_record(difference)} for name, difference in found]
-    (out / "compare.json").write_bytes(msgspec.json.format(msgspec.json.encode(records)) + b"\n")
-    page = render("compare.html.j2", {"base": names[0], "found": found, "facts": trials[0].facts})
-    (out / "compare.html").write_bytes(page)
+    trials, names = [Trial(config) for _, config in configs], [name for name, _ in configs]
+    with folder(out), whole(out / "compare.json") as lines, whole(out / "compare.html") as page:
+        faults = run_trials(job, trials, control)
+        others = zip(names[1:], trials[1:], strict=True)
+        found = [(name, difference(trials[0].facts, trial.facts)) for name, trial in others]
+        records = [{"before": names[0], "after": name, **_record(difference)} for name, difference in found]
+        lines.write_bytes(msgspec.json.format(msgspec.json.encode(records)) + b"\n")
+        page.write_bytes(render("compare.html.j2", {"base": names[0], "found": found, "facts": trials[0].facts}))
     yield from faults.lines()
     for name, difference_ in found:
         yield from _said(names[0], name, difference_)

@@ -17,6 +17,7 @@ from streamer.replay.backtest import Backtest, Figures, Judgement, Truth, figure
 from streamer.replay.extent import Control
 from streamer.replay.feed import Job
 from streamer.replay.trial import Side, run_trials
+from streamer.replay.whole import whole
 
 #: By kind, the settings that make its detector more or less easily alarmed, each with how much of a factor it takes:
 #: times the factor to this power. Larger values are calmer.
@@ -203,8 +204,9 @@ def text_of(tuned: Tuned, most_false: float) -> str:
 
 def run(job: Job, truth: Truth, aim: Aim, out: Path, control: Control) -> Iterator[str]:
     """Tune, write the settings to `out`, and say what is to be expected of them."""
-    tuned = tune(job, truth, aim, control)
-    out.write_text(text_of(tuned, aim.most_false), encoding="utf-8")
+    with whole(out) as part:
+        tuned = tune(job, truth, aim, control)
+        part.write_text(text_of(tuned, aim.most_false), encoding="utf-8")
     for where, before, after in (tuned.tried, *tuned.held):
         false = f"false alarms a tenant-day {before.false_a_day:.2f} -> {after.false_a_day:.2f}"
         yield f"{where}: recall {_share(before)} -> {_share(after)}, {false}"

@@ -1,11 +1,25 @@
 """Files that get their names when they are whole."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 #: What ends a file's name until it is whole.
 UNFINISHED = ".part"
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[None]:
+    """Make a folder for what is written into it; where that fails it is gone again, if it was not there before."""
+    made = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 @contextmanager

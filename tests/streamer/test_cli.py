@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from detectors import OutlierParams, OutlierScorer
 from streamer import cli, logs
 from streamer.cli.base import cli as commands
+from streamer.replay.feed import Job
 from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
 
@@ -242,6 +243,19 @@ def test_a_folder_that_cannot_be_written_is_a_line_and_1(tmp_path: Path, capsys:
     assert status("replay", source, "--out", source / "out") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tidegate: ")
+
+
+@pytest.mark.parametrize("command", ["compare", "backtest", "tune"])
+def test_a_place_that_cannot_be_written_is_known_before_anything_is_read(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Job, "words", lambda *_: pytest.fail("it was read"))
+    source, config, labels = write(tmp_path, "day.jsonl", day()), tmp_path / "a.toml", tmp_path / "labels.csv"
+    config.touch()
+    labels.write_text("tenant,start,end\nacme,2026-11-22T12:00:00Z,2026-11-22T12:01:00Z\n")
+    given = {"compare": ("--config", config, "--config", config)}.get(command, ("--labels", labels))
+    assert status(command, source, *given, "--out", source / "out") == 1
+    assert capsys.readouterr().err.startswith("tidegate: ")
 
 
 def test_feedback_that_no_broker_takes_is_a_line_and_1(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.config import Config
-from streamer.errors import SourceUnreadable
+from streamer.errors import SourceUnreadable, Stopped
 from streamer.records import Anomaly, AnomalyKind, Scope
 from streamer.replay import backtest, compare, tune
 from streamer.replay.backtest import Judgement, Margins, Outcome, Truth, figures_of
@@ -52,6 +52,15 @@ def test_a_configuration_beside_itself_changes_nothing(source: Path, tmp_path: P
     _, (found,) = compared(source, tmp_path, CONFIG, CONFIG)
     assert found["sums"]["before"] == found["sums"]["after"]
     assert (found["gained"], found["lost"], found["earlier"], found["later"], found["same"]) == ([], [], [], [], 1)
+
+
+def test_what_fails_leaves_what_was_there_and_nothing_unfinished(source: Path, tmp_path: Path) -> None:
+    compared(source, tmp_path, CONFIG, CONFIG)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["compare.html", "compare.json"]
+    with pytest.raises(Stopped):
+        list(compare.run(Job((str(source),), CONFIG), [("a", CONFIG)] * 2, tmp_path, Control(lambda: False)))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_calmer_threshold_knows_later_and_a_sharper_one_earlier(source: Path, tmp_path: Path) -> None:
