@@ -3,8 +3,9 @@
 Inside, amounts are whole numbers of femtodollars (1e-15 dollars): the same decimals, and quicker to add.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import reduce
 from typing import Literal
 
 CostKind = Literal["llm", "tool", "vector", "evaluation", "human_review", "saas"]
@@ -18,6 +19,7 @@ _UNIT, _UNITS = Decimal("1e-15"), Decimal("1e15")
 _ROUNDING = Context(prec=80, rounding=ROUND_HALF_EVEN)
 # Looked up once: each event and each rollup comes through here.
 _multiplied, _rounded, _normalized = _ROUNDING.multiply, _ROUNDING.to_integral_value, _ROUNDING.normalize
+_added, _subtracted = _ROUNDING.add, _ROUNDING.subtract
 
 
 def femtodollars(amount: Decimal) -> int:
@@ -36,6 +38,24 @@ def product(one: Decimal, two: Decimal) -> Decimal:
     Decimal('1.5E-32')
     """
     return _multiplied(one, two)
+
+
+def added(amounts: Iterable[Decimal]) -> Decimal:
+    """Add amounts up, exactly; the sums of Python itself round beyond 28 digits, which is 10**13 dollars.
+
+    >>> added([Decimal("99999999999999.000000000000001"), Decimal(1)])
+    Decimal('100000000000000.000000000000001')
+    """
+    return reduce(_added, amounts, ZERO)
+
+
+def less(amount: Decimal, other: Decimal) -> Decimal:
+    """Take an amount from another one, exactly.
+
+    >>> less(Decimal("100000000000000.000000000000001"), Decimal(1))
+    Decimal('99999999999999.000000000000001')
+    """
+    return _subtracted(amount, other)
 
 
 def quotient(femto: int, parts: int) -> int:

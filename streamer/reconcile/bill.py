@@ -12,7 +12,7 @@ from streamer.errors import SourceUnreadable
 from streamer.events.formats.base import Rate, Unmappable
 from streamer.events.formats.focus_rows import Cells, begin_of, cells_of, model_of, tokens_of
 from streamer.events.formats.values import amount, dollars, mapping, text
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import ZERO, added
 
 Kind = Literal["usage", "credit", "other"]
 _AI = "AI and Machine Learning"
@@ -60,7 +60,7 @@ def bill_of(
             bill.charges.append(charge)
         else:
             bill.left_out += 1
-            bill.usd_left_out += charge.usd
+            bill.usd_left_out = added((bill.usd_left_out, charge.usd))
     if not (bill.charges or bill.left_out):
         raise SourceUnreadable(f"{source}: it has no rows")
     return bill

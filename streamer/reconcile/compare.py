@@ -110,14 +110,14 @@ def _cell(key: Key, spent: Spent, billed: _Billed, last: date) -> Cell:
     day, model, tenant = key
     services = ", ".join(sorted(filter(None, billed.services)))
     because = _parts(spent, billed, late=day > last)
-    gap = _sum((billed.usd, -spent.usd))
+    gap = _sum((billed.usd, spent.usd.copy_negate()))
     explained = {name: plain(usd) for name, usd in because.items() if usd}
     return Cell(day, services, model, tenant, plain(spent.usd), plain(billed.usd), plain(gap), explained)
 
 
 def _parts(spent: Spent, billed: _Billed, late: bool) -> dict[Reason, Decimal]:
     found: dict[Reason, Decimal] = {"credits": billed.credits, "other_charges": billed.other}
-    gap = _sum((billed.usage, -spent.usd))
+    gap = _sum((billed.usage, spent.usd.copy_negate()))
     if not billed.rows:
         found["not_yet_billed" if late else "not_in_bill"] = gap
     elif not spent.events:
@@ -128,7 +128,7 @@ def _parts(spent: Spent, billed: _Billed, late: bool) -> dict[Reason, Decimal]:
         more = _EXACT.multiply(billed.tokens - spent.tokens, _EXACT.divide(billed.usage, billed.tokens))
         found["volume"] = _EXACT.quantize(more, _FEMTO)
         # The rest, so that both add up to the gap whatever the division leaves.
-        found["price"] = _sum((gap, -found["volume"]))
+        found["price"] = _sum((gap, found["volume"].copy_negate()))
     else:
         found["unexplained"] = gap
     return found

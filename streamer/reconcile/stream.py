@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import ZERO, added, less
 from streamer.records import Rollup
 from streamer.replay.sources import DAMAGES, records
 from streamer.replay.topic import topic_records
@@ -36,7 +36,7 @@ class Spent(msgspec.Struct):
         self.events += sign * other.events
         self.tokens += sign * other.tokens
         self.unpriced += sign * other.unpriced
-        self.usd += sign * other.usd
+        self.usd = added((self.usd, other.usd)) if sign > 0 else less(self.usd, other.usd)
 
 
 class _Sums:

@@ -11,7 +11,7 @@ import msgspec
 
 from alerts.text import money
 from streamer.config import Config
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import ZERO, added
 from streamer.records import Anomaly, Rollup
 from streamer.replay.extent import Control
 from streamer.replay.feed import Job
@@ -93,7 +93,7 @@ class Spending:
             since = label.start.timestamp()
             if since - _HOUR <= at < label.end.timestamp() and label.holds(rollup):
                 if at < since:
-                    self._before[place] += rollup.usd
+                    self._before[place] = added((self._before[place], rollup.usd))
                 else:
                     self._during[place].append((at, rollup.usd))
 
@@ -104,7 +104,7 @@ class Spending:
         """
         label = self._labels[place]
         since = label.start.timestamp()
-        spent = sum((usd for at, usd in self._during[place] if at < until), ZERO)
+        spent = added(usd for at, usd in self._during[place] if at < until)
         known = min(_HOUR, since - begun)
         share = Decimal(max(0.0, min(until, label.end.timestamp()) - since) / known) if known > 0 else ZERO
         return max(ZERO, round(spent - (ZERO if label.session else self._before[place] * share), 6))
@@ -186,7 +186,7 @@ def figures_of(judgement: Judgement, tenant_days: float) -> Figures:
         recall=len(found) / len(outcomes) if outcomes else None,
         delay_median=median(delays) if delays else None,
         delay_worst=max(delays, default=None),
-        usd_lost=sum((outcome.lost for outcome in outcomes), ZERO),
+        usd_lost=added(outcome.lost for outcome in outcomes),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.text import money, plain
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import added, less
 from streamer.records import Anomaly
 from streamer.replay.extent import Control
 from streamer.replay.facts import Facts, Found
@@ -91,9 +91,9 @@ def difference(before: Facts, after: Facts) -> Difference:
 def sums(facts: Facts) -> Sums:
     """Sum up what a configuration comes to."""
     savings = figures.savings(facts)
-    above, caught = sum((s.above for s in savings), ZERO), sum((s.after for s in savings), ZERO)
+    above, caught = added(s.above for s in savings), added(s.after for s in savings)
     counts = len(facts.anomalies), len(facts.incidents), facts.messages, len(facts.commands)
-    return Sums(*counts, above, caught, above - caught)
+    return Sums(*counts, above, caught, less(above, caught))
 
 
 def _paired(before: list[Found], after: list[Found]) -> tuple[list[Pair], list[Found], list[Found]]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -14,7 +13,7 @@ from pyarrow import parquet
 
 from alerts.throttle.command import Command
 from streamer.clock import utc
-from streamer.pricing.money import COST_KINDS, dollars, plain
+from streamer.pricing.money import COST_KINDS, added, dollars, plain
 from streamer.records import Anomaly
 from streamer.replay.charges import Charge
 from streamer.replay.facts import Facts
@@ -207,7 +206,7 @@ def _summary(facts: Facts, totals: Totals, seconds: float, *, stopped: bool) -> 
         "incidents": len(facts.incidents),
         "messages": facts.messages,
         "commands": len(facts.commands),
-        "usd": plain(sum(by_kind.values(), Decimal(0))),
+        "usd": plain(added(by_kind.values())),
         "usd_given": plain(dollars(facts.given)),
         "usd_by_kind": by_kind,
         "usd_by_tenant": {

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from streamer.config import Config, UseCaseConfig
-from streamer.pricing.money import COST_KINDS, ZERO, plain
+from streamer.pricing.money import COST_KINDS, ZERO, less, plain
 from streamer.replay.facts import Facts
 from streamer.replay.report.figures import BudgetState, Share, budgets, shares
 from streamer.replay.sheet import sheet
@@ -102,7 +102,7 @@ def _card(
         tenant=tenant,
         use_case=use_case,
         usd=plain(share.usd) if share else ZERO,
-        usd_not_tokens=plain(share.usd - share.by_kind[COST_KINDS.index("llm")]) if share else ZERO,
+        usd_not_tokens=plain(less(share.usd, share.by_kind[COST_KINDS.index("llm")])) if share else ZERO,
         outcomes=share.counts["outcomes"] if share else 0,
         usd_per_outcome=None if each is None else plain(round(each, _PLACES)),
         verdict=_verdict(agreed, share),

@@ -9,7 +9,7 @@ import msgspec
 
 from alerts.showback import Report, Row
 from streamer.config import BudgetConfig
-from streamer.pricing.money import COST_KINDS, ZERO, CostKind
+from streamer.pricing.money import COST_KINDS, ZERO, CostKind, added, less
 from streamer.records import Scope
 from streamer.showback.period import Period
 
@@ -63,7 +63,7 @@ class Spend:
             return
         usd = self._usd[Holder(rollup.tenant, rollup.scope.use_case, rollup.scope.agent)]
         for kind, amount in rollup.usd_by_kind.items():
-            usd[kind] += amount
+            usd[kind] = added((usd[kind], amount))
 
     def owned(self, owns: Callable[[Holder], bool]) -> "Spend":
         """Give the part of it that somebody owns: each dollar is that of the narrowest holder that it is known of."""
@@ -73,10 +73,10 @@ class Spend:
                 below[holder.above].append(holder)
         for holder in filter(owns, list(self._usd)):
             for kind, amount in self._usd[holder].items():
-                rest = amount - sum((self._usd[each].get(kind, ZERO) for each in below[holder]), ZERO)
+                rest = less(amount, added(self._usd[each].get(kind, ZERO) for each in below[holder]))
                 at: Holder | None = holder
                 while rest and at is not None:
-                    found._usd[at][kind] += rest
+                    found._usd[at][kind] = added((found._usd[at][kind], rest))
                     at = at.above
         return found
 
@@ -86,7 +86,7 @@ class Spend:
 
     def total(self, holder: Holder) -> Decimal:
         """Give a holder's dollars."""
-        return sum(self.of(holder).values(), ZERO)
+        return added(self.of(holder).values())
 
     def holders(self) -> list[Holder]:
         """List who spent anything."""
@@ -95,7 +95,7 @@ class Spend:
     def kinds(self) -> dict[CostKind, Decimal]:
         """Give all tenants' dollars by kind."""
         whole = [holder for holder in self._usd if not holder.use_case and not holder.agent]
-        return {kind: sum((self._usd[holder].get(kind, ZERO) for holder in whole), ZERO) for kind in COST_KINDS}
+        return {kind: added(self._usd[holder].get(kind, ZERO) for holder in whole) for kind in COST_KINDS}
 
     def _is_repeat(self, rollup: Spent) -> bool:
         seen, key = self._seen[rollup.series], (rollup.start, rollup.part)
@@ -125,7 +125,7 @@ def report_of(
         span=period.span,
         when=period.words(),
         dates=period.dates(),
-        total=Row("", sum(kinds.values(), ZERO), sum(earlier.values(), ZERO)),
+        total=Row("", added(kinds.values()), added(earlier.values())),
         kinds=[Row(kind, kinds[kind], earlier[kind]) for kind in COST_KINDS],
         use_cases=_rows(now, before, tenants, agents=False),
         agents=_rows(now, before, tenants, agents=True),
@@ -145,9 +145,7 @@ def _rows(now: Spend, before: Spend, tenants: Sequence[str], *, agents: bool) ->
     rows = [Row(_name(holder, tenants), now.total(holder), before.total(holder)) for holder in holders]
     for tenant in tenants:
         own = [holder for holder in holders if holder.tenant == tenant]
-        rest = [
-            spend.total(Holder(tenant)) - sum((spend.total(holder) for holder in own), ZERO) for spend in (now, before)
-        ]
+        rest = [less(spend.total(Holder(tenant)), added(map(spend.total, own))) for spend in (now, before)]
         if any(rest):
             rows.append(Row(_name(Holder(tenant, _NOWHERE), tenants), rest[0], rest[1]))
     return sorted((row for row in rows if row.usd or row.before), key=lambda row: (-row.usd, row.name))

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from alerts.throttle.command import Command, Mode
 from streamer.config import BudgetConfig, Config
 from streamer.periods import bounds, tells_the_end, title
-from streamer.pricing.money import COST_KINDS, ZERO, dollars
+from streamer.pricing.money import COST_KINDS, ZERO, added, dollars, less
 from streamer.replay.charges import SUMS, Key, date_of, day_of
 from streamer.replay.facts import Facts, Found, total
 
@@ -201,8 +201,8 @@ def _worth(found: Found) -> tuple[Decimal, str]:
 
 def _sum(kind: str, incidents: int, parts: Sequence[tuple[Found, Sequence[Command]]]) -> Saving:
     rows = [_amounts(found, commands) for found, commands in parts]
-    above, before, enforced, suggested = (sum((row[place] for row in rows), ZERO) for place in range(4))
-    return Saving(kind, incidents, above, before, above - before, enforced, suggested)
+    above, before, enforced, suggested = (added(row[place] for row in rows) for place in range(4))
+    return Saving(kind, incidents, above, before, less(above, before), enforced, suggested)
 
 
 def _amounts(found: Found, commands: Sequence[Command]) -> tuple[Decimal, Decimal, Decimal, Decimal]:

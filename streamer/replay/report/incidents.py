@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from alerts.text import who
 from alerts.throttle.command import Command
 from streamer.config import Config
-from streamer.pricing.money import ZERO
+from streamer.pricing.money import added
 from streamer.records import Anomaly
 from streamer.replay.facts import Facts, Found, Message
 from streamer.replay.report import charts, windows
@@ -42,7 +42,7 @@ def content(config: Config, facts: Facts, rollups: Path) -> dict[str, Any]:
     """Give what the page tells of incidents."""
     found = _by_cost(facts)
     rows, rest = parted(found[_PICTURES:], _ROWS)
-    above = sum((message.incident.usd_excess for message in rest), ZERO)
+    above = added(message.incident.usd_excess for message in rest)
     return {
         "crowd": _crowd(facts) if len(found) > _LINES else "",
         "line": _time_line(found[:_LINES], facts) if found else "",

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from alerts.text import money, plain
 from streamer.clock import utc
 from streamer.config import Config
-from streamer.pricing.money import COST_KINDS, ZERO, dollars
+from streamer.pricing.money import COST_KINDS, added, dollars
 from streamer.replay.facts import Facts
 from streamer.replay.report import charts, figures, incidents, windows
 from streamer.replay.run import Totals
@@ -56,7 +56,7 @@ def _content(config: Config, found: Findings) -> dict[str, Any]:
         "begin": utc(facts.begin) if facts.read else None,
         "end": utc(facts.end) if facts.read else None,
         "kinds": list(zip(COST_KINDS, _KINDS, strict=True)),
-        "above": sum((saving.above for saving in savings), ZERO),
+        "above": added(saving.above for saving in savings),
         "spend": charts.spend_over_time(bars, width) if bars else "",
         "spenders": _spenders(facts) if facts.read else [],
         **incidents.content(config, facts, rollups),
@@ -102,7 +102,7 @@ def _cards(cards: Sequence[Scorecard]) -> Cards:
     found = sorted(cards, key=lambda card: card.verdict != "missed")
     rows, rest = figures.parted(found, _BILL)
     verdicts = ", ".join(f"{count:,} {name}" for name, count in Counter(card.verdict for card in rest).most_common())
-    usd, not_tokens = sum((card.usd for card in rest), ZERO), sum((card.usd_not_tokens for card in rest), ZERO)
+    usd, not_tokens = added(card.usd for card in rest), added(card.usd_not_tokens for card in rest)
     return Cards(rows, len(rest), usd, not_tokens, sum(card.outcomes for card in rest), verdicts)
 
 

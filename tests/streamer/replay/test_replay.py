@@ -5,8 +5,9 @@ import gzip
 import os
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -21,7 +22,11 @@ from streamer.kafka.stages import MeterStage
 from streamer.kafka.topics import Topics
 from streamer.pipeline import Pipeline
 from streamer.pricing.money import COST_KINDS
+from streamer.reconcile.stream import spent_of
 from streamer.replay import outputs
+from streamer.showback.files import read
+from streamer.showback.period import Period
+from streamer.showback.spend import Holder, Spend
 from streamer.web.metrics import Metrics
 from streamer.wiring import decoder_of
 from tests.streamer.kafka.fakes import Fake
@@ -40,6 +45,7 @@ FILES = sorted(
         *("scorecards.csv", "scorecards.json", "showback.csv", "chargeback.csv", "report.html", "summary.json"),
     ]
 )
+EXACT = Context(prec=80)
 SUMMED = ("events", "input_tokens", "output_tokens", "steps", "requests", "tool_calls", "unpriced")
 
 
@@ -125,6 +131,33 @@ def test_the_rollups_add_up_to_the_summary_to_the_last_digit(rows: list[Row], ou
     for name in SUMMED:
         expected = found["events"]["unpriced"] if name == "unpriced" else sum(row.get(name, 0) for row in rows)
         assert sum(rollup[name] for rollup in rollups) == (len(rows) if name == "events" else expected)
+
+
+def test_sums_of_more_digits_than_python_keeps_by_itself_are_exact_wherever_they_are_told(tmp_path: Path) -> None:
+    at, usd, kinds = NOON.isoformat(), "999999999999.999999999999999", ("llm", "tool", "saas")
+    rows = [
+        {
+            "id": f"{n}-{kind}",
+            "time": NOON.isoformat(),
+            "tenant": "acme",
+            "use_case": "x",
+            "kind": kind,
+            "cost_usd": usd,
+        }
+        for n in range(20)
+        for kind in kinds
+    ]
+    out = tmp_path / "out"
+    replayed(out, write(tmp_path, "day.jsonl", rows))
+    assert Decimal(summary(out)["usd"]) == EXACT.multiply(Decimal(usd), 60)
+    (card,) = orjson.loads((out / "scorecards.json").read_bytes())
+    assert Decimal(card["usd_not_tokens"]) == EXACT.multiply(Decimal(usd), 40)
+    spend = Spend(Period.holding("day", NOON.date(), ZoneInfo("UTC")))
+    for rollup in read(out / "rollups.parquet"):
+        spend.add(rollup)
+    assert spend.total(Holder("acme")) == EXACT.multiply(Decimal(usd), 60)
+    ((key, found),) = spent_of(str(out / "rollups.parquet"), CONFIG.kafka).items()
+    assert (key[2], found.usd) == ("acme", EXACT.multiply(Decimal(usd), 60))
 
 
 def test_a_looping_session_is_answered_by_a_command_and_told(out: Path) -> None:
