@@ -54,8 +54,11 @@ def showback(
     if found is None:
         raise click.UsageError("the file holds no rollups: name a --day or a --week")
     latest = found.date() if chosen else found.astimezone(zone).date()
-    period = Period.holding("week" if week else "day", latest, zone)
-    now, before = Spend(period, tenants), Spend(period.before(), tenants)
+    try:
+        period = Period.holding("week" if week else "day", latest, zone)
+        now, before = Spend(period, tenants), Spend(period.before(), tenants)
+    except OverflowError:
+        raise click.UsageError(f"{latest} is too near to the first or the last of all days") from None
     for rollup in read(rollups):
         now.add(rollup)
         before.add(rollup)

@@ -183,8 +183,8 @@ class Shard:
             step.bands = self._bands(step.anomalies)
             steps.append(step)
         charges = list(self._billed(last=last))
-        times = {"since": self._seconds.since, "earliest": self._earliest}
-        return Chunk(steps, charges, events, self._clock, last, **times)
+        since, earliest = self._seconds.since, self._earliest
+        return Chunk(steps, charges, events, self._clock, last, since=since, earliest=earliest)
 
     def _bands(self, anomalies: list[Anomaly]) -> dict[str, Band]:
         found = ((case.id, self.pipeline.band(case.tenant, case.series)) for case in anomalies if case.kind == "burst")

@@ -54,6 +54,14 @@ def test_days_are_those_of_the_zone(rollups: Path) -> None:
     assert "$47.00" in told(str(rollups), "--day", "2026-11-21", "--zone", "Europe/Berlin")[0]
 
 
+@pytest.mark.parametrize("span", ["--day", "--week"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_edges_of_time_are_refused(span: str, day: str, rollups: Path) -> None:
+    done = CliRunner().invoke(cli, ["showback", str(rollups), span, day], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert f"{day} is too near to the first or the last of all days" in done.stderr
+
+
 def test_a_week_holds_its_days(rollups: Path) -> None:
     assert "$72.00 in the week of 16 to 22 November" in told(str(rollups), "--week", "2026-11-18")[0]
 
