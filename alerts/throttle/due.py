@@ -41,8 +41,13 @@ class Due:
         if live.leaks(now) and not self._is_critical(live):
             return self._escalate(key, live, now)
         if live.causes and now >= _renewed_at(live):
-            return [self._book.renew(key, now)]
+            # A tenant may have become critical meanwhile.
+            return [self._book.renew(key, now) if self._may_stay(live) else self._book.release(key, now)]
         return []
+
+    def _may_stay(self, live: Live) -> bool:
+        """Tell whether a command would still be issued as it is; a person's is theirs to end."""
+        return live.by_person or self._rails.guarded(live.policy, live.command.scope.tenant) == live.policy
 
     def _is_critical(self, live: Live) -> bool:
         return self._rails.is_critical(live.command.scope.tenant)

@@ -72,7 +72,10 @@ class Ledger:
         suggested = self._book.in_force(policy.scope_of(alert.labels).key())
         if suggested and alert.id in suggested.causes:
             policy = suggested.policy
-        return self._follow(msgspec.structs.replace(policy, mode="enforce"), alert, incident, now)
+        changes = self._follow(msgspec.structs.replace(policy, mode="enforce"), alert, incident, now)
+        if live := self._book.in_force(policy.scope_of(alert.labels).key()):
+            live.by_person = True
+        return changes
 
     def impose(
         self, scope: CommandScope, reason: CommandReason, now: float, until: float | None, tool: str = ""
@@ -89,10 +92,13 @@ class Ledger:
         if tool:
             policy = msgspec.structs.replace(policy, action="block_tool", params={"tool": tool})
         if live and live.policy == policy:
+            live.by_person = True
+            self._book.touch(scope.key())
             return []
         changes = self._book.issue(scope, policy, live.command.reason if live else reason, now)
         for change in changes:
             imposed = self._book[change.key]
+            imposed.by_person = True
             if until is not None or not imposed.causes:
                 imposed.hold_until = now + lasts
         return changes

@@ -35,7 +35,8 @@ class Live(msgspec.Struct):
     `labels` are those of the alert that led to it. It stays until `hold_until` whatever its causes do; `returns` is how
     often the scope was throttled again soon after a release. `rate` (dollars an hour) is what ran away when it was
     issued; `applied_at` when the first gateway said that it obeys; `leaked` and `earned` are dollars: what came through
-    since it was issued, and what the commands that it took the place of had saved.
+    since it was issued, and what the commands that it took the place of had saved. `by_person` is whether a person said
+    that it is to be.
     """
 
     command: Command
@@ -53,6 +54,7 @@ class Live(msgspec.Struct):
     leaked: Decimal = _NOTHING
     earned: Decimal = _NOTHING
     acks: dict[str, str] = {}
+    by_person: bool = False
 
     def hear(self, alert: Alert, now: float) -> None:
         """Take in a cause, new or going on."""

@@ -403,6 +403,25 @@ def test_a_critical_tenant_is_throttled_by_people_only() -> None:
     assert passed(found, 200) == []
 
 
+def test_a_tenant_that_becomes_critical_while_it_is_throttled_is_let_go_and_a_person_asked() -> None:
+    before, found = ledger(ESCALATING), Ledger([ESCALATING], critical=("acme",))
+    told(before, 0)
+    found.restore({key: state for key, state in before.changes() if state})
+    told(found, 894)
+    assert bound(passed(found, 895)) == [(SESSION, "release")]
+    (change,) = told(found, 896)
+    assert change.command and change.command.mode == "suggest"
+
+
+def test_what_a_person_throttled_stays_where_its_tenant_becomes_critical() -> None:
+    before, found = ledger(ESCALATING), Ledger([ESCALATING], critical=("acme",))
+    told(before, 0)
+    before.enforce(alert(labels=LOOP), "incident-1", NOW)
+    found.restore({key: state for key, state in before.changes() if state})
+    (change,) = passed(found, 895)
+    assert change.command and (change.command.action, change.command.mode) == ("limit_rate", "enforce")
+
+
 def test_what_a_command_saved_is_the_rate_it_stopped_less_what_came_through() -> None:
     found = ledger(ESCALATING)
     (change,) = told(found, 0, rate="36", usd="1.00")
