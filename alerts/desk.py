@@ -84,7 +84,7 @@ class AlertDesk:
             alerts = list(self._alerts(word))
             if not alerts:
                 return "unknown", []
-            changes = [c for incident, alert in alerts for c in self.ledger.enforce(alert, incident, now)]
+            changes = [c for incident, alert in alerts for c in self.ledger.enforce(alert, incident, now, word.until)]
         return ("refused" if not changes and self.ledger.refused.total() > refused else "applied"), changes
 
     def _let_go(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:

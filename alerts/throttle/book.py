@@ -7,7 +7,7 @@ from operator import itemgetter
 import msgspec
 
 from alerts.alert import Alert
-from alerts.throttle.command import Command, CommandReason, CommandScope
+from alerts.throttle.command import MOST_LIFE, Command, CommandReason, CommandScope
 from alerts.throttle.issue import first, following
 from alerts.throttle.live import Live, cause_of
 from alerts.throttle.policy import Policy
@@ -59,17 +59,29 @@ class CommandBook:
         return [(key, live) for key, live in self.all() if live.released_at is None]
 
     def issue(
-        self, scope: CommandScope, policy: Policy, reason: CommandReason, now: float, alert: Alert | None = None
+        self,
+        scope: CommandScope,
+        policy: Policy,
+        reason: CommandReason,
+        now: float,
+        alert: Alert | None = None,
+        *,
+        until: float | None = None,
     ) -> list[Change]:
-        """Put a command on a scope, in the place of what is there; nothing where the guard rails forbid it."""
+        """Put a command on a scope, in the place of what is there; nothing where the guard rails forbid it.
+
+        It ends at `until` (epoch seconds), if that is given: not before it can be obeyed, and after a day at most.
+        """
         key = scope.key()
         before, in_force = self._lives.get(key), self.in_force(key)
         if self._rails.forbid(len(self.all_in_force()) - (in_force is not None)):
             return []
         labels = alert.labels if alert else in_force.labels if in_force else {}
         generation = before.command.generation + 1 if before else 1
-        command = first(scope, policy, reason, labels=labels, generation=generation, now=now)
-        live = Live(command, policy, dict(labels), {}, now, now + policy.expires, now)
+        until = None if until is None else now + min(max(until - now, 1.0), MOST_LIFE)
+        expires_at = now + policy.expires if until is None else until
+        command = first(scope, policy, reason, labels=labels, generation=generation, now=now, expires_at=expires_at)
+        live = Live(command, policy, dict(labels), {}, now, expires_at, now, until=until)
         live.rate = alert.usd_per_hour if alert else Decimal(reason.usd_per_hour)
         if before:
             self._inherit(live, before, now)

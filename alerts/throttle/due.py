@@ -5,15 +5,19 @@ from alerts.throttle.command import CommandScope
 from alerts.throttle.live import Live
 from alerts.throttle.policy import Policy
 from alerts.throttle.rails import Rails
+from alerts.throttle.remembered import Remembered
 
 _NEVER = float("inf")
 
 
 class Due:
-    """Does what is due. A release is followed by a tombstone after `forget` seconds, when every gateway has seen it."""
+    """Does what is due. A release is followed by a tombstone after `forget` seconds, when every gateway has seen it.
 
-    def __init__(self, book: CommandBook, rails: Rails, forget: float) -> None:
-        self._book, self._rails, self._forget = book, rails, forget
+    What caused a command that ends by a person's word is let go with it, into `let_go`.
+    """
+
+    def __init__(self, book: CommandBook, rails: Rails, let_go: Remembered, forget: float) -> None:
+        self._book, self._rails, self._let_go, self._forget = book, rails, let_go, forget
 
     def tick(self, now: float) -> list[Change]:
         """Let time pass for every command."""
@@ -28,22 +32,29 @@ class Due:
     def _next(self, live: Live) -> float:
         if live.released_at is not None:
             return live.released_at + self._forget
-        ends = _renewed_at(live) if live.causes else min(live.hold_until, live.expires_at)
+        ends = _renewed_at(live) if _is_renewed(live) else _ends_at(live)
         leaks = _NEVER if self._is_critical(live) else live.leaks_from
         return min(ends, leaks) if self._rails.enabled else -_NEVER
 
     def _pass(self, key: str, live: Live, now: float) -> list[Change]:
         if live.released_at is not None:
             return [self._book.bury(key)] if now >= live.released_at + self._forget else []
-        over = not live.causes and (now >= live.hold_until or now >= live.expires_at)
+        over = not _is_renewed(live) and now >= _ends_at(live)
         if over or not self._rails.enabled:
-            return [self._book.release(key, now)]
+            return [self._release(key, live, now)]
         if live.leaks(now) and not self._is_critical(live):
             return self._escalate(key, live, now)
-        if live.causes and now >= _renewed_at(live):
+        if _is_renewed(live) and now >= _renewed_at(live):
             # A tenant may have become critical meanwhile.
             return [self._book.renew(key, now) if self._may_stay(live) else self._book.release(key, now)]
         return []
+
+    def _release(self, key: str, live: Live, now: float) -> Change:
+        if live.until is not None and now >= live.until:
+            for alert in live.causes:
+                self._let_go.add(alert)
+            live.causes = {}
+        return self._book.release(key, now)
 
     def _may_stay(self, live: Live) -> bool:
         """Tell whether a command would still be issued as it is; a person's is theirs to end."""
@@ -64,7 +75,8 @@ class Due:
         if there and there.policy.rank >= policy.rank:
             self._hand_over(live, scope.key())
             return []
-        changes = self._book.issue(scope, policy, live.command.reason, now)
+        until = there.until if there else live.until
+        changes = self._book.issue(scope, policy, live.command.reason, now, until=until)
         for change in changes:
             self._book[change.key].labels = dict(live.labels)
             self._hand_over(live, change.key)
@@ -74,6 +86,15 @@ class Due:
         """Let what caused a command hold that of another scope too."""
         self._book[key].causes |= live.causes
         self._book.touch(key)
+
+
+def _is_renewed(live: Live) -> bool:
+    """What goes on keeps its command, but not one that a person gave an end."""
+    return bool(live.causes) and live.until is None
+
+
+def _ends_at(live: Live) -> float:
+    return min(live.hold_until, live.expires_at) if live.until is None else live.until
 
 
 def _renewed_at(live: Live) -> float:

@@ -19,6 +19,7 @@ def first(
     labels: Mapping[Label, str],
     generation: int,
     now: float,
+    expires_at: float,
 ) -> Command:
     """Give the command that a policy leads to; `labels` are those of the alert behind it."""
     return Command(
@@ -29,7 +30,7 @@ def first(
         mode=policy.mode,
         reason=reason,
         issued_at=moment(now),
-        expires_at=moment(now + policy.expires),
+        expires_at=moment(expires_at),
         generation=generation,
     )
 

@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.alert import Alert
 from alerts.throttle.book import Change, CommandBook
-from alerts.throttle.command import MOST_LIFE, Ack, Command, CommandReason, CommandScope
+from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
 from alerts.throttle.due import Due
 from alerts.throttle.issue import reason_of, supersedes
 from alerts.throttle.live import line_of
@@ -47,8 +47,8 @@ class Ledger:
         self._policies = policies if enabled else ()
         self._rails = Rails(most=most, critical=critical, enabled=enabled)
         self._book = CommandBook(self._rails, hold=hold, cool_down=cool_down)
-        self._due = Due(self._book, self._rails, max(tombstone, cool_down))
         self._let_go = Remembered("let-go/", _MOST_LET_GO)
+        self._due = Due(self._book, self._rails, self._let_go, max(tombstone, cool_down))
 
     @property
     def refused(self) -> Counter[str]:
@@ -65,16 +65,18 @@ class Ledger:
             return []
         return self._follow(self._rails.guarded(policy, alert.labels["tenant"]), alert, incident, now)
 
-    def enforce(self, alert: Alert, incident: str, now: float) -> list[Change]:
-        """Throttle what an open alert is about, because a person said so: what is suggested of it, else by a pause."""
+    def enforce(self, alert: Alert, incident: str, now: float, until: float | None = None) -> list[Change]:
+        """Throttle what an open alert is about, because a person said so: what is suggested of it, else by a pause.
+
+        It lasts until `until` (epoch seconds), a day at most; without that as long as its causes stand open.
+        """
         self._let_go.drop(alert.id)
-        policy = policy_for(self._policies, alert) or BY_HAND
-        suggested = self._book.in_force(policy.scope_of(alert.labels).key())
-        if suggested and alert.id in suggested.causes:
-            policy = suggested.policy
-        changes = self._follow(msgspec.structs.replace(policy, mode="enforce"), alert, incident, now)
-        if live := self._book.in_force(policy.scope_of(alert.labels).key()):
-            live.by_person = True
+        policy = _enforced(policy_for(self._policies, alert) or BY_HAND)
+        there = self._book.in_force(policy.scope_of(alert.labels).key())
+        if there and (alert.id in there.causes or not supersedes(policy, alert, there)):
+            policy = _enforced(there.policy)
+        changes = self._follow(policy, alert, incident, now, until)
+        self._say(policy.scope_of(alert.labels).key(), until)
         return changes
 
     def impose(
@@ -86,21 +88,16 @@ class Ledger:
         is for where nothing is suggested.
         """
         live = self._book.in_force(scope.key())
-        policy = live.policy if live and not tool else BY_HAND
-        lasts = policy.expires if until is None else min(max(until - now, 1.0), MOST_LIFE)
-        policy = msgspec.structs.replace(policy, mode="enforce", expires=lasts)
+        policy = _enforced(live.policy if live and not tool else BY_HAND)
         if tool:
             policy = msgspec.structs.replace(policy, action="block_tool", params={"tool": tool})
-        if live and live.policy == policy:
-            live.by_person = True
-            self._book.touch(scope.key())
-            return []
-        changes = self._book.issue(scope, policy, live.command.reason if live else reason, now)
+        changes: list[Change] = []
+        if live is None or (live.policy, live.until) != (policy, until):
+            changes = self._book.issue(scope, policy, live.command.reason if live else reason, now, until=until)
         for change in changes:
-            imposed = self._book[change.key]
-            imposed.by_person = True
-            if until is not None or not imposed.causes:
-                imposed.hold_until = now + lasts
+            if not self._book[change.key].causes:
+                self._book[change.key].hold_until = now + policy.expires
+        self._say(scope.key(), until)
         return changes
 
     def let_go(self, keys: Iterable[str], alerts: Iterable[str], now: float) -> list[Change]:
@@ -163,13 +160,23 @@ class Ledger:
         self._book.restore(entries)
         self._let_go.restore(entries)
 
-    def _follow(self, policy: Policy, alert: Alert, incident: str, now: float) -> list[Change]:
-        """Let an alert hold the command of its scope, and issue that where it is new or stronger."""
+    def _say(self, key: str, until: float | None) -> None:
+        """Note that a person wants the command in force on a scope; one without an end takes back an earlier end."""
+        if live := self._book.in_force(key):
+            live.by_person = True
+            if until is None:
+                live.until = None
+            self._book.touch(key)
+
+    def _follow(
+        self, policy: Policy, alert: Alert, incident: str, now: float, until: float | None = None
+    ) -> list[Change]:
+        """Let an alert hold the command of its scope, and issue that where it is new, stronger, or given an end."""
         scope = policy.scope_of(alert.labels)
         live = self._book.in_force(scope.key())
         changes: list[Change] = []
-        if live is None or supersedes(policy, alert, live):
-            changes = self._book.issue(scope, policy, reason_of(alert, incident), now, alert)
+        if live is None or until is not None or supersedes(policy, alert, live):
+            changes = self._book.issue(scope, policy, reason_of(alert, incident), now, alert, until=until)
             if not changes:
                 return []
         self._book[scope.key()].hear(alert, now)
@@ -194,3 +201,7 @@ class Ledger:
             else:
                 del live.causes[alert.id]
             self._book.touch(key)
+
+
+def _enforced(policy: Policy) -> Policy:
+    return msgspec.structs.replace(policy, mode="enforce")

@@ -36,7 +36,7 @@ class Live(msgspec.Struct):
     often the scope was throttled again soon after a release. `rate` (dollars an hour) is what ran away when it was
     issued; `applied_at` when the first gateway said that it obeys; `leaked` and `earned` are dollars: what came through
     since it was issued, and what the commands that it took the place of had saved. `by_person` is whether a person said
-    that it is to be.
+    that it is to be, and `until` when it ends by their word, whatever its causes do.
     """
 
     command: Command
@@ -55,6 +55,7 @@ class Live(msgspec.Struct):
     earned: Decimal = _NOTHING
     acks: dict[str, str] = {}
     by_person: bool = False
+    until: float | None = None
 
     def hear(self, alert: Alert, now: float) -> None:
         """Take in a cause, new or going on."""

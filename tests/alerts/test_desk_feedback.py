@@ -101,6 +101,15 @@ def test_who_lets_an_alert_go_that_is_kept_in_short_frees_what_it_was_throttled_
     assert desk.submit(again, NOW + 11) == []
 
 
+def test_who_throttles_an_incident_until_a_time_sees_it_end_then() -> None:
+    desk = made()
+    found = opened(desk)
+    _, changes = desk.heed(word("throttle", incident=found.id, until=NOW + 1810), NOW + 10)
+    assert [one.command.expires_at.timestamp() for one in changes if one.command] == [NOW + 1810]
+    assert desk.tick(NOW + 1809) == []
+    assert [one.command.action for one in desk.tick(NOW + 1810) if one.command] == ["release"]
+
+
 def test_what_nobody_acknowledges_goes_to_the_next_and_the_one_after() -> None:
     desk = made()
     opened(desk)

@@ -9,7 +9,7 @@ import pytest
 from alerts.alert import AlertState, Label
 from alerts.incident import moment
 from alerts.throttle.book import Change
-from alerts.throttle.command import Ack, Command, CommandReason, CommandScope
+from alerts.throttle.command import Ack, Command, CommandReason, CommandScope, Mode
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from tests.alerts.build import NOW, TRIAGE, alert
@@ -492,6 +492,55 @@ def test_what_a_person_throttles_by_its_scope_lasts_as_long_as_they_say() -> Non
     assert change.command and (change.command.expires_at - change.command.issued_at).days == 1
     (change,) = found.impose(scope, reason, NOW + 200, None, tool="search")
     assert change.command and change.command.params == {"tool": "search"}
+
+
+WORD = CommandReason("", "person", "throttled by a person", 0, 0, "0")
+
+
+@pytest.mark.parametrize("by_scope", [True, False])
+@pytest.mark.parametrize("mode", ["suggest", "enforce"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_person_gave_an_end_is_over_then_whatever_goes_on(by_scope: bool, mode: Mode, restarted: bool) -> None:
+    found = ledger(msgspec.structs.replace(ESCALATING, mode=mode, escalate=0))
+    told(found, 0)
+    if by_scope:
+        (change,) = found.impose(CommandScope("acme", session="s1"), WORD, NOW + 10, NOW + 1810)
+    else:
+        (change,) = found.enforce(alert(labels=LOOP), "incident-1", NOW + 10, NOW + 1810)
+    assert change.command and change.command.mode == "enforce"
+    assert change.command.expires_at.timestamp() == NOW + 1810
+    if restarted:
+        found, before = ledger(ESCALATING), found
+        found.restore({key: state for key, state in before.changes() if state})
+    for at in range(60, 1810, 50):
+        assert told(found, at) == passed(found, at) == []
+    assert found.due == NOW + 1810
+    assert bound(passed(found, 1810)) == [(SESSION, "release")]
+    assert told(found, 1811) == []
+    found.submit(alert("a1", "closed", after=1812), "incident-1", NOW + 1812)
+    assert bound(told(found, 1813, name="a2")) == [(SESSION, "limit_rate")]
+
+
+def test_what_a_person_gave_an_end_grows_stronger_until_then() -> None:
+    found = ledger(ESCALATING)
+    told(found, 0)
+    found.enforce(alert(labels=LOOP), "incident-1", NOW, NOW + 90)
+    told(found, 40)
+    (pause,) = passed(found, 60)
+    assert pause.command and (pause.command.action, pause.command.expires_at.timestamp()) == ("pause", NOW + 90)
+    assert bound(passed(found, 90)) == [(SESSION, "release")]
+
+
+def test_a_later_word_without_an_end_takes_back_the_end() -> None:
+    found, scope = ledger(ESCALATING), CommandScope("acme", session="s1")
+    told(found, 0)
+    found.impose(scope, WORD, NOW, NOW + 50)
+    (change,) = found.impose(scope, WORD, NOW + 1, None)
+    assert change.command and change.command.expires_at.timestamp() == NOW + 901
+    assert passed(found, 51) == []
+    found.impose(scope, WORD, NOW + 52, NOW + 100)
+    found.enforce(alert(labels=LOOP), "incident-1", NOW + 53)
+    assert bound(passed(found, 100)) == [(SESSION, "limit_rate")]
 
 
 def test_a_suggestion_that_a_person_takes_ends_with_what_it_is_about() -> None:
