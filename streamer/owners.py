@@ -1,8 +1,9 @@
 """Reads the owners' file: CSV or TOML, a rule a line or table, the first that fits holds."""
 
 import csv
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from streamer.errors import ConfigInvalid
 # own are tags that the rule gives.
 _ASKED = ("tenant", "use_case", "agent")
 _OWN = ("owner", "channel", "email")
+# How they would be spelt by somebody else, and how they are.
+_KNOWN = {name.replace("_", ""): name for name in (*_ASKED, *_OWN)}
+_SEPARATORS = ",;\t"
 
 
 def read_owners(path: Path) -> list[OwnerRule]:
@@ -38,12 +42,11 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".toml":
-            for number, table in enumerate(tomllib.loads(text).get("owners", []), 1):
+            for number, table in enumerate(_tables(tomllib.loads(text)), 1):
                 tags = table.get("tags", {})
                 yield f"owners {number}", {**{name: one for name, one in table.items() if name != "tags"}, **tags}
         elif path.suffix == ".csv":
-            rows = csv.DictReader(text.splitlines(), strict=True)
-            yield from ((f"line {rows.line_num}", row) for row in rows)
+            yield from _lines(text)
         else:
             raise ConfigInvalid([f"{path}: the owners' file must be .csv or .toml"])
     except FileNotFoundError:
@@ -52,9 +55,48 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise ConfigInvalid([f"{path}: not readable as {path.suffix[1:].upper()}: {error}"]) from None
 
 
+def _tables(found: Mapping[str, Any]) -> Any:
+    if "owners" not in found:
+        raise TypeError("there is no [[owners]] in it")
+    return found["owners"]
+
+
+def _lines(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read CSV as spreadsheets write it, with commas, semicolons or tabs; raises csv.Error for a head that is none."""
+    head, *rest = text.splitlines() or [""]
+    separator = max(_SEPARATORS, key=head.count)
+    names = [name.strip() for name in next(csv.reader([head], delimiter=separator, strict=True), [])]
+    if mistake := _mistake_of_head(names):
+        raise csv.Error(mistake)
+    rows = csv.DictReader(rest, names, delimiter=separator, strict=True)
+    yield from ((f"line {rows.line_num + 1}", row) for row in rows)
+
+
+def _mistake_of_head(names: Sequence[str]) -> str:
+    """Say why columns of these names lead to no owner, "" if they do; all names but the known ones are tags."""
+    if twice := next((name for place, name in enumerate(names) if name and name in names[:place]), ""):
+        return f"the first line names the column {twice!r} twice"
+    if mistake := _misspelt(names):
+        return mistake
+    if all(_is_asked(name) for name in names):
+        return "the first line names no column for the owner"
+    return "" if any(_is_asked(name) for name in names) else f"the first line names none of {', '.join(_ASKED)}, {TAG}…"
+
+
+def _misspelt(names: Iterable[str]) -> str:
+    """Say which name would be taken for a tag's though it is nearly a known one: `Tenant`, `usecase`."""
+    for name in names:
+        meant = _KNOWN.get(re.sub(r"[\s_-]", "", name).lower(), name)
+        if meant != name:
+            return f"{name!r} is a tag; if {meant!r} is meant, spell it so"
+    return ""
+
+
 def _mistake(fields: Mapping[str, Any]) -> str:
     if None in fields or any(value is None for value in fields.values()):
         return "not as many fields as the first line has columns"
+    if mistake := _misspelt(fields):
+        return mistake
     strange = [name for name, value in fields.items() if not isinstance(value, str)]
     if strange:
         return f"{', '.join(strange)} must be text"

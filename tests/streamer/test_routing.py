@@ -143,6 +143,19 @@ def test_owners_are_read_from_csv_and_toml_alike(tmp_path: Path, name: str, text
         ("owners.csv", "tenant,owner\nacme\n", "owners.csv, line 2: not as many fields as the first line has columns"),
         ("owners.csv", "tenant,owner\nacme,a,b\n", "owners.csv, line 2: not as many fields"),
         ("owners.csv", "tenant,owner\nacme,\n", "owners.csv, line 2: names neither an owner nor a tag"),
+        ("owners.csv", "", "the first line names no column for the owner"),
+        ("owners.csv", "tenant,agent\nacme,a\n", "the first line names no column for the owner"),
+        ("owners.csv", "owner,channel\nacme-it,C1\n", "the first line names none of tenant, use_case, agent"),
+        ("owners.csv", "tenant,owner,owner\nacme,a,b\n", "the first line names the column 'owner' twice"),
+        ("owners.csv", "Tenant,owner\nacme,a\n", "'Tenant' is a tag; if 'tenant' is meant, spell it so"),
+        ("owners.csv", "tenant,usecase,owner\nacme,s,a\n", "if 'use_case' is meant, spell it so"),
+        ("owners.csv", "use case,Owner\ns,a\n", "if 'use_case' is meant, spell it so"),
+        (
+            "owners.toml",
+            '[[owners]]\nUse-Case = "s"\nowner = "x"',
+            "owners 1: 'Use-Case' is a tag; if 'use_case' is meant",
+        ),
+        ("owners.toml", '[[owner]]\ntenant = "a"\nowner = "x"', "there is no [[owners]] in it"),
         ("owners.toml", '[[owners]]\ntenant = 3\nowner = "x"', "owners.toml, owners 1: tenant must be text"),
         ("owners.toml", "[[owners", "owners.toml: not readable as TOML"),
         ("owners.toml", "owners = 3", "owners.toml: not readable as TOML"),
@@ -156,6 +169,17 @@ def test_mistakes_in_an_owners_file_are_said_with_their_place(
     with pytest.raises(ConfigInvalid) as found:
         read_owners(tmp_path / name)
     assert mistake in str(found.value)
+
+
+@pytest.mark.parametrize("separator", [",", ", ", ";", "; ", "\t"])
+def test_an_owners_file_of_any_spreadsheet_is_read_alike(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "plain.csv").write_text(CSV)
+    (tmp_path / "owners.csv").write_text(CSV.replace(",", separator))
+    plain, found = (read_owners(tmp_path / name) for name in ("plain.csv", "owners.csv"))
+    assert [(rule.match, rule.owner, rule.channel, rule.tags) for rule in found] == [
+        (rule.match, rule.owner, rule.channel, rule.tags) for rule in plain
+    ]
+    assert [rule.origin.rpartition(" ")[2] for rule in found] == [rule.origin.rpartition(" ")[2] for rule in plain]
 
 
 def test_an_owners_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
