@@ -59,7 +59,7 @@ ALLOWED = Decision()
 class Admission:
     """Decides on requests by the commands in force.
 
-    A rate limit is a token bucket that holds a second's requests; a cap counts the steps of each session from when the
+    A rate limit is a token bucket that holds a second's requests, one at least where it is not 0; a cap counts the steps of each session from when the
     command is first met, over its renewals. What a command has refused is counted in `refused`, by its scope's key.
     """
 
@@ -100,7 +100,7 @@ class Admission:
 
     def _limited(self, known: Known, now: float) -> Decision:
         key, per_second = known.command.scope.key(), int(known.command.params["requests_per_minute"]) / 60
-        most = max(per_second, 1.0)
+        most = max(per_second, 1.0) if per_second else 0.0
         tokens, since = self._buckets.get(key, (most, now))
         tokens = min(most, tokens + max(now - since, 0.0) * per_second)
         if tokens >= 1:

@@ -134,9 +134,10 @@ def test_all_requests_of_a_scope_share_its_limit_and_others_none() -> None:
     assert admitted(known, 0, tenant="beta") == [True]
 
 
-def test_a_limit_of_nothing_refuses_all_but_the_first() -> None:
+def test_a_limit_of_nothing_refuses_all_until_it_is_over() -> None:
     known = admission(command("limit_rate", CommandScope("acme"), requests_per_minute=0))
-    assert admitted(known, 0, 30, 59) == [True, False, False]
+    assert admitted(known, 0, 30, 59) == [False, False, False]
+    assert known.decide(REQUEST, NOW + 59).retry_after == 1
     assert admitted(known, 60) == [True]
 
 
