@@ -59,8 +59,9 @@ ALLOWED = Decision()
 class Admission:
     """Decides on requests by the commands in force.
 
-    A rate limit is a token bucket that holds a second's requests, one at least where it is not 0; a cap counts the steps of each session from when the
-    command is first met, over its renewals. What a command has refused is counted in `refused`, by its scope's key.
+    A rate limit is a token bucket that holds a second's requests, one at least if it is not 0; a cap counts the steps
+    of each session from when the command is first met, over its renewals. What a command has refused is counted in
+    `refused`, by its scope's key.
     """
 
     def __init__(self, state: GatewayState) -> None:

@@ -42,6 +42,7 @@ def _plan(feedback: Feedback, until: float, at: float, policies: Policies, cases
         return "ignored"
     policies.plan(scope, until, at)
     cases.dismiss_in(scope, at)
+    cases.replan_in(scope, at)
     return "applied"
 
 

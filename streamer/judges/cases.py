@@ -131,6 +131,12 @@ class Cases:
         for series in sorted(series for series, case in self._open.items() if contains(scope, case.scope)):
             self.dismiss(series, at)
 
+    def replan_in(self, scope: Scope, at: float) -> None:
+        """Look again at untold cases that lie in `scope` when the plan ends that holds for them since `at`."""
+        for series in self._untold:
+            if contains(scope, self._open[series].scope):
+                self._untold[series] = self._again(self._open[series], at)
+
     def widen(self, series: str, at: float, scope: Scope) -> None:
         """Let an open case be about more than was known when it was opened."""
         case = self._open[series]

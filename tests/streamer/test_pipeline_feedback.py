@@ -190,6 +190,18 @@ def test_a_budget_planned_to_be_used_up_is_told_of_when_the_plan_ends() -> None:
     assert opened[0].opened_at == utc(NOW + 3600)
 
 
+@pytest.mark.parametrize("corrected", [600, 7200])
+def test_a_corrected_plan_hides_a_budget_until_its_new_end(corrected: int) -> None:
+    """Nothing more is spent: that the budget was used up would be told by nobody else."""
+    pipeline = Pipeline(Config(budgets=(BudgetConfig(tenant="acme", limit=Decimal(10), burn=()),)))
+    pipeline.feedback(word("planned", 0, until=utc(NOW + 3600)))
+    assert submit(pipeline, [event(1, 10, cost_usd=Decimal(12))]) == []
+    assert pipeline.feedback(word("planned", 120, 2, until=utc(NOW + corrected))).anomalies == []
+    assert pipeline.tick(NOW + corrected - 1).anomalies == []
+    (opened,) = pipeline.tick(NOW + corrected + 300).anomalies
+    assert (opened.state, opened.line, opened.opened_at) == ("opened", "hard", utc(NOW + corrected))
+
+
 def test_an_excused_line_of_a_budget_does_not_hide_the_next() -> None:
     pipeline = Pipeline(Config(budgets=(BudgetConfig(tenant="acme", limit=Decimal(10), burn=()),)))
     (soft,) = submit(pipeline, [event(1, 10, cost_usd=Decimal(8))])
