@@ -65,6 +65,8 @@ def changed(row: Row) -> str:
     ('12% more', 'new')
     >>> changed(Row("a", Decimal(50), Decimal(100))), changed(Row("a", Decimal(700), Decimal(100)))
     ('50% less', '7.0 times as much')
+    >>> changed(Row("a", Decimal("100.5"), Decimal(100)))
+    'the same'
     """
     times = _times(row)
     if times is None:

@@ -44,8 +44,11 @@ COSTS = {
     "saas": "SaaS",
 }
 _PARTS: tuple[Label, ...] = ("session", "tool", "model")
-# How commands spell the scope that they bind.
-_SCOPE = re.compile(r"\btenant=[^ /]+(?:/(?:use_case|agent|session)=[^ /]+)*")
+# How commands spell the scope that they bind; of names with spaces, what follows in a note says where they end.
+_SCOPE = re.compile(
+    r"\btenant=[^/=]+?(?:/(?:use_case|agent|session)=[^/=]+?)*(?= (?:until|at) \d\d:\d\d:\d\d UTC)"
+    r"|\btenant=[^ /]+(?:/(?:use_case|agent|session)=[^ /]+)*"
+)
 # Detectors end their reason with its causes, for those who see nothing else.
 _SPELLED = re.compile(r" \(\d+% [^()]*\)$")
 

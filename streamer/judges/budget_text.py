@@ -62,4 +62,7 @@ def _last(seconds: float) -> str:
 
 def _amount(budget: BudgetConfig) -> str:
     limit = budget.limit.quantize(Decimal("0.01")) if budget.limit % 1 else budget.limit.quantize(Decimal(1))
-    return f"${limit:,f}" if budget.metric == "usd" else f"{limit:,f} {_UNITS[budget.metric]}"
+    if budget.metric == "usd":
+        return f"${limit:,f}"
+    unit = _UNITS[budget.metric]
+    return f"{limit:,f} {unit.removesuffix('s') if limit == 1 else unit}"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.text import cost, headline, history, money, plain, reasons, short_money, span, used, who
+from alerts.text import cost, headline, history, money, plain, readable, reasons, short_money, span, used, who
+from alerts.throttle.command import CommandScope
 from tests.alerts.build import TRIAGE, alert, incident
 
 
@@ -90,3 +91,18 @@ def test_no_name_can_forge_a_line_or_reach_the_terminal(name: str) -> None:
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126)))
 def test_printable_names_are_left_as_they_are(name: str) -> None:
     assert plain(name) == name
+
+
+NAMES = st.text(st.sampled_from("ab /=% "), min_size=1, max_size=8)
+
+
+@given(NAMES, NAMES, NAMES, st.sampled_from(["until", "at"]))
+def test_a_note_names_a_scope_as_people_call_it_whatever_is_in_its_names(
+    tenant: str, use_case: str, agent: str, word: str
+) -> None:
+    note = f"told gateways to pause {CommandScope(tenant, use_case, agent).key()} {word} 10:00:00 UTC"
+    assert readable(note) == f"told gateways to pause {tenant} · {use_case} · {agent} {word} 10:00:00 UTC"
+
+
+def test_what_people_write_of_a_scope_stays_as_it_is() -> None:
+    assert readable("ann: tenant=x y=z at 10:00:00 UTC, see b") == "ann: x y=z at 10:00:00 UTC, see b"

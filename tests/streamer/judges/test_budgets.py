@@ -144,6 +144,15 @@ def test_budgets_of_other_metrics_count_those(metric: str, amount: str, limit: s
     assert f"budget of {limit}" in soft.reason
 
 
+@pytest.mark.parametrize(
+    ("metric", "unit"), [("tokens", "token"), ("steps", "agent step"), ("tool_calls", "tool call")]
+)
+def test_a_budget_of_one_is_told_in_the_singular(metric: str, unit: str) -> None:
+    field = "input_tokens" if metric == "tokens" else metric
+    (hard,) = Spender(pipeline("1", metric=metric, burn=())).spend("0", 1, **{field: 1})
+    assert f"budget of 1 {unit} is" in hard.reason
+
+
 def test_a_quarter_is_a_budget_of_its_own() -> None:
     month = BudgetConfig(tenant="acme", limit=Decimal(10), burn=())
     quarter = month.model_copy(update={"period": "quarter", "limit": Decimal(25)})
