@@ -80,6 +80,8 @@ class SlackApp:
         """Post a message, into a thread where one is given; gives the channel's id and the message's timestamp."""
         await self._paces[channel].turn()
         fields: dict[str, Any] = {"blocks": blocks} if blocks else {}
+        # Names are no links, and nothing is fetched of the links that there are.
+        fields |= {"parse": "none", "unfurl_links": False, "unfurl_media": False}
         if thread:
             fields["thread_ts"] = thread
         posted = await self._called("chat_postMessage", channel=channel, text=text, **fields)

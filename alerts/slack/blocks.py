@@ -23,12 +23,12 @@ def header(text: str) -> Block:
 
 def section(markup: str) -> Block:
     """Make a paragraph of Slack's markup."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": clip(markup, TEXT)}}
+    return {"type": "section", "text": _markup(markup, TEXT)}
 
 
 def context(markup: str) -> Block:
     """Make a line of fine print."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": clip(markup, CONTEXT)}]}
+    return {"type": "context", "elements": [_markup(markup, CONTEXT)]}
 
 
 def picture(file: str, words: str) -> Block:
@@ -112,6 +112,11 @@ def clip(text: str, most: int) -> str:
     'a …'
     """
     return text if len(text) <= most else re.sub(r"(&\w*|<[^>]*)$", "", text[: most - 1]) + "…"
+
+
+def _markup(text: str, most: int) -> Block:
+    # Verbatim: Slack makes no links of names that look like addresses or channels; what is marked up as one stays one.
+    return {"type": "mrkdwn", "text": clip(text, most), "verbatim": True}
 
 
 def _plain(text: str, most: int) -> Block:

@@ -132,6 +132,17 @@ async def test_a_hostile_name_mentions_nobody(slack: SlackStandIn) -> None:
         assert not any("<" in text.replace("<!date^", "") for text in (message.text, *sections))
 
 
+async def test_slack_makes_no_links_of_names_and_previews_none(slack: SlackStandIn) -> None:
+    """Neither in blocks nor in the thread, where there is text alone."""
+    ref, message = await posted(slack)
+    await receiver(slack).send(notification(resolved(), "resolved", ref))
+    markup = [found for block in message.blocks for found in (block.get("text"), *block.get("elements", ())) if found]
+    assert {found["verbatim"] for found in markup if found["type"] == "mrkdwn"} == {True}
+    posts = [call.arguments for call in slack.calls if call.method == "chat.postMessage"]
+    told = [(str(one["parse"]), *(str(one[f"unfurl_{of}"]).lower() for of in ("links", "media"))) for one in posts]
+    assert told == [("none", "false", "false")] * 2
+
+
 async def test_a_message_that_was_deleted_is_posted_anew(slack: SlackStandIn) -> None:
     ref, _ = await posted(slack)
     slack.messages.clear()
