@@ -16,7 +16,8 @@ _COMMENT = re.compile(r"^# ?(.*)$")
 _ABOUT = """# Configuration
 
 Every key with its type and its default. A variable of the environment wins over the file: `TIDEGATE_`, the section and
-the key, with two underscores between, as in `TIDEGATE_DETECT__BURST__ENABLED`. `tidegate check-config FILE` lists every
+the key, with two underscores between, as in `TIDEGATE_DETECT__BURST__ENABLED`; lists are JSON, or an entry that the
+file has by its place from 0, as in `TIDEGATE_ALERTS__RECEIVERS__0__SECRET`. `tidegate check-config FILE` lists every
 mistake of both at once. In [the example file](../examples/tidegate.toml) all of it stands as one would write it; this
 page is made of it and of the code by `make schemas`.
 """

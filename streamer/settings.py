@@ -24,7 +24,19 @@ _NOT_SETTINGS = ("TIDEGATE_TEST_", "TIDEGATE_CONFIG")
 
 
 class _Environment(EnvSettingsSource):
-    """The environment's values; what is not the JSON that it must be is left for the validation to refuse."""
+    """The environment's values; what is not the JSON that it must be is left for the validation to refuse.
+
+    Of lists in `given`, the file's values, it may hold single entries by their number, from 0.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], given: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._given = given
+
+    def __call__(self) -> dict[str, Any]:
+        """Give the values by section."""
+        given = self._given()
+        return {name: _with_lists(value, given.get(name)) for name, value in super().__call__().items()}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """Decode a variable that holds a whole section or list."""
@@ -49,7 +61,7 @@ class _Layered(Config, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file."""
-        return _Environment(settings_cls), init_settings
+        return _Environment(settings_cls, init_settings), init_settings
 
 
 def load(path: Path | None) -> Config:
@@ -63,6 +75,24 @@ def load(path: Path | None) -> Config:
     if strange:
         raise ConfigInvalid(strange)
     return config
+
+
+def _with_lists(found: Any, given: Any) -> Any:
+    """Make lists of what numbers their entries (`RECEIVERS__0__SECRET`), laid over those that are given."""
+    if not isinstance(found, dict):
+        return found
+    if found and isinstance(given, list) and found.keys() <= {str(place) for place in range(len(given))}:
+        return [_over(one, found.get(str(place), one)) for place, one in enumerate(given)]
+    return {
+        name: _with_lists(value, given.get(name) if isinstance(given, dict) else None) for name, value in found.items()
+    }
+
+
+def _over(given: Any, found: Any) -> Any:
+    found = _with_lists(found, given)
+    if not isinstance(found, dict) or not isinstance(given, dict):
+        return found
+    return {**given, **{name: _over(given.get(name), value) for name, value in found.items()}}
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -102,12 +132,15 @@ def _mistakes(error: ValidationError, path: Path | None) -> list[str]:
 
 
 def _place(loc: tuple[int | str, ...], path: Path | None) -> str:
-    """Name the variable where the environment set the value, else the file and the key."""
+    """Name the variable where the environment set the value, else the file and the key, and the variables below it."""
     for length in range(len(loc), 0, -1):
         variable = PREFIX + "__".join(str(part).upper() for part in loc[:length])
         if variable in os.environ:
             return f"environment {variable} {_key(loc[length:])}".rstrip()
-    return f"{path or 'defaults'}: {_key(loc) or 'as a whole'}"
+    begins = PREFIX + "".join(f"{part}__" for part in loc).upper()
+    below = [name for name in sorted(os.environ) if loc and name.startswith(begins)]
+    with_them = f" (with {', '.join(below)} of the environment)" if below else ""
+    return f"{path or 'defaults'}: {_key(loc) or 'as a whole'}{with_them}"
 
 
 def _key(loc: tuple[int | str, ...]) -> str:

@@ -61,6 +61,57 @@ def test_lists_can_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyP
     assert load(None).budgets[0].tenant == "acme"
 
 
+HOOKS = """
+[[alerts.receivers]]
+name = "hook"
+type = "webhook"
+url = "https://hooks.example/1"
+[[alerts.receivers]]
+name = "pager"
+type = "pagerduty"
+[[alerts.routes]]
+receiver = "hook"
+escalate = [{ after_seconds = 60, receiver = "pager" }]
+"""
+
+
+def test_secrets_of_receivers_come_from_the_environment_by_their_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(HOOKS)
+    monkeypatch.setenv("TIDEGATE_ALERTS__RECEIVERS__0__SECRET", SECRETS[1])
+    monkeypatch.setenv("TIDEGATE_ALERTS__RECEIVERS__1__ROUTING_KEY", SECRETS[2])
+    monkeypatch.setenv("TIDEGATE_ALERTS__ROUTES__0__ESCALATE__0__AFTER_SECONDS", "90")
+    hook, pager = load(path).alerts.receivers
+    assert (hook.url, hook.secret.get_secret_value()) == ("https://hooks.example/1", SECRETS[1])
+    assert (pager.name, pager.routing_key.get_secret_value()) == ("pager", SECRETS[2])
+    (step,) = load(path).alerts.routes[0].escalate or ()
+    assert (step.after_seconds, step.receiver) == (90, "pager")
+
+
+@pytest.mark.parametrize("place", ["2", "first"])
+def test_a_variable_of_an_entry_that_the_file_does_not_have_is_named(
+    path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(HOOKS.replace('"pagerduty"', '"console"'))
+    name = f"TIDEGATE_ALERTS__RECEIVERS__{place.upper()}__SECRET"
+    monkeypatch.setenv(name, SECRETS[1])
+    (found,) = mistakes(path)
+    assert found.startswith(f"{path}: alerts.receivers (with {name} of the environment): ")
+    assert SECRETS[1] not in found
+
+
+def test_a_mistake_in_an_entry_from_the_environment_is_said_of_its_variable(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(HOOKS.replace('"pagerduty"', '"console"'))
+    monkeypatch.setenv("TIDEGATE_ALERTS__RECEIVERS__0__TIMEOUT_SECONDS", "soon")
+    (found,) = mistakes(path)
+    assert found.startswith(
+        "environment TIDEGATE_ALERTS__RECEIVERS__0__TIMEOUT_SECONDS: Input should be a valid number"
+    )
+
+
 def test_all_mistakes_are_listed_at_once_with_their_places(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_text(
         """
