@@ -12,7 +12,7 @@ import orjson
 
 from streamer.events import canonical
 from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
-from streamer.events.formats.values import decoded, first, mapping, owners
+from streamer.events.formats.values import count, decoded, first, mapping, owners, with_reasoning
 
 _PREFIXES = ("ce_", "ce-")
 # What a structured event, or a batch of them, cannot do without.
@@ -55,9 +55,7 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         if not (isinstance(item[name], str) and item[name]):
             raise Unmappable("wrong_type", f"the CloudEvent's {name} is no text, or empty")
     data = _data(item)
-    if usage := mapping(data.get("usage")):
-        told = {name: first([usage], names) for name, names in _USAGE.items()}
-        data = {name: value for name, value in told.items() if value is not None} | data
+    data = _told_by(mapping(data.get("usage"))) | data
     fields = {known: data[name] for name, known in _ALIASES.items() if name in data}
     fields |= {name: value for name, value in data.items() if name not in _ALIASES}
     for name, value in owners([item, data], context.names).items():
@@ -70,6 +68,16 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         fields["time"] = item["time"]
     fields.setdefault("requests", 1 if fields.get("kind", "llm") == "llm" else 0)
     return fields
+
+
+def _told_by(usage: Item) -> dict[str, int]:
+    """Give the counts of a usage object, those that it has."""
+    given = {name: first([usage], names) for name, names in _USAGE.items()}
+    told = {name: count(value, name) for name, value in given.items() if value is not None}
+    if "output_tokens" in told:
+        beyond_input = count(usage.get("total_tokens"), "total_tokens") - told.get("input_tokens", 0)
+        told["output_tokens"] = with_reasoning(told["output_tokens"], told.get("reasoning_tokens", 0), beyond_input)
+    return told
 
 
 def structured(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ _OWN = {
     "gen_ai.usage.reasoning.output_tokens": (
         *("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
     ),
+    "gen_ai.usage.total_tokens": ("total_tokens", "totalTokens"),
 }
 
 

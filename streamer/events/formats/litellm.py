@@ -11,7 +11,18 @@ from typing import Any
 from streamer.events.formats.base import Context, Format, Item, Names, Outcome, each, words_of
 from streamer.events.formats.calls import calls_of, work_of
 from streamer.events.formats.identity import is_unique
-from streamer.events.formats.values import count, first, inclusive, is_given, listed, mapping, moment, owners, text
+from streamer.events.formats.values import (
+    count,
+    first,
+    inclusive,
+    is_given,
+    listed,
+    mapping,
+    moment,
+    owners,
+    text,
+    with_reasoning,
+)
 from streamer.events.skipped import Skipped
 
 _USAGE = {
@@ -128,7 +139,9 @@ def _tokens(item: Item, metadata: Item) -> dict[str, int]:
     usage = mapping(metadata.get("usage_object")) or mapping(mapping(item.get("response")).get("usage"))
     told = (item, usage)
     found = {field: count(first(told, names), names[0]) for field, names in _USAGE.items()}
-    # Early versions leave the cached tokens out for some providers.
+    # Early versions leave the cached tokens out for some providers, and those of reasoning for xAI.
+    beyond_input = count(item.get("total_tokens"), "total_tokens") - found["input_tokens"]
+    found["output_tokens"] = with_reasoning(found["output_tokens"], found["reasoning_tokens"], beyond_input)
     found["input_tokens"] = inclusive(found["input_tokens"], found["cache_read_tokens"], found["cache_write_tokens"])
     return found
 

@@ -28,6 +28,7 @@ from streamer.events.formats.values import (
     moment,
     owners,
     text,
+    with_reasoning,
 )
 from streamer.events.formats.vocabulary import vocabulary_of
 from streamer.events.rejected import Rejected
@@ -102,6 +103,7 @@ _USAGE = {
         *("gen_ai.usage.reasoning_output_tokens", "llm.token_count.completion_details.reasoning"),
         *("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
         *("gen_ai.usage.details.reasoning_tokens", "gen_ai.usage.output_token_details.reasoning"),
+        "gen_ai.usage.experimental.reasoning_tokens",
     ),
 }
 _TOTAL = ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total", "ai.usage.totalTokens")
@@ -310,9 +312,11 @@ def _arguments(own: Attributes) -> Any:
 
 def _tokens(own: Attributes) -> dict[str, int]:
     found = {name: count(_said(own, names), name) for name, names in _USAGE.items()}
-    total = count(_said(own, _TOTAL), "the total of tokens") - found["output_tokens"]
+    total = count(_said(own, _TOTAL), "the total of tokens")
+    beyond_input = total - found["input_tokens"]
+    found["output_tokens"] = with_reasoning(found["output_tokens"], found["reasoning_tokens"], beyond_input)
     cached = found["cache_read_tokens"], found["cache_write_tokens"]
-    found["input_tokens"] = inclusive(found["input_tokens"], *cached, total)
+    found["input_tokens"] = inclusive(found["input_tokens"], *cached, total - found["output_tokens"])
     return found
 
 

@@ -172,6 +172,16 @@ def inclusive(tokens: int, read: int, written: int, total: int = 0) -> int:
     return tokens + cached if cached > tokens or (cached and total == tokens + cached) else tokens
 
 
+def with_reasoning(output: int, reasoning: int, beyond_input: int) -> int:
+    """Give all output tokens of a sender that should include those of reasoning and, as its numbers show, may not.
+
+    xAI and Gemini count reasoning beside the answer. What the total has `beyond_input` shows it; where no total is
+    told, more reasoning than output does. A total comes first: what gateways say of reasoning may be an estimate.
+    """
+    beside = beyond_input == output + reasoning if beyond_input > 0 else reasoning > output
+    return output + reasoning if beside else output
+
+
 def moment(value: Any) -> datetime | None:
     """Read a time: seconds (or milli-, micro-, nanoseconds) since 1970, or ISO text, UTC where it lacks its zone."""
     if isinstance(value, date) and not isinstance(value, datetime):
