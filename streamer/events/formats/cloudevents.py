@@ -26,6 +26,7 @@ _USAGE = {
     "input_tokens": ("input_tokens", "prompt_tokens"),
     "output_tokens": ("output_tokens", "completion_tokens"),
     "cache_read_tokens": ("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"),
+    "cache_write_tokens": ("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
     "reasoning_tokens": ("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
 }
 # Names of attributes are lower-case letters and digits by the specification.

@@ -17,7 +17,10 @@ _OWN = {
     "gen_ai.usage.cache_read.input_tokens": (
         *("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cache_read_input_tokens"),
     ),
-    "gen_ai.usage.cache_creation.input_tokens": ("cache_creation_input_tokens",),
+    "gen_ai.usage.cache_creation.input_tokens": (
+        *("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
+        "cache_creation_input_tokens",
+    ),
     "gen_ai.usage.reasoning.output_tokens": (
         *("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
     ),

@@ -33,7 +33,7 @@ _USAGE = {
     ),
     "cache_write_tokens": (
         *("cache_creation_input_tokens", "prompt_tokens_details.cache_creation_tokens"),
-        "prompt_tokens_details.cache_write_tokens",
+        *("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
     ),
     "reasoning_tokens": (*("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),),
 }

@@ -34,7 +34,7 @@ class Spent(NamedTuple):
 
 
 COUNT = st.integers(1, 10**9)
-SPENT = st.builds(Spent, COUNT, COUNT, st.just(0), COUNT, COUNT)
+SPENT = st.builds(Spent, COUNT, COUNT, COUNT, COUNT, COUNT)
 
 
 def decoded(record: bytes) -> UsageEvent:
@@ -95,6 +95,17 @@ def usage_of(spent: Spent, *, beside: bool = False) -> Usage:
 @given(SPENT, st.booleans())
 def test_every_token_counts_once(through: Through, spent: Spent, beside: bool) -> None:
     assert counts_of(through(usage_of(spent, beside=beside))) == spent.canonical
+
+
+@pytest.mark.parametrize("through", [as_langfuse_span, as_litellm, as_cloudevent])
+def test_the_responses_api_calls_them_by_other_names(through: Through) -> None:
+    usage = usage_of(spent := Spent(10, 20, 30, 5, 7))
+    renamed = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+    details = {f"{name}_details": f"{known}_details" for name, known in renamed.items()}
+    given = {(renamed | details).get(name, name): value for name, value in usage.items()}
+    if through is as_litellm:  # whose own counts are called as ever
+        given |= {name: usage[name] for name in renamed}
+    assert counts_of(through(given)) == spent.canonical
 
 
 def test_without_a_total_more_reasoning_than_output_shows_that_it_is_beside() -> None:
