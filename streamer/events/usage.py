@@ -18,6 +18,8 @@ Required = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(max_length=256)]
 # The tag that says how a call was served, and so at which price: batch, flex, priority and so on.
 TIER = "service_tier"
+# The tag of usage that sums up a number of requests that nobody tells: how many input tokens each had at least.
+REQUEST_INPUT = "request_input_tokens"
 # The one object that stands in every event that gives no quantity.
 NONE = Decimal(0)
 

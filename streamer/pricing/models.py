@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from genai_prices import Usage, calc_price
 from genai_prices.types import ModelPrice, TieredPrices
 
-from streamer.events.usage import UsageEvent
+from streamer.events.usage import REQUEST_INPUT, UsageEvent
 from streamer.pricing.money import FEMTODOLLARS, quotient
 
 # Prices are given for a million tokens.
@@ -49,7 +49,7 @@ class _Rates(NamedTuple):
 
 
 class LinearPrice:
-    """Rates a token that depend on nothing, or on the length of the input: past a tier's start all tokens pay its rate.
+    """Rates a token that depend on nothing, or on a request's length: past a tier's start all its tokens pay its rate.
 
     `bands` gives the input tokens above which rates hold, the longest first and 0 or less last. Rates that are finer
     than a femtodollar are given in the part of one that `parts` says; the sum is rounded once, halves to the even one.
@@ -79,10 +79,9 @@ class LinearPrice:
     def cost(self, event: UsageEvent) -> int:
         """Give the femtodollars of the event's tokens; cached ones are part of the input tokens."""
         tokens, rates = event.input_tokens, self._base
-        for start, above in self._tiers:
-            if tokens > start:
-                rates = above
-                break
+        if self._tiers:
+            length = _length(event)
+            rates = next((above for start, above in self._tiers if length > start), rates)
         femto = tokens * rates.input + event.output_tokens * rates.output
         read, write = event.cache_read_tokens, event.cache_write_tokens
         if read or write:
@@ -95,6 +94,7 @@ class OtherPrice:
 
     def __init__(self, price: ModelPrice, factor: Fraction = Fraction(1)) -> None:
         self._price, self._factor = price, factor
+        self._request = Fraction(sum(_amounts(getattr(price, "requests_kcount", None)))) / 1000
 
     def times(self, factor: Fraction) -> "OtherPrice":
         """Give the price with a discount, or surcharge."""
@@ -108,7 +108,10 @@ class OtherPrice:
             cache_read_tokens=event.cache_read_tokens,
             cache_write_tokens=event.cache_write_tokens,
         )
-        femto = Fraction(self._price.calc_price(usage)["total_price"]) * self._factor * FEMTODOLLARS
+        # The library takes any usage for that of one request.
+        others = self._request * max(0, event.requests - 1)
+        usd = Fraction(self._price.calc_price(usage)["total_price"]) + others
+        femto = usd * self._factor * FEMTODOLLARS
         return quotient(femto.numerator, femto.denominator)
 
 
@@ -143,6 +146,14 @@ def _spellings(provider: str, model: str) -> Iterator[tuple[str | None, str]]:
             yield _ALIASES.get(provider, provider) or None, rest
     if _BEDROCKS.match(rest):
         yield "aws", rest
+
+
+def _length(event: UsageEvent) -> int:
+    """Give the input tokens of a request: at least so many as a tag says; else the mean of several, rounded up."""
+    told = event.tags.get(REQUEST_INPUT, "") if event.tags else ""
+    if told.isdecimal():
+        return int(told)
+    return -(-event.input_tokens // event.requests) if event.requests > 1 else event.input_tokens
 
 
 def _is_linear(price: ModelPrice) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 from streamer.events.formats import buckets
 from streamer.events.formats.base import Context, Format, Item, Names, each, words_of
 from streamer.events.formats.buckets import Result, given
-from streamer.events.formats.values import amount, count, dollars, mapping, moment
+from streamer.events.formats.values import amount, count, dollars, mapping, moment, text
+from streamer.events.usage import REQUEST_INPUT
 from streamer.pricing.money import product
 
 NAMES = Names(
@@ -20,6 +21,8 @@ NAMES = Names(
     tags=("context_window", "inference_geo", "cost_type", "token_type"),
 )
 _OF_A_CENT = Decimal("0.01")
+# The input tokens that each request of a context window has at least, where that is more than none.
+_LEAST = {"200k-1M": "200001"}
 
 
 def recognises(item: Item) -> bool:
@@ -31,7 +34,10 @@ def recognises(item: Item) -> bool:
 def fields_of(part: Result, context: Context) -> dict[str, Any]:
     """Map one result onto the fields of a canonical event; a result of a cost report has an amount and no tokens."""
     fields = {"provider": "anthropic", **buckets.fields_of(part, context, "anthropic-usage")}
-    return given(fields | (_cost(part, context) if "amount" in part.result else _usage(part.result)))
+    if "amount" in part.result:
+        return given(fields | _cost(part, context))
+    fields["tags"] = {**fields.get("tags", {}), **_length(part.result)}
+    return given(fields | _usage(part.result))
 
 
 def _cost(part: Result, context: Context) -> dict[str, Any]:
@@ -41,6 +47,12 @@ def _cost(part: Result, context: Context) -> dict[str, Any]:
     at = moment(part.start) or context.latest
     cost = dollars(given, result.get("currency"), at, context.rate)
     return {"cost_usd": cost, "requests": count(result.get("requests"), "requests")}
+
+
+def _length(result: Item) -> dict[str, str]:
+    """Say how long the requests of a result were: it tells of no requests, but perhaps of their context window."""
+    window = text(result.get("context_window"))
+    return {REQUEST_INPUT: _LEAST.get(window, "0")} if window or not result.get("requests") else {}
 
 
 def _usage(result: Item) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
 from streamer.events.formats.identity import identity_of
 from streamer.events.formats.values import amount, count, dollars, listed, mapping, moment, owners, text
+from streamer.events.usage import REQUEST_INPUT
 from streamer.pricing.money import product
 
 NAMES = Names(
@@ -58,6 +59,7 @@ def fields_of(part: _Used, context: Context) -> dict[str, Any]:
     paid = mapping(part.model.get("estimated_cost"))
     cents = amount(paid.get("amount"), "the amount")
     given = None if cents is None else product(cents, _OF_A_CENT)
+    told = owners([{"product": "claude_code", **record}], context.names)
     fields = {
         "id": identity_of({"day": at, "whose": whose, "model": model}),
         "source": "claude-code",
@@ -67,7 +69,9 @@ def fields_of(part: _Used, context: Context) -> dict[str, Any]:
         "api_key": text(actor.get("api_key_name")),
         "cost_usd": dollars(given, paid.get("currency"), at or context.latest, context.rate),
         **_tokens(mapping(part.model.get("tokens"))),
-        **owners([{"product": "claude_code", **record}], context.names),
+        **told,
+        # A day of requests, of which it tells no number.
+        "tags": {**told.get("tags", {}), REQUEST_INPUT: "0"},
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}
 

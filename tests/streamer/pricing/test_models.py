@@ -9,6 +9,8 @@ import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data import providers
 from genai_prices.types import ConditionalPrice, ModelPrice, TieredPrices
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamer.events.usage import UsageEvent
 from streamer.pricing.models import LinearPrice, OtherPrice, TokenPrice, price_of
@@ -114,3 +116,28 @@ def test_flat_and_tiered_prices_need_no_library(all_offers: list[Offer]) -> None
     assert all(isinstance(offer.ours, LinearPrice) for offer in tiered)
     others = [offer for offer in all_offers if isinstance(offer.ours, OtherPrice)]
     assert all(getattr(offer.theirs, "requests_kcount", None) or is_finer(offer.theirs) for offer in others)
+
+
+LONG, SHORT = 300_000, 30_000
+
+
+def priced(provider: str, model: str, **fields: Any) -> int:
+    price = price_of(provider, model, NOON.date())
+    assert price
+    return price.cost(event(**fields))
+
+
+@given(st.integers(1, 500), st.sampled_from([SHORT, 200_000, 200_001, LONG]))
+def test_requests_that_are_told_of_together_cost_what_each_costs(requests: int, tokens: int) -> None:
+    """A tier by length is about a request, whatever a day of requests sums up to."""
+    one = {"input_tokens": tokens, "output_tokens": 100, "cache_read_tokens": 10}
+    together = {name: count * requests for name, count in one.items()}
+    for provider, model in (("google", "gemini-2.5-pro"), ("perplexity", "sonar-pro")):
+        assert priced(provider, model, requests=requests, **together) == requests * priced(provider, model, **one)
+
+
+@pytest.mark.parametrize(("least", "alike"), [("0", SHORT), ("200001", LONG), ("long", LONG)])
+def test_a_tag_says_how_long_requests_were_of_which_nobody_tells_the_number(least: str, alike: int) -> None:
+    tags = {"request_input_tokens": least}
+    sums = priced("google", "gemini-2.5-pro", input_tokens=10 * LONG, tags=tags)
+    assert sums == priced("google", "gemini-2.5-pro", input_tokens=alike) * (10 * LONG // alike)

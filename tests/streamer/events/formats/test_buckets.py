@@ -117,3 +117,20 @@ def test_other_services_count_what_they_count() -> None:
     result = {"object": "organization.usage.code_interpreter_sessions.result", "num_sessions": 4, "project_id": "p"}
     (event,) = events({**bucket, "results": [result]})
     assert (event.kind, event.quantity, event.unit) == ("saas", 4, "sessions")
+
+
+@pytest.mark.parametrize(
+    ("told", "least"),
+    [
+        ({"context_window": "0-200k"}, "0"),
+        ({"context_window": "200k-1M"}, "200001"),
+        ({}, "0"),
+        ({"requests": 5}, None),
+        ({"requests": 5, "context_window": "200k-1M"}, "200001"),
+    ],
+)
+def test_a_day_of_short_requests_at_anthropic_is_no_long_one(told: dict[str, Any], least: str | None) -> None:
+    result = {"model": "claude-sonnet-4-5", "uncached_input_tokens": 9_000_000, **told}
+    bucket = {"starting_at": "2026-11-20T00:00:00Z", "ending_at": "2026-11-21T00:00:00Z", "results": [result]}
+    (event,) = events(bucket, default_tenant="acme")
+    assert event.tags.get("request_input_tokens") == least

@@ -92,10 +92,13 @@ def anthropic_costs(path: Path) -> list[Expected]:
 
 def _of_anthropic(start: str, result: Result) -> dict[str, Any]:
     tags = ("context_window", "inference_geo", "cost_type", "token_type", "service_tier")
+    told_of = {name: result[name] for name in tags if result.get(name)}
+    if "uncached_input_tokens" in result and not result.get("requests"):  # of nobody knows how many requests
+        told_of["request_input_tokens"] = "0"
     return {
         **{"id": HASHED, "source": "anthropic-usage", "provider": "anthropic", "time": datetime.fromisoformat(start)},
         **{"tenant": result.get("workspace_id", "nobody"), "use_case": result.get("product"), "model": result["model"]},
-        **{"api_key": result.get("api_key_id"), "tags": {name: result[name] for name in tags if result.get(name)}},
+        **{"api_key": result.get("api_key_id"), "tags": told_of},
     }
 
 
