@@ -17,6 +17,8 @@ from streamer.pricing.money import FEMTODOLLARS, quotient
 # Prices are given for a million tokens.
 _SCALE = FEMTODOLLARS // 1_000_000
 _RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+# Nothing is asked for: not to be mistaken for a price of something else than tokens.
+_FREE = ModelPrice()
 _Price = Decimal | TieredPrices | None
 # Gateways' names of providers that the data has under another.
 _ALIASES = {"fireworks_ai": "fireworks", "azure_ai": "azure", "azure_text": "azure", "voyage": "voyageai"}
@@ -116,7 +118,9 @@ class OtherPrice:
 
 
 def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
-    """Look up the price of `model` on `day`; None where nobody knows it, and for what people run themselves.
+    """Look up the price of `model` on `day`.
+
+    None where nobody knows it, where it is not by tokens (minutes of audio, pages), and for what people run themselves.
 
     The provider is a hint: where it is unknown to the data, the model's name alone is looked up, then what stands in
     front of it, as gateways and Bedrock put it.
@@ -129,6 +133,8 @@ def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
             price = calc_price(Usage(), name, provider_id=provider_id, genai_request_timestamp=noon).model_price
         except (LookupError, ValueError):
             continue
+        if price != _FREE and all(getattr(price, name) is None for name in _RATES):
+            return None
         return LinearPrice(_bands(price)) if _is_linear(price) else OtherPrice(price)
     return None
 

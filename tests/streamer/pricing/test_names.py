@@ -60,9 +60,17 @@ def test_a_model_is_found_by_what_it_is_called(provider: str, model: str, prices
         ("openai", "claude-sonnet"),
         ("", "no/such/thing"),
         ("aws", "us.anthropic."),
+        ("openai", "whisper-1"),  # by the minute
+        ("openai", "tts-1"),  # by the character
+        ("mistral", "mistral-ocr-latest"),  # by the page
     ],
 )
 def test_what_nobody_has_a_price_for_is_unpriced_and_named(provider: str, model: str) -> None:
     book = PriceBook()
     assert book.cost(event(provider=provider, model=model, input_tokens=5)) == (0, "unpriced")
     assert book.news() == [f"model {provider}/{model}"]
+
+
+def test_a_model_that_costs_nothing_has_a_price() -> None:
+    free = event(provider="openrouter", model="openai/gpt-oss-20b:free", input_tokens=5)
+    assert PriceBook().cost(free) == (0, "computed")
