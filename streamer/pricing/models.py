@@ -22,9 +22,13 @@ _FREE = ModelPrice()
 _Price = Decimal | TieredPrices | None
 # Gateways' names of providers that the data has under another.
 _ALIASES = {"fireworks_ai": "fireworks", "azure_ai": "azure", "azure_text": "azure", "voyage": "voyageai"}
-# What runs on machines of one's own costs what those cost, whatever somebody asks for a model of that name.
+# What runs on machines of one's own costs what those cost, whatever somebody asks for a model of that name. Letters
+# and digits only: some write LM Studio, others lm_studio or lmstudio.
 _SELF_HOSTED = frozenset(
-    ("ollama", "ollama_chat", "vllm", "hosted_vllm", "lm_studio", "llamafile", "xinference", "triton")
+    (
+        *("ollama", "ollamachat", "vllm", "hostedvllm", "lmstudio", "llamafile", "llamacpp", "xinference", "triton"),
+        *("sglang", "localai", "oobabooga", "dockermodelrunner", "lemonade"),
+    )
 )
 # How Google's own interface, and Bedrock, spell the names of models.
 _GOOGLES = "models"
@@ -125,7 +129,7 @@ def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
     The provider is a hint: where it is unknown to the data, the model's name alone is looked up, then what stands in
     front of it, as gateways and Bedrock put it.
     """
-    if provider in _SELF_HOSTED or model.partition("/")[0] in _SELF_HOSTED:
+    if _is_self_hosted(provider) or _is_self_hosted(model.partition("/")[0]):
         return None
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     for provider_id, name in _spellings(provider, model):
@@ -137,6 +141,10 @@ def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
             return None
         return LinearPrice(_bands(price)) if _is_linear(price) else OtherPrice(price)
     return None
+
+
+def _is_self_hosted(provider: str) -> bool:
+    return "".join(filter(str.isalnum, provider)).lower() in _SELF_HOSTED
 
 
 def _spellings(provider: str, model: str) -> Iterator[tuple[str | None, str]]:
