@@ -11,8 +11,9 @@ from urllib.parse import unquote
 import orjson
 
 from streamer.events import canonical
+from streamer.events.formats.answers import counts_of
 from streamer.events.formats.base import Context, Format, Item, Names, Unmappable, each, words_of
-from streamer.events.formats.values import count, decoded, first, mapping, owners, with_reasoning
+from streamer.events.formats.values import count, decoded, mapping, owners, with_reasoning
 
 _PREFIXES = ("ce_", "ce-")
 # What a structured event, or a batch of them, cannot do without.
@@ -20,14 +21,6 @@ MARK = b'"specversion"'
 _ALIASES = {
     **{"cached_input_tokens": "cache_read_tokens", "run_id": "session"},
     **{"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"},
-}
-# Data may hold the usage of an answer as a provider's API has it, whose names these are.
-_USAGE = {
-    "input_tokens": ("input_tokens", "prompt_tokens"),
-    "output_tokens": ("output_tokens", "completion_tokens"),
-    "cache_read_tokens": ("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"),
-    "cache_write_tokens": ("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
-    "reasoning_tokens": ("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
 }
 # Names of attributes are lower-case letters and digits by the specification.
 NAMES = Names(
@@ -73,10 +66,9 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
 
 def _told_by(usage: Item) -> dict[str, int]:
     """Give the counts of a usage object, those that it has."""
-    given = {name: first([usage], names) for name, names in _USAGE.items()}
-    told = {name: count(value, name) for name, value in given.items() if value is not None}
+    told = {name: count(value, name) for name, value in counts_of(usage).items()}
+    beyond_input = told.pop("total_tokens", 0) - told.get("input_tokens", 0)
     if "output_tokens" in told:
-        beyond_input = count(usage.get("total_tokens"), "total_tokens") - told.get("input_tokens", 0)
         told["output_tokens"] = with_reasoning(told["output_tokens"], told.get("reasoning_tokens", 0), beyond_input)
     return told
 

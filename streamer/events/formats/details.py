@@ -4,27 +4,21 @@ Langfuse's are disjoint: what has "input" in its name is input, whatever else it
 usage was handed on as it came, its names say what they say there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from streamer.events.formats.values import first, mapping
+from streamer.events.formats.answers import counts_of, summed
+from streamer.events.formats.values import mapping
 
 _DETAILS = ("gen_ai.usage.input_token_details", "gen_ai.usage.output_token_details")
 _USAGE, _INPUT, _OUTPUT = "langfuse.observation.usage_details", "input", "output"
 _OWN = {
-    "gen_ai.usage.input_tokens": ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens"),
-    "gen_ai.usage.output_tokens": ("completion_tokens", "output_tokens", "completionTokens", "outputTokens"),
-    "gen_ai.usage.cache_read.input_tokens": (
-        *("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cache_read_input_tokens"),
-    ),
-    "gen_ai.usage.cache_creation.input_tokens": (
-        *("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
-        "cache_creation_input_tokens",
-    ),
-    "gen_ai.usage.reasoning.output_tokens": (
-        *("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
-    ),
-    "gen_ai.usage.total_tokens": ("total_tokens", "totalTokens"),
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cache_read_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write_tokens": "gen_ai.usage.cache_creation.input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "total_tokens": "gen_ai.usage.total_tokens",
 }
 
 
@@ -42,8 +36,7 @@ def spread(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _as_they_came(usage: Mapping[str, Any]) -> dict[str, Any]:
-    told = {known: first([usage], names) for known, names in _OWN.items()}
-    return {known: value for known, value in told.items() if value is not None}
+    return {_OWN[name]: value for name, value in counts_of(usage).items()}
 
 
 def _disjoint(usage: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,10 +49,4 @@ def _disjoint(usage: Mapping[str, Any]) -> dict[str, Any]:
         "gen_ai.usage.cache_creation.input_tokens": written,
         "gen_ai.usage.reasoning.output_tokens": [name for name in usage if _OUTPUT in name and "reasoning" in name],
     }
-    return {known: _sum([usage[name] for name in names]) for known, names in parts.items()}
-
-
-def _sum(values: Sequence[Any]) -> Any:
-    """Add up counts; gives one that is none as it stands, for whoever reads it to say so."""
-    strange = [value for value in values if value.__class__ not in (int, float)]
-    return strange[0] if strange else sum(values)
+    return {known: summed([usage[name] for name in names]) for known, names in parts.items()}

@@ -121,3 +121,19 @@ def test_what_a_gateway_guesses_of_reasoning_adds_nothing_to_a_total_that_adds_u
     usage = usage_of(Spent(10, 0, 0, 5, 0))
     event = as_litellm({**usage, "completion_tokens_details": {"reasoning_tokens": 8}})
     assert (event.output_tokens, event.reasoning_tokens) == (5, 8)
+
+
+@pytest.mark.parametrize("through", [as_langfuse_span, as_cloudevent])
+@given(SPENT)
+def test_anthropics_names_leave_the_cached_tokens_out_of_the_input(through: Through, spent: Spent) -> None:
+    usage = {
+        **{"input_tokens": spent.fresh, "cache_read_input_tokens": spent.read, "output_tokens": spent.answer},
+        "cache_creation_input_tokens": spent.written,
+    }
+    assert counts_of(through(usage)) == spent._replace(reasoning=0).canonical
+
+
+@pytest.mark.parametrize("through", [as_langfuse_span, as_cloudevent])
+def test_a_gateway_that_has_made_the_prompt_whole_may_keep_anthropics_names(through: Through) -> None:
+    usage = {**usage_of(spent := Spent(100, 20, 30, 5, 0)), "cache_read_input_tokens": 20}
+    assert counts_of(through({**usage, "cache_creation_input_tokens": 30})) == spent.canonical
