@@ -122,11 +122,15 @@ def _consumed_tokens(cells: Cells) -> dict[str, int]:
 
 
 def _split(tokens: int, cells: Cells) -> dict[str, int]:
-    """Tell output from input, and what was read from the cache, by what the row calls them."""
+    """Tell output from input, and what was read from the cache or written into it, by what the row calls them."""
     about = " ".join(text(cells.get(name)) for name in _ABOUT).lower()
-    if "output" in about or "completion" in about:
+    # Chat completions have input, too.
+    if "output" in about or ("completion" in about and "input" not in about):
         return {"output_tokens": tokens}
-    return {"input_tokens": tokens, "cache_read_tokens": tokens if "cache" in about and "write" not in about else 0}
+    if "cache" not in about:
+        return {"input_tokens": tokens}
+    written = "write" in about or "creation" in about
+    return {"input_tokens": tokens, "cache_write_tokens" if written else "cache_read_tokens": tokens}
 
 
 _ABOUT = ("ConsumedUnit", "PricingUnit", "SkuMeter", "ChargeDescription")

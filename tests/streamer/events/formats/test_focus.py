@@ -197,18 +197,22 @@ def test_tokens_are_in_vendors_columns() -> None:
 @pytest.mark.parametrize(
     ("unit", "meter", "expected"),
     [
-        ("Tokens", "Input tokens", (1500, 0, 0)),
-        ("tokens", "Output tokens", (0, 1500, 0)),
-        ("1K tokens", "input", (1_500_000, 0, 0)),
-        ("1M Tokens", "completion", (0, 1_500_000_000, 0)),
-        ("Thousand Tokens", "cache read", (1_500_000, 0, 1_500_000)),
-        ("Output Tokens", "", (0, 1500, 0)),
-        ("Hours", "tokens", (0, 0, 0)),
+        ("Tokens", "Input tokens", (1500, 0, 0, 0)),
+        ("tokens", "Output tokens", (0, 1500, 0, 0)),
+        ("1K tokens", "input", (1_500_000, 0, 0, 0)),
+        ("1M Tokens", "completion", (0, 1_500_000_000, 0, 0)),
+        ("Thousand Tokens", "cache read", (1_500_000, 0, 1_500_000, 0)),
+        ("Output Tokens", "", (0, 1500, 0, 0)),
+        ("tokens", "chat completions, input", (1500, 0, 0, 0)),
+        ("tokens", "chat completions, cached input", (1500, 0, 1500, 0)),
+        ("tokens", "cache write, 5 minutes", (1500, 0, 0, 1500)),
+        ("tokens", "Prompt cache creation", (1500, 0, 0, 1500)),
+        ("Hours", "tokens", (0, 0, 0, 0)),
     ],
 )
-def test_tokens_may_be_what_was_consumed(unit: str, meter: str, expected: tuple[int, int, int]) -> None:
+def test_tokens_may_be_what_was_consumed(unit: str, meter: str, expected: tuple[int, ...]) -> None:
     event = one({**ROW, "ConsumedQuantity": "1500", "ConsumedUnit": unit, "SkuMeter": meter})
-    assert (event.input_tokens, event.output_tokens, event.cache_read_tokens) == expected
+    assert (event.input_tokens, event.output_tokens, event.cache_read_tokens, event.cache_write_tokens) == expected
 
 
 def test_names_of_the_provider_are_those_of_each_version() -> None:
