@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 from typing import NamedTuple, Protocol
 
 from genai_prices import Usage, calc_price
-from genai_prices.types import ModelPrice, TieredPrices
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices, TimeOfDateConstraint
 
 from streamer.events.usage import REQUEST_INPUT, UsageEvent
 from streamer.pricing.money import FEMTODOLLARS, quotient
@@ -121,11 +121,26 @@ class OtherPrice:
         return quotient(femto.numerator, femto.denominator)
 
 
+class HourlyPrice:
+    """Prices that depend on the hour, as DeepSeek's, each with the time of day (UTC) it begins at, the latest first."""
+
+    def __init__(self, prices: Sequence[tuple[time, TokenPrice]]) -> None:
+        self._prices = prices
+
+    def times(self, factor: Fraction) -> "HourlyPrice":
+        """Give the price with a discount, or surcharge."""
+        return HourlyPrice([(begin, price.times(factor)) for begin, price in self._prices])
+
+    def cost(self, event: UsageEvent) -> int:
+        """Give the femtodollars of the event's tokens."""
+        at = event.time.astimezone(UTC).time()
+        return next(price for begin, price in self._prices if begin <= at).cost(event)
+
+
 def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
     """Look up the price of `model` on `day`.
 
     None where nobody knows it, where it is not by tokens (minutes of audio, pages), and for what people run themselves.
-
     The provider is a hint: where it is unknown to the data, the model's name alone is looked up, then what stands in
     front of it, as gateways and Bedrock put it.
     """
@@ -134,13 +149,30 @@ def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     for provider_id, name in _spellings(provider, model):
         try:
-            price = calc_price(Usage(), name, provider_id=provider_id, genai_request_timestamp=noon).model_price
+            found = calc_price(Usage(), name, provider_id=provider_id, genai_request_timestamp=noon)
         except (LookupError, ValueError):
             continue
+        return _on(found.model, day)
+    return None
+
+
+def _on(model: ModelInfo, day: date) -> TokenPrice | None:
+    """Give the price of a model of the data on a day; None where it is not by tokens."""
+    by_hours = []
+    for begin in sorted({time(), *_changes(model)}, reverse=True):
+        price = model.get_prices(datetime.combine(day, begin, UTC))
         if price != _FREE and all(getattr(price, name) is None for name in _RATES):
             return None
-        return LinearPrice(_bands(price)) if _is_linear(price) else OtherPrice(price)
-    return None
+        by_hours.append((begin, LinearPrice(_bands(price)) if _is_linear(price) else OtherPrice(price)))
+    return HourlyPrice(by_hours) if len(by_hours) > 1 else by_hours[0][1]
+
+
+def _changes(model: ModelInfo) -> Iterator[time]:
+    """Give the times of day (UTC) at which the price of a model changes."""
+    constraints = (price.constraint for price in model.prices) if isinstance(model.prices, list) else ()
+    for constraint in constraints:
+        if isinstance(constraint, TimeOfDateConstraint):
+            yield from (constraint.start_time.replace(tzinfo=None), constraint.end_time.replace(tzinfo=None))
 
 
 def _is_self_hosted(provider: str) -> bool:

@@ -1,16 +1,18 @@
 """The price of a model's tokens is what genai-prices says, for every model of its data and on both sides of a tier."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data import providers
-from genai_prices.types import ConditionalPrice, ModelPrice, TieredPrices
+from genai_prices.types import ConditionalPrice, ModelPrice, TieredPrices, TimeOfDateConstraint
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from streamer.events.usage import UsageEvent
 from streamer.pricing.models import LinearPrice, OtherPrice, TokenPrice, price_of
@@ -147,3 +149,24 @@ def test_a_tag_says_how_long_requests_were_of_which_nobody_tells_the_number(leas
     tags = {"request_input_tokens": least}
     sums = priced("google", "gemini-2.5-pro", input_tokens=10 * LONG, tags=tags)
     assert sums == priced("google", "gemini-2.5-pro", input_tokens=alike) * (10 * LONG // alike)
+
+
+HOURLY = [
+    (provider.id, model.id)
+    for provider in providers
+    for model in provider.models
+    if isinstance(model.prices, list)
+    and any(isinstance(price.constraint, TimeOfDateConstraint) for price in model.prices)
+]
+
+
+@given(st.sampled_from(HOURLY), st.integers(-(10**7), 10**6).map(lambda seconds: NOON + timedelta(seconds=seconds)))
+def test_a_price_that_depends_on_the_hour_is_that_of_the_events_time(model: tuple[str, str], at: datetime) -> None:
+    ours = price_of(*model, at.date())
+    theirs = calc_price(Usage(), model[1], provider_id=model[0], genai_request_timestamp=at).model_price
+    call = event(input_tokens=1000, output_tokens=10, cache_read_tokens=100)
+    there = at.astimezone(timezone(timedelta(hours=8)))
+    assert ours
+    assert ours.cost(structs.replace(call, time=there)) == femtodollars(in_the_library(theirs, call))
+    half = ours.times(Fraction(1, 2)).cost(structs.replace(call, time=there))
+    assert abs(2 * half - ours.cost(structs.replace(call, time=there))) <= 1
