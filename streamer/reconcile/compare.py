@@ -76,7 +76,8 @@ class _Billed(msgspec.Struct):
             self.rows += 1
             self.usage = _EXACT.add(self.usage, charge.usd)
             self.tokens += charge.tokens or 0
-            self.tells_tokens = self.tells_tokens and charge.tokens is not None
+            # A row of nothing, as bills have many, leaves nothing out.
+            self.tells_tokens = self.tells_tokens and (charge.tokens is not None or not charge.usd)
 
     @property
     def usd(self) -> Decimal:

@@ -101,6 +101,11 @@ def test_credits_and_taxes_are_parts_of_their_own() -> None:
 
 def test_a_bill_without_tokens_leaves_a_gap_unexplained() -> None:
     assert because(spent("3", 10), charge("4")) == {"unexplained": Decimal(1)}
+    assert because(spent("3", 10), charge("3.9", 10), charge("0.1")) == {"unexplained": Decimal(1)}
+
+
+def test_a_row_of_nothing_that_tells_no_tokens_leaves_the_others_what_they_tell() -> None:
+    assert because(spent("3", 10), charge("4", 10), charge("0")) == {"price": Decimal(1)}
 
 
 def test_where_the_bill_names_no_model_or_tenant_they_are_taken_together() -> None:
