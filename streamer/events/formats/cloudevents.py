@@ -29,7 +29,7 @@ NAMES = Names(
     agent=("agent", "agentname"),
     session=("session", "sessionid"),
     user=("user", "userid"),
-    tier=("servicetier", "service_tier"),
+    tier=("servicetier", "service_tier", "usage.service_tier"),
 )
 
 

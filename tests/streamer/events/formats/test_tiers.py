@@ -76,6 +76,7 @@ def tier(record: Any) -> str:
         ({**ROW, "x_ServiceTier": "Batch"}, "batch"),
         ({**ROW, "Tags": {"service_tier": "flex"}}, "flex"),
         ({**CLOUD, "data": {"model": "m", "service_tier": "batch"}}, "batch"),
+        ({**CLOUD, "data": {"model": "m", "usage": {"input_tokens": 5, "service_tier": "batch"}}}, "batch"),
         ({**CLOUD, "data": {"model": "m", "tags": {"team": "a"}}, "servicetier": "batch"}, "batch"),
         ({**CLOUD, "data": {"model": "m", "tags": {"service_tier": "flex"}}, "servicetier": "batch"}, "flex"),
     ],
