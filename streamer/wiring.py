@@ -71,7 +71,7 @@ def _ledger(config: Config) -> Ledger:
 
 def word_of(feedback: Feedback) -> Word:
     """Hand a person's word over to the alert side."""
-    labels = {"tenant": feedback.tenant, **_labels_of_series(feedback.series), **_labels(feedback.scope)}
+    named = {"tenant": feedback.tenant, **_labels(feedback.scope)}
     return Word(
         id=feedback.id,
         at=feedback.time,
@@ -80,7 +80,8 @@ def word_of(feedback: Feedback) -> Word:
         text=spoken(feedback),
         incident=feedback.incident,
         anomaly=feedback.anomaly,
-        scope={name: value for name, value in labels.items() if value},
+        # What is not named takes nothing from what its series says.
+        scope={**_labels_of_series(feedback.series), **{name: value for name, value in named.items() if value}},
         until=feedback.until.timestamp() if feedback.until else None,
     )
 
@@ -91,7 +92,9 @@ def _labels(scope: Scope) -> dict[Label, str]:
 
 def _labels_of_series(series: str) -> dict[Label, str]:
     """Read the entity that a series' name spells."""
-    parts = (part.partition("=") for part in series.partition("#")[0].split("/"))
+    # Names may have the mark, too: what it is a series of stands behind the last.
+    entity = series.rpartition("#")[0] or series
+    parts = (part.partition("=") for part in entity.split("/"))
     return {name: unquote(value) for name, _, value in parts if name in LABELS}
 
 

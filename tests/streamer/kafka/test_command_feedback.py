@@ -143,6 +143,15 @@ def test_a_person_may_throttle_what_nothing_is_known_of_one_tool_or_until_a_time
     assert commands(stage.tick(NOW + 600)) == [("tenant=acme/agent=writer", "release", "enforce")]
 
 
+@pytest.mark.parametrize("part", ["/agent=triage", "/use_case=support/agent=triage", "/session=s1", "/agent=c#", ""])
+def test_who_throttles_a_series_throttles_its_part_and_no_more(part: str) -> None:
+    stage = alerting()
+    said = word("throttle", tenant="acme", series=f"tenant=acme{part}#requests")
+    assert commands(stage.apply([said], NOW)) == [(f"tenant=acme{part}", "pause", "enforce")]
+    elsewhere = word("release", "w2", tenant="acme", series="tenant=acme/agent=writer#requests")
+    assert commands(stage.apply([elsewhere], NOW + 1)) == []
+
+
 def test_to_let_a_tenant_go_lets_all_of_it_go() -> None:
     stage = alerting(policies=[{**SUGGEST, "mode": "enforce"}])
     list(stage.apply([anomaly(), anomaly("a2", session="s2")], NOW))
