@@ -12,11 +12,12 @@ from alerts.throttle.command import CommandReason, CommandScope
 from streamer.clock import utc
 from streamer.periods import bounds
 from streamer.records import Anomaly, BudgetStanding, Cause, Rollup, Usual
+from streamer.windows.entity import Entity
 from tests.streamer.page.build import ack, anomaly, command, incident, rollup
 
 Records = list[tuple[str, bytes]]
 BUDGETS = '[{"tenant": "acme", "limit": 2000}, {"tenant": "globex", "use_case": "code", "limit": 150}]'
-HOSTILE = '<img src=x onerror="document.title=1">'
+HOSTILE = '<img src=# onerror="document.title=1">'
 _REASON = "$1.8500 in 10 s, 7.4 times the usual $0.2500"
 _BUDGET = (
     "85% of November's budget of $150 is used up on day 22 (soft line);"
@@ -53,10 +54,15 @@ def life(now: float, *, hostile: bool = True) -> list[tuple[str, Records]]:
         incident("o", "initech", over=True, usd="12.07", at=since),
         incident("h", HOSTILE, usd="0.02", per_hour="0.40", at=since, severity="info"),
     )
+    times = {"opened_at": since, "updated_at": utc(now)}
+    bites = (
+        [anomaly(f"h.{HOSTILE}", HOSTILE, series=f"{Entity('tenant').key(HOSTILE)}#usd", **times)] if hostile else []
+    )
+    anomalies = [*_anomalies(**times), *bites]
     spend = _spend(now - now % _SIZE - _SIZE * (_WINDOWS + 2), _WHO if hostile else _WHO[:-1])
     return [
         ("rollups", [(one.series, encoded(one)) for one in spend]),
-        ("anomalies", [(one.tenant, encoded(one)) for one in _anomalies(opened_at=since, updated_at=utc(now))]),
+        ("anomalies", [(one.tenant, encoded(one)) for one in anomalies]),
         ("alerts", [(one.id, encoded(one)) for one in incidents[: 3 if hostile else 2]]),
         ("budgets", [(one.series, encoded(one)) for one in _budgets(now)]),
         ("throttle", [(limit.scope.key(), encoded(limit))]),

@@ -143,9 +143,11 @@ async def test_names_that_bite_are_only_text(served: Process, browser: Browser) 
         await expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
         await page.get_by_role("button", name="Agents").click()
         await page.get_by_role("region", name="Who spends").get_by_role("link", name=HOSTILE).click()
-        await expect(page.get_by_role("region", name="Over time")).to_contain_text("onerror")
+        await expect(page.get_by_role("region", name="Over time")).to_contain_text(f"{HOSTILE} · {HOSTILE}")
         assert await page.locator("img").count() == 0
         assert await page.title() == f"{HOSTILE} · Tidegate"
+        await page.goto(f"{served.url}/incidents/h")
+        await expect(page.get_by_role("region", name="Over time")).to_contain_text("usual in 10 s")
 
 
 @pytest.mark.parametrize("path", ["/tenants/nobody", "/tenants/%zz", "/incidents/%E0%A4%A"])

@@ -4,7 +4,7 @@ import { get } from "/static/api.js";
 import { draw, place } from "/static/chart.js";
 import { h } from "/static/dom.js";
 import { actions, command, figure, gauge, incident, legend, pager, panel, search, tabs, tenantPath } from "/static/parts.js";
-import { ago, level, moment, money, numbers, percent, plural, span } from "/static/text.js";
+import { ago, entityOf, level, moment, money, numbers, percent, plural, span } from "/static/text.js";
 
 const STATES = { open: "Open", resolved: "Over", "": "All" };
 
@@ -28,7 +28,9 @@ export const one = {
   asks: {},
   load: async ({ id }) => {
     const found = await get(`incidents/${encodeURIComponent(id)}`);
-    const [key, metric] = (found.alerts.find((alert) => alert.series)?.series ?? "").split("#");
+    const series = found.alerts.find((alert) => alert.series)?.series ?? "";
+    const key = entityOf(series);
+    const metric = series.slice(key.length + 1);
     const shown = ["usd", "tokens", "requests"].includes(metric) ? metric : "usd";
     const chart = key ? await get("chart", { key: shownKey(key, metric), metric: shown }) : null;
     return { ...found, chart: chart?.times.length > 0 ? chart : null };

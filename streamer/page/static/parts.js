@@ -2,7 +2,7 @@
 
 import { me } from "/static/api.js";
 import { h, svg } from "/static/dom.js";
-import { action, ago, clock, date, KINDS, lately, level, LEVELS, moment, money, numbers, percent, plural, span, spelled, time } from "/static/text.js";
+import { action, ago, clock, date, entityOf, KINDS, lately, level, LEVELS, moment, money, numbers, percent, plural, span, spelled, time } from "/static/text.js";
 
 export const tenantPath = (name, series) =>
   `/tenants/${encodeURIComponent(name)}${series ? `?series=${encodeURIComponent(series)}` : ""}`;
@@ -194,7 +194,7 @@ export function quality(found) {
   return panel(`Data quality, ${lately(found.seconds)}`, "quality",
     h("dl", { class: "facts" }, rows.map(([name, n, note]) => h("div", { class: n ? "some" : "", "data-key": name }, h("dt", {}, name), h("dd", {}, numbers(n), h("small", {}, note))))),
     found.silent.length > 0 && h("p", { class: "silent" }, `${plural(found.silent.length, "silent source")}: `,
-      found.silent.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, spelled(one.series)), ` since ${moment(one.since)}`])),
+      found.silent.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, spelled(entityOf(one.series))), ` since ${moment(one.since)}`])),
     found.rejected !== null && found.by_tenant.length > 0 && h("p", { class: "quiet" }, "Late, repeated or unpriced: ", found.by_tenant.map((one, at) => [at > 0 && ", ", h("a", { href: tenantPath(one.tenant) }, one.tenant)])),
     found.unreadable > 0 && h("p", { class: "quiet" }, `${plural(found.unreadable, "record")} could not be read by this page.`),
     found.forgotten > 0 && h("p", { class: "quiet" }, `${plural(found.forgotten, "series", "series")} forgotten: raise page.max_series.`));

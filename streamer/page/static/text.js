@@ -56,5 +56,8 @@ export const LEVELS = { tenant: "Tenants", use_case: "Use cases", agent: "Agents
 export const level = (name) => name.replace("_", " ");
 export const action = (name) => name.replace("_", " ");
 
+// Whose series it is, without what of them: of tenant=acme/agent=c#-dev#usd the key before the last mark, for names have some.
+export const entityOf = (series) => series.slice(0, series.lastIndexOf("#"));
+
 // A series' key in words: tenant=acme/agent=triage is acme · triage.
-export const spelled = (key) => key.split("#")[0].split("/").map((part) => decodeURIComponent(part.split("=")[1] ?? part)).join(" · ");
+export const spelled = (key) => key.split("/").map((part) => decodeURIComponent(part.split("=")[1] ?? part)).join(" · ");

@@ -74,7 +74,7 @@ class Spending:
             for row in self.rows(level, now)
             if sight.sees(row.series.tenant)
             and tenant in ("", row.series.tenant)
-            and (not words or words in row.series.key.casefold())
+            and (not words or _is_named(row.series, words))
         ]
         if sort != "rate":
             rows.sort(key=_by_name if sort == "name" else _most_spent)
@@ -171,6 +171,12 @@ def dollars_text(nano: int) -> str:
     ('1.5', '0')
     """
     return f"{plain(Decimal(nano).scaleb(-9)):f}"
+
+
+def _is_named(series: Series, words: str) -> bool:
+    """Tell whether a name holds what is searched: names as shown, for keys spell `/`, `=` and `%` otherwise."""
+    scope = series.scope
+    return any(words in name.casefold() for name in (series.tenant, scope.use_case, scope.agent, scope.model))
 
 
 def _dearest(row: Row) -> tuple[int, int, str]:

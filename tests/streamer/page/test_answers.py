@@ -73,6 +73,12 @@ def test_a_list_is_sorted_searched_and_paged_on_the_server() -> None:
     assert [row["name"] for row in found.series({"q": "T-007"}, ALL, SOON)["rows"]] == ["tenant-007"]
 
 
+@pytest.mark.parametrize(("words", "models"), [("meta-llama/", 1), ("a=b%", 1), ("acme", 2), ("model", 0), ("%2F", 0)])
+def test_what_is_searched_are_names_as_they_are_shown(words: str, models: int) -> None:
+    found = answers(*(rollup(level="model", model=name) for name in ("meta-llama/Llama-3", "a=b%")))
+    assert found.series({"level": "model", "q": words}, ALL, SOON)["total"] == models
+
+
 @pytest.mark.parametrize(
     "ask", [{"level": "session"}, {"sort": "x"}, {"page": "-1"}, {"page": "²"}, {"page": "9" * 99}]
 )
