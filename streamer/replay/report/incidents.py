@@ -19,8 +19,20 @@ from streamer.replay.report.figures import parted
 _PICTURES, _LINES, _ROWS = 12, 25, 40
 
 
+class Row(NamedTuple):
+    """An incident in a line: its main anomaly, and whose that is."""
+
+    message: Message
+    found: Found
+
+    @property
+    def who(self) -> str:
+        """Name the part that the anomaly is about."""
+        return who(self.message.incident.alerts[self.found.last.id])
+
+
 class Shown(NamedTuple):
-    """An incident as the page shows it: its main anomaly, why it was opened, its picture and what was done."""
+    """An incident as the page shows it: its main anomaly, why that was opened, its picture and what was done."""
 
     message: Message
     case: Anomaly
@@ -40,16 +52,16 @@ class Others(NamedTuple):
 
 def content(config: Config, facts: Facts, rollups: Path) -> dict[str, Any]:
     """Give what the page tells of incidents."""
-    found = _by_cost(facts)
+    found = [Row(message, _main(message, facts)) for message in _by_cost(facts)]
     rows, rest = parted(found[_PICTURES:], _ROWS)
-    above = added(message.incident.usd_excess for message in rest)
+    above = added(row.message.incident.usd_excess for row in rest)
     return {
         "crowd": _crowd(facts) if len(found) > _LINES else "",
         "line": _time_line(found[:_LINES], facts) if found else "",
         "lines": _LINES,
         "shown": list(_shown(config, found[:_PICTURES], facts, rollups)),
         "more": rows,
-        "others": Others(len(rest), above, sum(message.times for message in rest)),
+        "others": Others(len(rest), above, sum(row.message.times for row in rest)),
     }
 
 
@@ -57,14 +69,13 @@ def _by_cost(facts: Facts) -> list[Message]:
     return sorted(facts.incidents.values(), key=lambda m: (-m.incident.usd_excess, m.incident.opened_at, m.incident.id))
 
 
-def _shown(config: Config, messages: Sequence[Message], facts: Facts, rollups: Path) -> Iterator[Shown]:
-    cases = [_main(message, facts) for message in messages]
-    wants = [windows.wanted(found, facts.begin, facts.end) for found in cases]
+def _shown(config: Config, rows: Sequence[Row], facts: Facts, rollups: Path) -> Iterator[Shown]:
+    wants = [windows.wanted(row.found, facts.begin, facts.end) for row in rows]
     drawn = windows.curves(rollups, wants, config.windows.size_seconds)
-    for message, found, want, curve in zip(messages, cases, wants, drawn, strict=True):
-        commands = [command for command in facts.commands if command.reason.incident == message.incident.id]
+    for row, want, curve in zip(rows, wants, drawn, strict=True):
+        commands = [command for command in facts.commands if command.reason.incident == row.message.incident.id]
         picture = charts.series(curve, want.begin, want.end) if curve.points and want.end > want.begin else ""
-        yield Shown(message, found.last, found.first.reason, who(message.incident.main), picture, commands)
+        yield Shown(row.message, row.found.last, row.found.first.reason, row.who, picture, commands)
 
 
 def _main(message: Message, facts: Facts) -> Found:
@@ -87,13 +98,13 @@ def _crowd(facts: Facts) -> str:
     return charts.incidents_over_time(bars, width)
 
 
-def _time_line(messages: Sequence[Message], facts: Facts) -> str:
-    in_order = sorted(messages, key=lambda m: (m.incident.opened_at, m.incident.id))
-    return charts.time_line([_case(message) for message in in_order], facts.begin, facts.end)
+def _time_line(rows: Sequence[Row], facts: Facts) -> str:
+    in_order = sorted(rows, key=lambda row: (row.message.incident.opened_at, row.message.incident.id))
+    return charts.time_line([_case(row) for row in in_order], facts.begin, facts.end)
 
 
-def _case(message: Message) -> charts.Case:
-    incident = message.incident
+def _case(row: Row) -> charts.Case:
+    incident = row.message.incident
     until = incident.resolved_at.timestamp() if incident.resolved_at else None
-    name = f"{who(incident.main)}: {incident.main.labels.get('kind', '')}"
-    return charts.Case(name, incident.severity, incident.opened_at.timestamp(), message.first, until)
+    name = f"{row.who}: {row.found.last.kind}"
+    return charts.Case(name, incident.severity, incident.opened_at.timestamp(), row.message.first, until)

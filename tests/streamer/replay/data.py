@@ -30,7 +30,7 @@ def day() -> list[Row]:
     """Ten minutes of two tenants' calls; from the third minute on a session of acme goes round in circles."""
     rng = Random(7)
     rows = [_call(rng, number, number * 2.0) for number in range(300)]
-    rows += [_loop(number, 180 + number * 1.5) for number in range(20)]
+    rows += loop("runaway", 180, 20, 1.5)
     return sorted(rows, key=lambda row: (row["time"], row["id"]))
 
 
@@ -55,19 +55,11 @@ def _call(rng: Random, number: int, seconds: float) -> Row:
     return _plain(fields)
 
 
-def _loop(number: int, seconds: float) -> Row:
-    fields = event(
-        f"loop-{number}",
-        seconds,
-        use_case="support",
-        agent="triage",
-        session="runaway",
-        kind="tool",
-        tool="search",
-        tool_args_hash="aa",
-        tool_calls=1,
-    )
-    return _plain(fields)
+def loop(session: str, begin: float, calls: int, every: float, **fields: Any) -> list[Row]:
+    """Give a session of acme that makes one call again and again, from `begin` (seconds) on."""
+    call = {"use_case": "support", "agent": "triage", "kind": "tool", "tool": "search", "tool_args_hash": "aa"}
+    named = {"session": session, "tool_calls": 1, **call, **fields}
+    return [_plain(event(f"{session}-{number}", begin + number * every, **named)) for number in range(calls)]
 
 
 def _plain(fields: Any) -> Row:

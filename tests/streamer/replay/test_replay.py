@@ -183,7 +183,7 @@ def test_without_a_policy_there_is_no_command(rows: list[Row], tmp_path: Path) -
 
 def test_what_is_found_at_the_very_end_of_the_data_is_told_all_the_same(rows: list[Row], tmp_path: Path) -> None:
     """The incident still waits for company when the data end."""
-    proof = next(place for place, row in enumerate(rows) if row["id"] == "loop-5")
+    proof = next(place for place, row in enumerate(rows) if row["id"] == "runaway-5")
     replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows[: proof + 1]))
     (anomaly,) = lines(tmp_path / "out" / "anomalies.jsonl")
     (told,) = lines(tmp_path / "out" / "incidents.jsonl")

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from streamer.config import BudgetConfig, Config, UseCaseConfig
-from tests.streamer.replay.data import CONFIG, Row, day, replayed, write
+from tests.streamer.replay.data import CONFIG, Row, day, loop, replayed, write
 
 pytestmark = pytest.mark.processes
 EVIL = '<img src=x onerror=alert(1)> $x^2$ & "acme" \'n\u202e'
@@ -133,6 +134,29 @@ def test_it_prints(browser: Browser, report: Path) -> None:
 def test_nothing_is_wider_than_the_screen(width: int, browser: Browser, report: Path) -> None:
     page, _ = opened(browser, report, viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_a_name_of_any_length_leaves_the_figures_beside_it_in_sight(
+    media: Literal["screen", "print"], browser: Browser, tmp_path: Path
+) -> None:
+    long = [{**row, "tenant": "n" * 256, "use_case": "u" * 256} for row in day()]
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", long))
+    page, _ = opened(browser, tmp_path / "out" / "report.html", viewport={"width": 1200, "height": 800})
+    page.emulate_media(media=media)
+    places = page.evaluate("[...document.querySelectorAll('td.n')].map((cell) => cell.getBoundingClientRect().right)")
+    assert max(places) <= 1200
+
+
+def test_an_incident_of_several_anomalies_is_known_before_it_is_told_and_names_whose_it_shows(tmp_path: Path) -> None:
+    going_on = loop("runaway", 180, 60, 1.5)[20:]
+    dear = loop("later", 230, 60, 0.5, agent="writer", cost_usd="0.01")
+    rows = sorted([*day(), *going_on, *dear], key=lambda row: str(row["time"]))
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "acme · support · writer</h3>" in page
+    assert "2026-11-22 12:03:07, told at 2026-11-22 12:03:10 to console" in page
+    assert "the dearest of its 2 anomalies, known 2026-11-22 12:03:52" in page
 
 
 def test_a_replay_of_nothing_has_a_report_too(browser: Browser, tmp_path: Path) -> None:
