@@ -34,7 +34,7 @@ from streamer.pipeline import Pipeline
 from streamer.receivers import receivers_of, reporters_of, slack_of
 from streamer.routing import owners_of
 from streamer.web.metrics import Metrics
-from streamer.web.server import operations, serving
+from streamer.web.server import OF_WORKERS, operations, serving
 from streamer.wiring import decoder_of, desk_of
 
 log = structlog.get_logger()
@@ -140,7 +140,7 @@ class Worker:
         web = self.config.web
         await self._edges.enter_async_context(self._slack)
         routes = [*operations(self.metrics, self.why_not_ready), *self._slack.routes]
-        await self._edges.enter_async_context(serving(routes, web.host, web.port))
+        await self._edges.enter_async_context(serving(routes, web.host, web.port, ports=OF_WORKERS))
         if not self.config.kafka.idempotence:
             self._producer = writer_of(self.config.kafka, None)
             await self._producer.start()

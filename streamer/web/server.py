@@ -27,8 +27,8 @@ class _WithoutBytes(logging.Filter):
 
 _of_requests = logging.getLogger("tidegate.web")
 _of_requests.addFilter(_WithoutBytes())
-# Two workers of one machine share a configuration: the second takes the next free port.
-_NEXT_PORTS = 20
+#: Of how many ports workers take the first that is free: two of one machine share a configuration.
+OF_WORKERS = 20
 
 
 def operations(metrics: Metrics, ready: Callable[[], str]) -> list[web.RouteDef]:
@@ -49,31 +49,37 @@ def operations(metrics: Metrics, ready: Callable[[], str]) -> list[web.RouteDef]
 
 @asynccontextmanager
 async def serving(
-    routes: Iterable[web.AbstractRouteDef], host: str, port: int, *, most_bytes: int = 1 << 20, **server: Any
+    routes: Iterable[web.AbstractRouteDef],
+    host: str,
+    port: int,
+    *,
+    ports: int = 1,
+    most_bytes: int = 1 << 20,
+    **server: Any,
 ) -> AsyncIterator[int]:
-    """Serve `routes` while the context lasts; gives the port, the next free one where `port` is taken.
+    """Serve `routes` while the context lasts; gives the port: the first of so many `ports` from `port` on that is free.
 
-    A body may have `most_bytes`; `server` is for aiohttp's handler of connections.
+    Raises OSError where none is. Who is sent to by others has one: elsewhere nobody would look for it. A body may have
+    `most_bytes`; `server` is for aiohttp's handler of connections.
     """
     app = web.Application(client_max_size=most_bytes)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, logger=_of_requests, **server)
     await runner.setup()
     try:
-        bound = await _bind(runner, host, port)
+        bound = await _bind(runner, host, range(port, min(port + ports, 1 << 16)))
         log.info("listening", host=host, port=bound)
         yield bound
     finally:
         await runner.cleanup()
 
 
-async def _bind(runner: web.AppRunner, host: str, port: int) -> int:
-    candidates = range(port, min(port + _NEXT_PORTS, 1 << 16))
+async def _bind(runner: web.AppRunner, host: str, candidates: range) -> int:
     for candidate in candidates:
         try:
             await web.TCPSite(runner, host, candidate, reuse_address=True).start()
         except OSError:
-            if port == 0 or candidate == candidates[-1]:
+            if candidate in (0, candidates[-1]):
                 raise
         else:
             break

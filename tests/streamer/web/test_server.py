@@ -9,9 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamer.web import server
 from streamer.web.metrics import Metrics
-from streamer.web.server import operations, serving
+from streamer.web.server import OF_WORKERS, operations, serving
 
 LOCAL = "127.0.0.1"
 
@@ -82,17 +81,16 @@ async def test_a_free_port_is_given() -> None:
         assert await served(port) == "ok\n"
 
 
-async def test_where_the_port_is_taken_the_next_free_one_is(taken: int) -> None:
+async def test_of_several_ports_the_first_free_one_is_taken(taken: int) -> None:
     async with (
-        serving(operations(Metrics(), str), LOCAL, taken) as first,
-        serving(operations(Metrics(), str), LOCAL, taken) as second,
+        serving(operations(Metrics(), str), LOCAL, taken, ports=OF_WORKERS) as first,
+        serving(operations(Metrics(), str), LOCAL, taken, ports=OF_WORKERS) as second,
     ):
         assert taken < first < second
         assert [await served(port) for port in (first, second)] == ["ok\n", "ok\n"]
 
 
-async def test_where_no_port_is_free_it_says_so(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_NEXT_PORTS", 1)
+async def test_where_the_port_is_taken_it_says_so_and_listens_nowhere_else(taken: int) -> None:
     with pytest.raises(OSError, match="address already in use"):
         async with serving(operations(Metrics(), str), LOCAL, taken):
             pass
@@ -107,6 +105,6 @@ async def test_the_last_port_has_no_next_one(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(web.TCPSite, "start", refuse)
     with pytest.raises(OSError, match="taken"):
-        async with serving(operations(Metrics(), str), LOCAL, 65_530):
+        async with serving(operations(Metrics(), str), LOCAL, 65_530, ports=OF_WORKERS):
             pass
     assert tried == list(range(65_530, 65_536))
