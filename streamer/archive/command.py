@@ -8,14 +8,14 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from aiokafka.structs import TopicPartition
 
 from streamer.archive.store import Store
 from streamer.archive.tables import Rows, Topic
 from streamer.config import Config, KafkaConfig
 from streamer.errors import ArchiveUnusable, KafkaUnreachable
-from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of, said
 from streamer.kafka.reading import bounds_of
 from streamer.kafka.topics import Topics, partition_counts
 from streamer.wiring import decoder_of
@@ -38,7 +38,7 @@ def run(config: Config, topic: Topic, out: Path, *, once: bool, every: float, cl
         try:
             asyncio.run(_read(archiver, config, name, once=once))
         except KafkaError as error:
-            raise KafkaUnreachable(f"{name} at {config.kafka.bootstrap}: {error!r}") from error
+            raise KafkaUnreachable(f"{name}: {said(error, config.kafka)}") from error
     left_out = ", ".join(f"{reason} {count}" for reason, count in sorted(archiver.rows.rejected.items()))
     return f"{archiver.records:,} records of {name} archived in {out}" + (f"; left out: {left_out}" if left_out else "")
 
@@ -83,8 +83,8 @@ async def _read(archiver: Archiver, config: Config, topic: str, *, once: bool) -
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     consumer = consumer_of(config.kafka, auto_offset_reset="none")
-    await consumer.start()
     try:
+        await consumer.start()
         ends = await _assigned(consumer, config.kafka, topic, archiver.positions)
         while not stop.is_set():
             for tp, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
@@ -104,7 +104,7 @@ async def _assigned(
     count = (await partition_counts(aiokafka_settings(kafka))).get(topic, 0)
     partitions = [TopicPartition(topic, number) for number in range(count)]
     if not partitions:
-        raise KafkaUnreachable(f"there is no topic {topic}")
+        raise UnknownTopicOrPartitionError
     consumer.assign(partitions)
     begins, ends = await bounds_of(consumer, partitions)
     for tp in partitions:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 from aiokafka.helpers import create_ssl_context
 
 from streamer.config import KafkaConfig
@@ -100,6 +100,13 @@ def consumer_of(kafka: KafkaConfig, *topics: str, **settings: Any) -> AIOKafkaCo
         enable_auto_commit=False,
         **settings,
     )
+
+
+def said(error: KafkaError, kafka: KafkaConfig) -> str:
+    """Say in words why nothing can be read."""
+    if isinstance(error, KafkaConnectionError):
+        return f"no Kafka broker answers at {kafka.bootstrap}"
+    return "there is no such topic" if isinstance(error, UnknownTopicOrPartitionError) else repr(error)
 
 
 def ssl_context(kafka: KafkaConfig) -> ssl.SSLContext:

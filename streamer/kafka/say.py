@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from streamer.config import KafkaConfig
 from streamer.errors import KafkaUnreachable
 from streamer.feedback import Feedback
-from streamer.kafka.connection import producer_of
+from streamer.kafka.connection import writing
 from streamer.kafka.topics import Topics, ensure
 
 
@@ -24,7 +24,7 @@ def say(feedback: Feedback, kafka: KafkaConfig) -> None:
 async def _say(feedback: Feedback, kafka: KafkaConfig) -> None:
     topics = Topics.named(kafka.topic_prefix)
     await ensure(kafka, topics, {})
-    async with asyncio.timeout(kafka.connect_seconds), producer_of(kafka) as producer:
+    async with writing(kafka) as producer, asyncio.timeout(kafka.connect_seconds):
         await write(feedback, producer, topics)
 
 

@@ -9,7 +9,7 @@ import structlog
 from streamer.clock import wall
 from streamer.config import Config
 from streamer.feedback import Feedback
-from streamer.kafka.connection import producer_of
+from streamer.kafka.connection import writing
 from streamer.kafka.say import write
 from streamer.kafka.topics import Topics, ensure
 from streamer.page.access import Access
@@ -41,7 +41,7 @@ async def _serve(config: Config) -> None:
     reader, metrics = Reader(config.kafka, topics, page.history_seconds, state, live), Metrics()
     metrics.page_lookers.set_function(lambda: len(live))
     metrics.page_series.set_function(lambda: len(state.spend.series))
-    async with producer_of(config.kafka) as producer:
+    async with writing(config.kafka) as producer:
 
         async def written(feedback: Feedback) -> None:
             async with asyncio.timeout(_KAFKA_SECONDS):

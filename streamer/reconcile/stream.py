@@ -76,7 +76,7 @@ def spent_of(source: str, kafka: KafkaConfig) -> dict[Key, Spent]:
         else:
             _add_records(sums, (record for record in records(path) if isinstance(record, bytes)), source)
     except (*DAMAGES, pa.ArrowException, KeyError) as error:
-        raise SourceUnreadable(f"{source}: {error}") from error
+        raise SourceUnreadable(f"{source} holds no rollups that can be read: {error}") from error
     return sums.found()
 
 

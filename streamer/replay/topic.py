@@ -16,7 +16,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from streamer.config import KafkaConfig
 from streamer.errors import SourceUnreadable
 from streamer.events.decoder import Headers
-from streamer.kafka.connection import aiokafka_settings, consumer_of
+from streamer.kafka.connection import aiokafka_settings, consumer_of, said
 from streamer.kafka.reading import bounds_of
 from streamer.kafka.topics import partition_counts
 from streamer.replay.extent import Extent
@@ -63,7 +63,7 @@ def topic_runs(source: str, kafka: KafkaConfig, extent: Extent) -> Iterator[list
                 extent.advance(len(found) * Extent.RECORD)
                 yield [_record(topic, record) for record in found]
         except KafkaError as error:
-            raise SourceUnreadable(f"{source}: {error!r}") from error
+            raise SourceUnreadable(f"{source}: {said(error, kafka)}") from error
         except TimeoutError as error:
             raise SourceUnreadable(f"{source}: no more came for {kafka.connect_seconds:.0f} seconds") from error
         finally:

@@ -133,7 +133,7 @@ export function command(found) {
   return h("li", { class: found.live ? found.mode : "past", "data-key": found.id },
     h("p", {}, h("b", {}, action(found.action)), " ", whom(found), params && h("small", {}, params)),
     h("p", { class: "quiet" }, stands(found), ` · ${obeyed(found)}`),
-    h("p", { class: "quiet" }, h("a", { href: incidentPath(found.incident) }, found.reason || "its incident")));
+    h("p", { class: "quiet" }, found.incident ? h("a", { href: incidentPath(found.incident) }, found.reason || "its incident") : found.reason));
 }
 
 export const commands = (found) =>

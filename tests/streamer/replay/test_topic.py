@@ -7,6 +7,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
+from streamer.demo.broker import free_port
 from streamer.errors import SourceUnreadable
 from streamer.replay import topic
 from streamer.replay.extent import Extent
@@ -31,6 +32,12 @@ class Gone:
     async def getmany(self, *places: TopicPartition, timeout_ms: int) -> dict[TopicPartition, Any]:
         await asyncio.sleep(timeout_ms / 1000)  # as long as there is nothing
         return {}
+
+
+def test_where_no_broker_answers_that_is_said_in_words() -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    with pytest.raises(SourceUnreadable, match=f"usage: no Kafka broker answers at {nobody}$"):
+        list(topic.topic_records(f"kafka://{nobody}/usage", KafkaConfig()))
 
 
 def test_a_broker_that_goes_away_is_told_of_and_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
