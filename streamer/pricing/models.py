@@ -1,6 +1,5 @@
 """Prices of language models, from the genai-prices data that are installed with it (nothing is fetched)."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -8,11 +7,12 @@ from fractions import Fraction
 from math import lcm
 from typing import NamedTuple, Protocol
 
-from genai_prices import Usage, calc_price
+from genai_prices import Usage
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices, TimeOfDateConstraint
 
 from streamer.events.usage import REQUEST_INPUT, UsageEvent
 from streamer.pricing.money import FEMTODOLLARS, quotient
+from streamer.pricing.names import model_of
 
 # Prices are given for a million tokens.
 _SCALE = FEMTODOLLARS // 1_000_000
@@ -20,19 +20,6 @@ _RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 # Nothing is asked for: not to be mistaken for a price of something else than tokens.
 _FREE = ModelPrice()
 _Price = Decimal | TieredPrices | None
-# Gateways' names of providers that the data has under another.
-_ALIASES = {"fireworks_ai": "fireworks", "azure_ai": "azure", "azure_text": "azure", "voyage": "voyageai"}
-# What runs on machines of one's own costs what those cost, whatever somebody asks for a model of that name. Letters
-# and digits only: some write LM Studio, others lm_studio or lmstudio.
-_SELF_HOSTED = frozenset(
-    (
-        *("ollama", "ollamachat", "vllm", "hostedvllm", "lmstudio", "llamafile", "llamacpp", "xinference", "triton"),
-        *("sglang", "localai", "oobabooga", "dockermodelrunner", "lemonade"),
-    )
-)
-# How Google's own interface, and Bedrock, spell the names of models.
-_GOOGLES = "models"
-_BEDROCKS = re.compile(r"(?:[a-z-]{2,8}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen)\.[a-z]")
 
 
 class TokenPrice(Protocol):
@@ -141,19 +128,9 @@ def price_of(provider: str, model: str, day: date) -> TokenPrice | None:
     """Look up the price of `model` on `day`.
 
     None where nobody knows it, where it is not by tokens (minutes of audio, pages), and for what people run themselves.
-    The provider is a hint: where it is unknown to the data, the model's name alone is looked up, then what stands in
-    front of it, as gateways and Bedrock put it.
     """
-    if _is_self_hosted(provider) or _is_self_hosted(model.partition("/")[0]):
-        return None
-    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    for provider_id, name in _spellings(provider, model):
-        try:
-            found = calc_price(Usage(), name, provider_id=provider_id, genai_request_timestamp=noon)
-        except (LookupError, ValueError):
-            continue
-        return _on(found.model, day)
-    return None
+    found = model_of(provider, model)
+    return _on(found, day) if found else None
 
 
 def _on(model: ModelInfo, day: date) -> TokenPrice | None:
@@ -173,25 +150,6 @@ def _changes(model: ModelInfo) -> Iterator[time]:
     for constraint in constraints:
         if isinstance(constraint, TimeOfDateConstraint):
             yield from (constraint.start_time.replace(tzinfo=None), constraint.end_time.replace(tzinfo=None))
-
-
-def _is_self_hosted(provider: str) -> bool:
-    return "".join(filter(str.isalnum, provider)).lower() in _SELF_HOSTED
-
-
-def _spellings(provider: str, model: str) -> Iterator[tuple[str | None, str]]:
-    """Give what to look for, the likeliest first: a provider of the data, or None for any, and a name."""
-    if provider:
-        yield _ALIASES.get(provider, provider), model
-    yield None, model
-    rest = model
-    while "/" in rest:
-        head, _, rest = rest.partition("/")
-        yield _ALIASES.get(head, head), rest
-        if head == _GOOGLES:
-            yield _ALIASES.get(provider, provider) or None, rest
-    if _BEDROCKS.match(rest):
-        yield "aws", rest
 
 
 def _length(event: UsageEvent) -> int:

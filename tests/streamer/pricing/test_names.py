@@ -1,9 +1,12 @@
 """Models are found by the names that gateways, clouds and frameworks give them; prices here are the providers' own."""
 
+import gc
+import tracemalloc
 from decimal import Decimal
 
 import pytest
 
+from streamer.pricing import names
 from streamer.pricing.book import PriceBook
 from streamer.pricing.money import dollars
 from tests.streamer.samples import event
@@ -79,3 +82,18 @@ def test_what_nobody_has_a_price_for_is_unpriced_and_named(provider: str, model:
 def test_a_model_that_costs_nothing_has_a_price() -> None:
     free = event(provider="openrouter", model="openai/gpt-oss-20b:free", input_tokens=5)
     assert PriceBook().cost(free) == (0, "computed")
+
+
+def test_names_that_somebody_invents_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_MOST_NAMES", 64)
+    names.model_of("openai", "gpt-4o")
+    tracemalloc.start()
+    try:
+        for number in range(800):
+            assert names.model_of("nobody", f"invented-{number}") is None
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The library keeps some 350 bytes of each: 280 KB of all.
+    assert held < 100_000
