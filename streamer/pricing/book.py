@@ -67,7 +67,8 @@ class PriceBook:
         each = self._unit_price((tenant, kind, event.provider, model, event.tool, event.unit), day)
         if each is not None:
             return femtodollars(product(each, _units(event))), "computed"
-        return _FREE if by_tokens else self._unknown(event)
+        # What somebody paid for is not free, however little is known of it: its cost is given, and to be ignored.
+        return _FREE if by_tokens and not event.cost_usd else self._unknown(event)
 
     def news(self) -> list[str]:
         """Name what was found to have no price since the last call, each once, for a warning."""

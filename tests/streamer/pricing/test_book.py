@@ -133,6 +133,16 @@ def test_an_evaluation_by_a_model_costs_its_tokens() -> None:
     assert judged == book.cost(event(model="gpt-4o", input_tokens=1000))
 
 
+@pytest.mark.parametrize("cost", ["12.5", "-1"])
+def test_a_cost_without_tokens_is_unpriced_where_given_costs_are_ignored(cost: str) -> None:
+    """A line of OpenAI's costs names its model and its amount, and nothing to price it by."""
+    book = PriceBook(PricingConfig(given_costs="ignore"))
+    line = event(provider="openai", model="gpt-4o", cost_usd=Decimal(cost))
+    assert book.cost(line) == (0, "unpriced")
+    assert book.news() == ["model openai/gpt-4o"]
+    assert book.cost(event(provider="openai", model="gpt-4o", cost_usd=Decimal(0))) == (0, "free")
+
+
 def test_outcomes_and_calls_without_tokens_are_free() -> None:
     book = PriceBook()
     assert book.cost(event(kind="outcome")) == (0, "free")
