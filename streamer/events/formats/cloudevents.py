@@ -22,6 +22,10 @@ _ALIASES = {
     **{"cached_input_tokens": "cache_read_tokens", "run_id": "session"},
     **{"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"},
 }
+_REPEATED = (
+    *(("input_tokens", "input_tokens"), ("output_tokens", "output_tokens")),
+    *(("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")),
+)
 # Names of attributes are lower-case letters and digits by the specification.
 NAMES = Names(
     tenant=("tenant", "tenantid"),
@@ -48,8 +52,7 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
     for name in ("specversion", "type", "source"):
         if not (isinstance(item[name], str) and item[name]):
             raise Unmappable("wrong_type", f"the CloudEvent's {name} is no text, or empty")
-    data = _data(item)
-    data = _told_by(mapping(data.get("usage"))) | data
+    data = _filled(_data(item))
     fields = {known: data[name] for name, known in _ALIASES.items() if name in data}
     fields |= {name: value for name, value in data.items() if name not in _ALIASES}
     for name, value in owners([item, data], context.names).items():
@@ -62,6 +65,14 @@ def fields_of(item: Item, context: Context) -> dict[str, Any]:
         fields["time"] = item["time"]
     fields.setdefault("requests", 1 if fields.get("kind", "llm") == "llm" else 0)
     return fields
+
+
+def _filled(data: Item) -> dict[str, Any]:
+    """Fill what the data leave out from their usage; of a count that repeats one of the usage, what that leaves out."""
+    usage = mapping(data.get("usage"))
+    told = _told_by(usage)
+    repeated = (name for name, known in _REPEATED if name in data and data[name] == usage.get(known) and name in told)
+    return {**told, **data, **{name: told[name] for name in repeated}}
 
 
 def _told_by(usage: Item) -> dict[str, int]:

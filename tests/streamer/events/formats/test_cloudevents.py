@@ -163,3 +163,15 @@ def test_data_may_hold_the_usage_of_an_answer() -> None:
     (found,) = decode(orjson.dumps({**attributes, "data": {**data, "input_tokens": 9}}))
     assert isinstance(found, UsageEvent)
     assert found.input_tokens == 9
+
+
+def test_a_count_that_repeats_the_usages_gains_what_that_leaves_out() -> None:
+    attributes = {"specversion": "1.0", "type": "t", "source": "s", "id": "1", "time": "2026-11-20T00:00:00Z"}
+    usage = {"input_tokens": 10, "output_tokens": 6, "cache_read_input_tokens": 3000}
+    (found,) = decode(orjson.dumps({**attributes, "data": {"model": "m", "input_tokens": 10, "usage": usage}}))
+    assert isinstance(found, UsageEvent)
+    assert (found.input_tokens, found.cache_read_tokens) == (3010, 3000)
+    xai = {"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 94}}
+    (found,) = decode(orjson.dumps({**attributes, "data": {"model": "m", "output_tokens": 9, "usage": xai}}))
+    assert isinstance(found, UsageEvent)
+    assert (found.output_tokens, found.reasoning_tokens) == (103, 94)
