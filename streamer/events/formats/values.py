@@ -175,10 +175,10 @@ def inclusive(tokens: int, read: int, written: int, total: int = 0) -> int:
 def with_reasoning(output: int, reasoning: int, beyond_input: int) -> int:
     """Give all output tokens of a sender that should include those of reasoning and, as its numbers show, may not.
 
-    xAI and Gemini count reasoning beside the answer. What the total has `beyond_input` shows it; where no total is
-    told, more reasoning than output does. A total comes first: what gateways say of reasoning may be an estimate.
+    xAI and Gemini count reasoning beside the answer. What the total has `beyond_input` shows it, or more reasoning than
+    output, unless the total adds up without: what gateways say of reasoning may be an estimate.
     """
-    beside = beyond_input == output + reasoning if beyond_input > 0 else reasoning > output
+    beside = beyond_input == output + reasoning or (reasoning > output and beyond_input != output)
     return output + reasoning if beside else output
 
 

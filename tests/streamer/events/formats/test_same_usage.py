@@ -117,6 +117,14 @@ def test_without_a_total_more_reasoning_than_output_shows_that_it_is_beside() ->
     assert (event.output_tokens, event.reasoning_tokens) == (9, 9)
 
 
+def test_a_total_may_count_what_nobody_else_tells_of() -> None:
+    """Gemini's has the prompts of its own tools, too: 50 tokens here."""
+    counts = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20, "gen_ai.usage.total_tokens": 250}
+    asked = {"gen_ai.operation.name": "generate_content", "gen_ai.request.model": "gemini-2.5-pro", **counts}
+    event = decoded(spans({**asked, "gen_ai.usage.reasoning_tokens": 80}))
+    assert (event.input_tokens, event.output_tokens) == (100, 100)
+
+
 def test_what_a_gateway_guesses_of_reasoning_adds_nothing_to_a_total_that_adds_up() -> None:
     usage = usage_of(Spent(10, 0, 0, 5, 0))
     event = as_litellm({**usage, "completion_tokens_details": {"reasoning_tokens": 8}})
