@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from alerts.text import plain
 from alerts.throttle.command import Command
 from streamer.clock import utc
 from streamer.config import Config
@@ -22,6 +23,8 @@ from streamer.replay.scorecards import scorecards
 from streamer.replay.sources import NO_PRESENT
 
 _UNWATCHED = Control()
+# So many of what has no price are named in the terminal.
+_MOST_NAMED = 10
 
 
 def run(
@@ -90,5 +93,13 @@ class _Play:
 def _said(summary: dict[str, Any], anomalies: int, out: Path) -> Iterator[str]:
     if duplicates := summary["events"].get("duplicate", 0):
         yield f"{duplicates:,} events were repeats of others (same source and id), and count once"
+    if unpriced := summary["events"].get("unpriced", 0):
+        yield f"events without a price, which count at 0 dollars: {unpriced:,}, of {_named(summary['unpriced'])}"
     yield f"{summary['events'].get('counted', 0):,} events, ${summary['usd']:,f}, {anomalies} anomalies"
     yield f"{summary['speed']['events_per_second']:,} events a second; written to {out}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    others = f" and {more:,} more in summary.json" if more > 0 else ""
+    return ", ".join(plain(name) for name in names[:_MOST_NAMED]) + others

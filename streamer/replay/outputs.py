@@ -201,6 +201,7 @@ def _summary(facts: Facts, totals: Totals, seconds: float, *, stopped: bool) -> 
         "rejected": dict(sorted(totals.faults.rejected.items())),
         "damaged": totals.faults.damaged,
         "remarks": [*totals.faults.remarks, *filter(None, [totals.faults.overlaps])],
+        "unpriced": sorted(totals.unpriced),
         "feedback": _heard(totals.heard),
         "anomalies": dict(sorted(Counter(found.last.kind for found in facts.anomalies.values()).items())),
         "incidents": len(facts.incidents),

@@ -62,16 +62,21 @@ class Chunk(msgspec.Struct):
 
 
 class Totals(msgspec.Struct):
-    """What became of all events and feedback, at the end: events by outcome, feedback by verdict and outcome."""
+    """What became of all events and feedback, at the end: events by outcome, feedback by verdict and outcome.
+
+    `unpriced` names what had no price.
+    """
 
     events: Counter[str] = msgspec.field(default_factory=Counter)
     heard: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     faults: Faults = msgspec.field(default_factory=Faults)
+    unpriced: set[str] = msgspec.field(default_factory=set)
 
     def add(self, other: "Totals") -> None:
         """Take in what became of other tenants' events."""
         self.events += other.events
         self.heard += other.heard
+        self.unpriced |= other.unpriced
 
 
 class Shard:
@@ -171,7 +176,7 @@ class Shard:
     def totals(self) -> Totals:
         """Say what became of everything."""
         heard = Counter({(str(verdict), str(outcome)): n for (verdict, outcome), n in self.pipeline.heard().items()})
-        return Totals(self.pipeline.counts(), heard, self._faults)
+        return Totals(self.pipeline.counts(), heard, self._faults, set(self.pipeline.unpriced()))
 
     def _chunk(self, outputs: Iterable[tuple[Step, Output]], events: int, each: EachRollup, *, last: bool) -> Chunk:
         steps = []

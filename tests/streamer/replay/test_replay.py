@@ -271,6 +271,19 @@ def test_a_replay_is_of_the_time_from_the_oldest_event_on_in_whatever_order_they
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_what_has_no_price_is_named(workers: int, tmp_path: Path) -> None:
+    rows = [
+        {"id": f"e{n}", "time": NOON.isoformat(), "tenant": f"t{n}", "model": f"unheard-of-{n:02}", "input_tokens": 5}
+        for n in range(12)
+    ]
+    said = replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows), workers=workers)
+    (line,) = [line for line in said if "without a price" in line]
+    assert line.startswith("events without a price, which count at 0 dollars: 12, of model /unheard-of-00, model ")
+    assert line.endswith("unheard-of-09 and 2 more in summary.json")
+    assert summary(tmp_path / "out")["unpriced"] == [f"model /unheard-of-{n:02}" for n in range(12)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_counts_that_no_column_holds_are_cut_to_the_largest_and_said(workers: int, tmp_path: Path) -> None:
     rows = [
         {"id": f"e{n}", "time": NOON.isoformat(), "tenant": "acme", "model": "m", "input_tokens": 2**53}
