@@ -71,6 +71,8 @@ def _ledger(config: Config) -> Ledger:
 
 def word_of(feedback: Feedback) -> Word:
     """Hand a person's word over to the alert side."""
+    # An incident or an anomaly says more than its series.
+    series = "" if feedback.incident or feedback.anomaly else feedback.series
     named = {"tenant": feedback.tenant, **_labels(feedback.scope)}
     return Word(
         id=feedback.id,
@@ -81,7 +83,7 @@ def word_of(feedback: Feedback) -> Word:
         incident=feedback.incident,
         anomaly=feedback.anomaly,
         # What is not named takes nothing from what its series says.
-        scope={**_labels_of_series(feedback.series), **{name: value for name, value in named.items() if value}},
+        scope={**_labels_of_series(series), **{name: value for name, value in named.items() if value}},
         until=feedback.until.timestamp() if feedback.until else None,
     )
 

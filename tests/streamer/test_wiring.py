@@ -19,6 +19,12 @@ def test_a_word_on_a_series_is_about_what_the_series_names(tenant: str, use_case
     assert word_of(said).scope == {"tenant": tenant, "use_case": use_case, "agent": agent}
 
 
+def test_a_word_on_an_anomaly_is_about_that_whatever_its_series() -> None:
+    series = "tenant=acme/agent=triage#requests"
+    said = Feedback(id="1", time=NOON, verdict="mute", tenant="acme", anomaly="a1", series=series)
+    assert word_of(said).scope == {"tenant": "acme"}
+
+
 def test_what_a_word_names_itself_comes_before_its_series() -> None:
     series = "tenant=globex/agent=triage#requests"
     said = Feedback(id="1", time=NOON, verdict="mute", tenant="acme", series=series, scope=Scope(agent="writer"))
