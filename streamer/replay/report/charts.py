@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
+from warnings import catch_warnings, filterwarnings
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -194,7 +195,10 @@ def _figure(height: float, title: str) -> Iterator[tuple[Axes, list[str]]]:
         figure.patch.set_visible(False)
         axes.patch.set_visible(False)
         drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata=_BARE)
+        with catch_warnings():
+            # The reader's browser draws the letters: that a font here has none of them concerns its measures only.
+            filterwarnings("ignore", message="Glyph .* missing from")
+            figure.savefig(drawn, format="svg", metadata=_BARE)
     done.append(_inline(drawn.getvalue(), title))
 
 

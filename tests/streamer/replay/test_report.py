@@ -167,6 +167,13 @@ def test_a_replay_of_nothing_has_a_report_too(browser: Browser, tmp_path: Path) 
     assert "No events were found" in text(page)
 
 
+def test_names_in_any_script_are_drawn_as_they_are_and_warn_of_nothing(tmp_path: Path) -> None:
+    everywhere = "\u540d\u524d \U0001f680 \u05e2\u05d1\u05e8\u05d9\u05ea"
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [{**row, "tenant": everywhere} for row in day()]))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f">{everywhere} · support · triage: loop</text>" in page
+
+
 def test_the_report_escapes_names(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>{}"
     replayed(tmp_path / "out", write(tmp_path, "day.jsonl", [{**row, "tenant": evil, "tool": "<em>"} for row in day()]))
