@@ -32,8 +32,10 @@ def _write(series: Path, out: Path, params: OutlierParams) -> int:
     with series.open(newline="", encoding="utf-8-sig") as lines, out.open("w", newline="", encoding="utf-8") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["timestamp", "score"])
-        rows = 0
-        for timestamp, value in _scores(series, csv.DictReader(lines), params):
+        rows, reader = 0, csv.DictReader(lines)
+        if not {"timestamp", "value"} <= set(reader.fieldnames or ()):
+            raise SourceUnreadable(f"{series}: its first line names no timestamp and value")
+        for timestamp, value in _scores(series, reader, params):
             # All digits: rounded scores would tie.
             writer.writerow([timestamp, repr(value)])
             rows += 1

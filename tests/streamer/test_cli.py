@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from detectors import OutlierParams, OutlierScorer
 from streamer import cli, logs
 from streamer.cli.base import cli as commands
+from streamer.errors import SourceUnreadable
 from streamer.replay.feed import Job
 from streamer.replay.score import write_scores
 from tests.streamer.replay.data import day, write
@@ -328,6 +329,15 @@ def test_a_series_that_breaks_leaves_the_scores_that_were_there(tmp_path: Path) 
     assert status("score", path, "--out", tmp_path / "scores.csv") == 1
     assert (tmp_path / "scores.csv").read_bytes() == before
     assert sorted(found.name for found in tmp_path.iterdir()) == ["scores.csv", "series.csv"]
+
+
+@pytest.mark.parametrize("text", ["", '{"timestamp": "2026-11-22T10:00:00Z", "value": 1}\n', "time,value\n"])
+def test_what_is_no_series_is_refused_and_not_scored_as_an_empty_one(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text(text)
+    with pytest.raises(SourceUnreadable, match="names no timestamp and value"):
+        write_scores(path, tmp_path / "scores.csv")
+    assert not (tmp_path / "scores.csv").exists()
 
 
 def test_a_series_of_a_spreadsheet_is_scored_like_any_other(tmp_path: Path) -> None:
