@@ -9,7 +9,7 @@ import pytest
 
 from streamer.replay.scorecards import SCORECARDS
 from streamer.replay.tables import ANOMALIES, CHARGES, INCIDENTS, ROLLUPS
-from tests.streamer.replay.data import day, replayed, write
+from tests.streamer.replay.data import day, loop, replayed, write
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
@@ -51,6 +51,17 @@ def test_an_outcome_costs_what_its_use_case_does(tables: Path) -> None:
     }
     usd, outcomes, unit = found["acme", "support"]
     assert (outcomes, float(usd)) == (1, pytest.approx(unit))
+
+
+def test_what_incidents_cost_is_what_the_report_says(tmp_path: Path) -> None:
+    again = loop("later", 190, 60, 0.5, cost_usd="0.01")
+    rows = sorted([*day(), *loop("runaway", 180, 60, 1.5)[20:], *again], key=lambda row: str(row["time"]))
+    replayed(tmp_path / "out", write(tmp_path, "day.jsonl", rows))
+    (query,) = (query for query in QUERIES if "could_be_saved" in query)
+    above = sum(usd for _, _, usd, *_ in asked(query, tmp_path / "out"))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"<b>${above:.2f}</b><span>of it above normal" in page
+    assert asked("SELECT count(*) FROM 'october-report/anomalies.parquet'", tmp_path / "out") == [(2,)]
 
 
 @pytest.mark.parametrize(
