@@ -37,8 +37,7 @@ def read(wanted: Wanted, most: int, kafka: KafkaConfig) -> Found:
     asyncio.run(ensure(kafka, topics, {}))
     found = Found(deque(maxlen=most), Counter())
     decode = msgspec.json.Decoder(DeadLetter).decode
-    bootstrap = kafka.bootstrap.partition(",")[0]
-    for record in topic_records(f"kafka://{bootstrap}/{topics.dead_letters}", kafka):
+    for record in topic_records(f"kafka://{kafka.bootstrap}/{topics.dead_letters}", kafka):
         try:
             letter = decode(record.value or b"")
         except msgspec.MsgspecError as error:

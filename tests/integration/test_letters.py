@@ -7,6 +7,7 @@ import msgspec
 import orjson
 import pytest
 
+from streamer.demo.broker import free_port
 from streamer.events.rejected import Rejected
 from streamer.kafka.dead_letters import dead_letter
 from tests.brokers import Broker
@@ -96,6 +97,12 @@ def test_a_topic_of_apache_kafka_is_replayed_to_its_end(deployment: Deployment, 
     assert done.stdout.startswith("20 events"), done.stderr
     missing = deployment.command("replay", f"kafka://{deployment.bootstrap}/no-such-topic", "--out", str(tmp_path))
     assert (missing.returncode, "there is no such topic" in missing.stderr) == (1, True)
+
+
+def test_letters_are_read_while_one_of_several_brokers_is_away(embedded_broker: str, tmp_path: Path) -> None:
+    brokers = f"127.0.0.1:{free_port()},{embedded_broker}"
+    done = Deployment(Broker("embedded", brokers), tmp_path).command("dead-letters", "list")
+    assert (done.returncode, "no dead letters" in done.stderr) == (0, True)
 
 
 def test_trying_writes_nothing_and_who_cannot_write_is_told_why(embedded_broker: str, tmp_path: Path) -> None:
