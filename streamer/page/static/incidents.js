@@ -45,11 +45,11 @@ export const one = {
       figure("Above normal", money(data.usd_excess), data.state === "open" ? "so far" : "in all", data.state === "open" ? "alert" : ""),
       data.state === "open" && figure("Going on at", money(data.usd_per_hour), "an hour above normal"),
       data.usd_saved > 0 && figure("Saved", `about ${money(data.usd_saved)}`, "by commands, an estimate", "good"),
-      figure("Told by", plural(data.alerts.length, "anomaly", "anomalies"), data.kind)),
+      figure("Told by", plural(data.anomalies, "anomaly", "anomalies"), data.kind)),
     data.chart && panel("Over time", "lines", place("incident"), legend(data.chart)),
     h("div", { class: "columns", "data-key": "columns" },
       h("div", { class: "side", "data-key": "whys" },
-        panel("Why", "why", h("ul", { class: "whys" }, data.alerts.map((alert) =>
+        panel(data.anomalies > data.alerts.length ? `Why: the ${numbers(data.alerts.length)} dearest` : "Why", "why", h("ul", { class: "whys" }, data.alerts.map((alert) =>
           h("li", { class: alert.state === "closed" ? "past" : "", "data-key": alert.series || alert.who }, h("b", {}, alert.who), h("p", {}, alert.reason), h("small", {}, `${money(alert.usd_excess)} above normal · ${alert.state === "closed" ? `over since ${moment(alert.closed_at)}` : `since ${moment(alert.opened_at)}`}`))))),
         data.causes.length > 0 && panel("Who is behind it", "behind", h("ul", { class: "bars" }, data.causes.map((cause) =>
           h("li", {}, h("span", {}, `${level(cause.level)} `, h("b", {}, cause.name)), gauge(cause.share), h("b", {}, percent(cause.share))))))),

@@ -76,6 +76,7 @@ def detail(board: Board, one: Incident, now: float) -> dict[str, Any]:
         "causes": [_cause(cause) for cause in _causes(board, one.alerts)],
         "commands": [command(board, found, now) for found in _commands_of(board, one.id)],
         "notes": list(one.notes),
+        "anomalies": one.alert_count,
         "alerts": [
             {
                 "who": who(alert),

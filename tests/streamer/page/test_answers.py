@@ -146,6 +146,13 @@ def test_an_incident_tells_its_causes_its_commands_and_who_said_what() -> None:
     assert found["alerts"][0]["series"] == "tenant=acme#requests"
 
 
+def test_an_incident_counts_all_of_its_anomalies_and_not_only_those_that_are_kept_whole() -> None:
+    page = state()
+    give(page, TOPICS.alerts, incident("i1", *(f"t{number}" for number in range(120))))
+    found = Answers(page).incident({"id": "i1"}, ALL, LATER)
+    assert (found["anomalies"], len(found["alerts"])) == (120, 50)
+
+
 def test_a_chart_shows_what_is_usual_an_hour_whether_or_not_anything_is_wrong() -> None:
     usual = {"requests": Usual(10, 20, 40, 60)}
     found = answers(*two_windows("acme", "1", requests=30, usual=usual))
