@@ -209,19 +209,23 @@ class TenantMeter:
         self._late_parts, self._repeats = core.late_parts, core.repeats
         mark = self._watermark
         mark.newest, mark.arrived, mark.value = core.watermark.newest, core.watermark.arrived, core.watermark.value
-        self._closed_until(core.closed)
+        resized = core.size not in (0.0, self._window.size) and (core.windows or core.closed > _NEVER)
+        self._closed_until(self._after(core) if resized else core.closed)
         self._judges(self._config)
         for written in parts.get(TAGS, {}).values():
             self._tags.restore(written)
         self.policies.restore(core.policies)
         self.cases.restore(core.cases)
         models, seasons = parts.get(MODELS, {}), parts.get(SEASONS, {})
-        self._watch.restore(core.watch, list(models.values()), list(seasons.values()))
+        closed = self._closed if resized else None
+        self._watch.restore(core.watch, list(models.values()), list(seasons.values()), closed)
         self._loops.restore(list(parts.get(LOOPS, {}).values()))
         self._budgets.restore(parts.get(BUDGETS, {}))
         self._busywork.restore(list(parts.get(BUSYWORK, {}).values()))
         for start, end, cells in core.windows:
-            self._windows[start] = self._made(start, end)
+            # Where windows begin there now, what comes by now is counted with it.
+            shared = self._window.start(start) == start
+            self._windows[start] = self._made(start, max(end, start + self._window.size) if shared else end)
             self._windows[start].read(cells)
         chunks = [(name.split("."), ids) for name, ids in parts.get(SEEN, {}).items()]
         self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks})
@@ -238,7 +242,17 @@ class TenantMeter:
             self._watch.snapshot(),
             self.policies.snapshot(),
             self._repeats,
+            self._window.size,
         )
+
+    def _after(self, core: WrittenTenant) -> float:
+        """Give where the first window begins that holds nothing of those of another size: these are rolled up as late.
+
+        Or two rollups would have the same start, and whoever adds them up would take one for a repeat of the other.
+        """
+        known = max([core.closed, *(end for _, end, _ in core.windows)])
+        start = self._window.start(known)
+        return start if start == known else start + self._window.size
 
     def _open(self, start: float) -> OpenWindow:
         window = self._windows[start] = self._made(start, start + self._window.size)

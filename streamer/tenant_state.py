@@ -19,7 +19,10 @@ class WrittenWatermark(msgspec.Struct):
 
 
 class WrittenTenant(msgspec.Struct, omit_defaults=True):
-    """Its watermark, up to where its windows are closed, its open windows, what its judges keep, and its repeats."""
+    """Its watermark, up to where its windows are closed, its open windows, what its judges keep, and its repeats.
+
+    `size` is how many seconds a window had; 0 in states of before that was written down.
+    """
 
     watermark: WrittenWatermark
     closed: float
@@ -29,3 +32,4 @@ class WrittenTenant(msgspec.Struct, omit_defaults=True):
     watch: WrittenWatch
     policies: WrittenPolicies
     repeats: int = 0
+    size: float = 0.0

@@ -1,6 +1,6 @@
 """The cases that stand open about a tenant's rates and ratios: one a cause, however many series show it."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -109,6 +109,11 @@ class Book:
     def forget(self, entity: Entity, at: float) -> None:
         """Close what is open about an entity that is no longer followed."""
         for standing in [s for s in self.standing.values() if s.entity == entity]:
+            self.close(standing, at)
+
+    def end(self, kinds: Container[AnomalyKind], at: float) -> None:
+        """Close what is open of some kinds, for nobody can judge it any more."""
+        for standing in [s for s in self.snapshot() if s.kind in kinds]:
             self.close(standing, at)
 
     def snapshot(self) -> list[Standing]:

@@ -83,6 +83,20 @@ class Models:
         #: Made with the first hour that is over.
         self.season: HoursOfWeek | None = None
 
+    def read(self, written: _Written, sized: bool) -> None:
+        """Take up what was written down; where windows are not `sized` as they were, all but what counts in them."""
+        self.turn, self.volume = written.turn, written.volume
+        self.ratios.read(written.ratios)
+        self.drift.restore(written.drift)
+        self.share.restore(written.share)
+        if not sized:
+            self.ratios.judged = self.horizons.last
+            return
+        self.horizons.read(written.horizons)
+        self.silence.restore(written.silence)
+        if written.surge:  # a state of before there was one knows nothing of it
+            self.surge.restore(written.surge)
+
     def forgive(self, name: str) -> bool:
         """Take a ratio, the volume ("drift") or the rate of sessions as it is now for usual; False if nothing is."""
         found: list[DriftDetector | RatioBaseline | SurgeBaseline] = []
@@ -151,20 +165,18 @@ class Registry:
             yield entity.key(self._tenant), msgspec.msgpack.encode((entity, season.snapshot())) if season else None
         self._seasons.clear()
 
-    def restore(self, parts: list[bytes], seasons: list[bytes]) -> None:
-        """Take up what `changes` and `seasons` gave."""
+    def restore(self, parts: list[bytes], seasons: list[bytes], begin: int | None = None) -> None:
+        """Take up what `changes` and `seasons` gave.
+
+        `begin` is for windows of another size than they had then: the number of the first from which on to learn.
+        """
         found = [msgspec.msgpack.decode(part, type=_Written) for part in parts]
         for written in sorted(found, key=lambda written: written.turn):
-            models = self._models[written.entity] = Models(written.entity, self._params, 0)
-            self._turn = models.turn = written.turn
-            models.horizons.read(written.horizons)
-            models.ratios.read(written.ratios)
-            models.volume = written.volume
-            models.silence.restore(written.silence)
-            models.drift.restore(written.drift)
-            models.share.restore(written.share)
-            if written.surge:  # a state of before there was one knows nothing of it
-                models.surge.restore(written.surge)
+            models = self._models[written.entity] = Models(written.entity, self._params, begin or 0)
+            models.read(written, sized=begin is None)
+            self._turn = models.turn
+            if begin is not None:
+                self._changed.add(written.entity)
         for part in seasons:
             entity, state = msgspec.msgpack.decode(part, type=tuple[Entity, bytes])
             models = self._models[entity]

@@ -18,7 +18,7 @@ from streamer.judges.silences import SilenceJudge
 from streamer.judges.surges import SurgeJudge
 from streamer.judges.watch_state import WrittenWatch
 from streamer.pricing.money import FEMTODOLLARS
-from streamer.records import Usual
+from streamer.records import AnomalyKind, Usual
 from streamer.windows.entity import Entity
 from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge, ceiling_of
 from streamer.windows.open import OpenWindow
@@ -26,6 +26,8 @@ from streamer.windows.shape import Shape
 from streamer.windows.totals import Metric, Totals
 
 _MINUTE = 60.0
+# What is judged by how many windows had what.
+_IN_WINDOWS: frozenset[AnomalyKind] = frozenset({"burst", "silence"})
 
 
 class Watch:
@@ -141,14 +143,23 @@ class Watch:
             self._book.fatigue.snapshot(),
         )
 
-    def restore(self, written: WrittenWatch, parts: list[bytes], seasons: list[bytes]) -> None:
-        """Take up what `snapshot`, `changes` and `seasons` gave; to be called when the tenant's cases are restored."""
-        self._registry.restore(parts, seasons)
+    def restore(
+        self, written: WrittenWatch, parts: list[bytes], seasons: list[bytes], closed: float | None = None
+    ) -> None:
+        """Take up what `snapshot`, `changes` and `seasons` gave; to be called when the tenant's cases are restored.
+
+        `closed` is for windows of another size than they had then: where the first of them begins. What counts in
+        windows is learned anew, and what was said by it is over.
+        """
+        self._registry.restore(parts, seasons, None if closed is None else self._number(closed))
         self._book.restore(written.standing)
         self._book.fatigue.restore(written.fatigue)
-        self._silences.restore(written.waiting)
         self._shapes.restore(written.parents)
         self._end = written.end
+        if closed is not None:
+            self._book.end(_IN_WINDOWS, self._end)
+            return
+        self._silences.restore(written.waiting)
         self._surges.restore(written.sessions)
         for models in self._registry:
             self._aim(models)
