@@ -1,5 +1,6 @@
 """Remembers the events already counted, so that a producer's repeats change nothing."""
 
+import math
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -32,7 +33,7 @@ class SeenIds:
     CHUNK: ClassVar[int] = 1024
 
     def __init__(self, span: float, most: int = 1_000_000, chunk: int = CHUNK) -> None:
-        self._size, self._most, self._full = span / self.PARTS, most, chunk
+        self._size, self._most, self._full = self._length(span), most, chunk
         self._known = IdSet()
         # By stretch, and by chunk in the order in which they were filled; only the last of a stretch may have room.
         self._stretches: dict[int, dict[int, array[int]]] = {}
@@ -70,13 +71,28 @@ class SeenIds:
         self._changed.clear()
         self._room = 0  # so that the next id marks its chunk as changed
 
-    def restore(self, chunks: Mapping[Place, bytes]) -> None:
-        """Take up the chunks that `changes` gave."""
-        for (number, chunk), names in sorted(chunks.items()):
+    def restore(self, chunks: Mapping[Place, bytes], span: float = 0.0, newest: float = math.inf) -> None:
+        """Take up the chunks that `changes` gave, under a `span` that was perhaps another (0: it was this one).
+
+        No id is of a time after `newest` (epoch seconds).
+        """
+        size = self._length(span) or self._size
+        for place, names in sorted(chunks.items()):
+            number, chunk = place if size == self._size else self._moved(place, size, newest)
             self._stretches.setdefault(number, {})[chunk] = array("q", names)
             for name in self._stretches[number][chunk]:
                 self._known.add(name)
             self._newest = max(self._newest, number)
+
+    def _length(self, span: float) -> float:
+        return span / self.PARTS
+
+    def _moved(self, place: Place, size: float, newest: float) -> Place:
+        """Find a place for a chunk of a stretch that was `size` seconds long, as late as one of its ids may be."""
+        number = int(min((place[0] + 1) * size, newest) // self._size)
+        moved = number, len(self._stretches.get(number, ()))
+        self._changed |= {place, moved}
+        return moved
 
     def _turn_to(self, number: int) -> None:
         """Find the chunk that ids of a stretch go to now."""

@@ -1,5 +1,6 @@
 """One tenant's meter: deduplicates, prices and totals its events in windows, and has them judged."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -228,7 +229,8 @@ class TenantMeter:
             self._windows[start] = self._made(start, max(end, start + self._window.size) if shared else end)
             self._windows[start].read(cells)
         chunks = [(name.split("."), ids) for name, ids in parts.get(SEEN, {}).items()]
-        self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks})
+        newest = mark.newest if mark.newest > _NEVER else math.inf
+        self._seen.restore({(int(number), int(chunk)): ids for (number, chunk), ids in chunks}, core.span, newest)
 
     def _core(self, as_text: bool) -> WrittenTenant:
         windows = [self._windows[start].written(as_text) for start in sorted(self._windows)]
@@ -243,6 +245,7 @@ class TenantMeter:
             self.policies.snapshot(),
             self._repeats,
             self._window.size,
+            self._config.events.duplicate_span_seconds,
         )
 
     def _after(self, core: WrittenTenant) -> float:

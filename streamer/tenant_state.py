@@ -21,7 +21,8 @@ class WrittenWatermark(msgspec.Struct):
 class WrittenTenant(msgspec.Struct, omit_defaults=True):
     """Its watermark, up to where its windows are closed, its open windows, what its judges keep, and its repeats.
 
-    `size` is how many seconds a window had; 0 in states of before that was written down.
+    `size` and `span` are the seconds of a window and those that ids were remembered for, by the configuration that it
+    was written under; 0 in states of before they were written down.
     """
 
     watermark: WrittenWatermark
@@ -33,3 +34,4 @@ class WrittenTenant(msgspec.Struct, omit_defaults=True):
     policies: WrittenPolicies
     repeats: int = 0
     size: float = 0.0
+    span: float = 0.0

@@ -186,3 +186,22 @@ def test_source_and_id_are_told_apart() -> None:
     assert take(seen, "a", "bc", 0)
     assert take(seen, "ab", "c", 0)
     assert not take(seen, "a", "bc", 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ARRIVALS, st.sampled_from([80.0, 300.0, SPAN, 2000.0, 40_000.0]))
+def test_what_lies_within_both_spans_is_known_after_a_change_and_written_where_it_is_by_now(
+    arrivals: Arrivals, span: float
+) -> None:
+    seen, log = Seen(SPAN), Log()
+    first = [one for one in sorted(arrivals, key=lambda arrival: arrival[2]) if take(seen, *one)]
+    newest = max((at for _, _, at in first), default=0)
+    other, again = Seen(span), Seen(span)
+    other.restore(stored(seen, log), SPAN, NOW + newest)
+    again.restore(stored(other, dict(log)), span, NOW + newest)
+    for one in (other, again):
+        assert take(one, "a", "the next", newest + 1)
+        assert not any(take(one, *known) for known in first if known[2] > newest + 1 - min(span, SPAN))
+    # And no longer than for a stretch more than is asked for by now, but for what was one stretch before.
+    assert take(other, "a", "long after", newest + span + (span + SPAN) / SeenIds.PARTS + 1)
+    assert len(other) == 1

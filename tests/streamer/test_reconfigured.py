@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -107,3 +108,26 @@ def test_a_tenant_of_which_only_a_plan_is_known_is_taken_up_whatever_the_windows
     pipeline.feedback(word("planned", 0, until=utc(NOW + 60)))
     again = taken_up(pipeline, sized(60))
     assert again.submit([event(1, 5)], NOW + 5).failed == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(86_400, 3600), (3600, 600), (600, 3600), (3600, 86_400)])
+def test_repeats_are_known_after_the_span_of_ids_was_changed(before: float, after: float) -> None:
+    first, second = (changed(NERVOUS, "events", duplicate_span_seconds=span) for span in (before, after))
+    pipeline = Pipeline(first)
+    events = [event(number, 10 * number) for number in range(60)]
+    pipeline.submit(events, NOW + 600)
+    again = taken_up(pipeline, second)
+    again.submit([event("next", 601)], NOW + 601)
+    again.submit(events[30:], NOW + 602)
+    assert again.counts()["duplicate"] == 30
+
+
+def test_ids_are_forgotten_after_the_span_that_is_configured_by_now() -> None:
+    first, second = (changed(NERVOUS, "events", duplicate_span_seconds=span) for span in (600, 3600))
+    pipeline, log = Pipeline(first), dict[str, bytes]()
+    pipeline.submit([event(number, number) for number in range(500)], NOW + 500)
+    again = taken_up(pipeline, second, log)
+    again.submit([event(f"day {day}", 86_400 * day) for day in range(1, 4)], NOW + 3 * 86_400)
+    assert len(again._meters["acme"]._seen) == 1
+    keep(again, log)
+    assert len([key for key in log if key.startswith("seen/")]) == 1
