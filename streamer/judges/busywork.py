@@ -17,7 +17,10 @@ from streamer.windows.totals import Totals
 
 
 class _Written(msgspec.Struct, array_like=True):
-    """One entity: when it was last used (a count), `_Followed`'s fields, amounts as text where they may be large."""
+    """One entity: when it was last used (a count), `_Followed`'s fields, amounts as text where they may be large.
+
+    `slice` is how many seconds a slice had; 0 in states of before it was written down.
+    """
 
     entity: Entity
     turn: int
@@ -28,6 +31,7 @@ class _Written(msgspec.Struct, array_like=True):
     outcomes: int
     by_tokens: bytes
     by_usd: bytes
+    slice: float = 0.0
 
 
 class _Followed:
@@ -138,13 +142,19 @@ class BusyworkJudge:
         """Give the entities that changed since the last call, by key, written down; None for dropped ones."""
         for entity in sorted(self._changed):
             one = self._followed.get(entity)
-            yield entity.key(self._tenant), _written(entity, one) if one else None
+            yield entity.key(self._tenant), self._written(entity, one) if one else None
         self._changed.clear()
 
     def restore(self, parts: list[bytes]) -> None:
-        """Take up what `changes` gave; to be called when the tenant's cases are restored."""
+        """Take up what `changes` gave; to be called when the tenant's cases are restored.
+
+        What was counted in slices of another length is learned anew, and what was said of it is over.
+        """
         found = [msgspec.msgpack.decode(part, type=_Written) for part in parts]
         for written in sorted(found, key=lambda written: written.turn):
+            if written.slice not in (0.0, self._config.slice_seconds):
+                self._begin_anew(written.entity)
+                continue
             one = self._followed[written.entity] = _Followed(self._params, written.number)
             self._turn = one.turn = written.turn
             one.since, one.tokens, one.usd, one.outcomes = (
@@ -156,6 +166,11 @@ class BusyworkJudge:
             one.by_tokens.restore(written.by_tokens)
             one.by_usd.restore(written.by_usd)
         self._open = {entity for entity in self._followed if self._series(entity) in self._cases}
+
+    def _begin_anew(self, entity: Entity) -> None:
+        self._changed.add(entity)
+        if (series := self._series(entity)) in self._cases:
+            self._cases.close(series, self._cases.open_since(series))
 
     def _series(self, entity: Entity) -> str:
         return f"{entity.key(self._tenant)}#outcomes"
@@ -183,13 +198,14 @@ class BusyworkJudge:
     def _pass(self, entity: Entity, number: int) -> None:
         """Close the entity's slices up to this one."""
         one = self._followed[entity]
-        slices = min(number - one.number, self._memory)
+        slices = number - one.number
+        # An alarm ends soon where nothing comes; what is passed over after that is soon no longer known.
         while slices > 0 and not (one.rests and entity not in self._open):
             self._judge(entity, one, one.pass_slice())
             self._changed.add(entity)
             slices -= 1
         if slices > 0:
-            one.pass_over(slices)
+            one.pass_over(min(slices, self._memory))
             self._changed.add(entity)
         one.number = max(one.number, number)
 
@@ -222,6 +238,12 @@ class BusyworkJudge:
             reason=_reason(one, slices, outcomes, expected, slices * self._config.slice_seconds),
         )
 
+    def _written(self, entity: Entity, one: _Followed) -> bytes:
+        amounts = str(one.tokens), str(one.usd), one.outcomes
+        detectors = one.by_tokens.snapshot(), one.by_usd.snapshot()
+        length = self._config.slice_seconds
+        return msgspec.msgpack.encode(_Written(entity, one.turn, one.number, one.since, *amounts, *detectors, length))
+
 
 def _params(config: BusyworkConfig) -> BusyworkParams:
     size = config.slice_seconds
@@ -242,12 +264,6 @@ def _own_outcomes(entity: Entity, found: Mapping[Entity, Totals]) -> int:
     if entity == TENANT and outcomes:
         return outcomes - sum(totals.outcomes for other, totals in found.items() if other.level == "use_case")
     return outcomes
-
-
-def _written(entity: Entity, one: _Followed) -> bytes:
-    amounts = str(one.tokens), str(one.usd), one.outcomes
-    detectors = one.by_tokens.snapshot(), one.by_usd.snapshot()
-    return msgspec.msgpack.encode(_Written(entity, one.turn, one.number, one.since, *amounts, *detectors))
 
 
 def _reason(one: _Followed, slices: int, outcomes: int, expected: float, seconds: float) -> str:

@@ -83,6 +83,16 @@ def standing(said: list[Anomaly]) -> list[Anomaly]:
     return [one for one in last.values() if one.state != "closed"]
 
 
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.floats(0, 1), st.sampled_from([5.0, 10.0, 30.0]), st.sampled_from([5.0, 10.0, 30.0]))
+@example(0, 0.5, 10.0, 30.0)
+def test_no_case_of_outcomes_outlasts_a_change_of_its_slices(
+    seed: int, share: float, before: float, after: float
+) -> None:
+    configs = (changed(NERVOUS, "detect.busywork", slice_seconds=seconds) for seconds in (before, after))
+    assert not standing(lived(life(seed), share, *configs)[0])
+
+
 def test_after_a_change_of_windows_the_rates_are_learned_anew_and_the_hours_of_the_week_are_kept() -> None:
     pipeline, log = Pipeline(sized(10)), dict[str, bytes]()
     for second in range(0, 3 * 3600, 10):
