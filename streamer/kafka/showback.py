@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from alerts.alert import Label
 from alerts.receiver import DeliveryFailed
@@ -91,10 +91,11 @@ class Showbacks:
         """Add up the topics of a period and of the one before; raises KafkaError."""
         before = period.before()
         now_spent, then_spent = Spend(period, one.tenants), Spend(before, one.tenants)
-        async for value in self._values(self._topics.rollups, before, keyed=True):
-            spent = msgspec.json.decode(value, type=Spent)
-            now_spent.add(spent)
-            then_spent.add(spent)
+        async for record in self._records(self._topics.rollups, before):
+            if _is_holders(record):
+                spent = msgspec.json.decode(record.value, type=Spent)
+                now_spent.add(spent, record.partition)
+                then_spent.add(spent, record.partition)
         if one.owner:
             now_spent, then_spent = (
                 spent.owned(lambda holder: self._owns(one, _labels(holder))) for spent in (now_spent, then_spent)
@@ -113,8 +114,8 @@ class Showbacks:
     async def _causes(self, one: ShowbackConfig, period: Period) -> list[str]:
         """Give what cost most above normal, the dearest first."""
         found: dict[str, Anomaly] = {}
-        async for value in self._values(self._topics.anomalies, period):
-            anomaly = msgspec.json.decode(value, type=Anomaly)
+        async for record in self._records(self._topics.anomalies, period):
+            anomaly = msgspec.json.decode(record.value, type=Anomaly)
             known = found.get(anomaly.id)
             latest = known is None or anomaly.updated_at >= known.updated_at
             if latest and period.start <= anomaly.opened_at < period.end:
@@ -131,26 +132,20 @@ class Showbacks:
     async def _saved(self, one: ShowbackConfig, period: Period) -> Decimal | None:
         """Add up what incidents say that throttling saved, as far as their topic still holds them."""
         found: dict[bytes, Decimal] = {}
-        async for key, value in self._records(self._topics.alerts, period):
-            incident = msgspec.json.decode(value, type=_Saved)
+        async for record in self._records(self._topics.alerts, period):
+            incident = msgspec.json.decode(record.value, type=_Saved)
             alerts = incident.alerts.values()
             tenants = {alert.labels.get("tenant", "") for alert in alerts}
             owned = all(self._owns(one, alert.labels) for alert in alerts)
             if period.start <= incident.updated_at < period.end and tenants <= set(one.tenants or tenants) and owned:
-                found[key or b""] = incident.usd_saved
+                found[record.key or b""] = incident.usd_saved
         return sum(found.values(), ZERO) or None
 
     def _owns(self, one: ShowbackConfig, labels: Mapping[Label, str]) -> bool:
         """Tell whether what has these labels belongs to the showback's owner; without one everything does."""
         return not one.owner or self._owners.labels_of(labels).get("owner") == one.owner
 
-    async def _values(self, topic: str, period: Period, *, keyed: bool = False) -> AsyncIterator[bytes]:
-        async for key, value in self._records(topic, period):
-            # Models and sessions are most of all rollups, and say nothing more.
-            if not keyed or not (b"/model=" in (key or b"") or b"/session=" in (key or b"")):
-                yield value
-
-    async def _records(self, topic: str, period: Period) -> AsyncIterator[tuple[bytes | None, bytes]]:
+    async def _records(self, topic: str, period: Period) -> AsyncIterator[ConsumerRecord]:
         """Give what was written to a topic from a period's start on: what came late counts too."""
         places = [TopicPartition(topic, each) for each in range(self._partitions[topic])]
         async with reading(self._config.kafka, places) as consumer:
@@ -159,7 +154,13 @@ class Showbacks:
             async for records in to_the_end(consumer, places, await consumer.end_offsets(places)):
                 for record in records:
                     if record.value is not None:
-                        yield record.key, record.value
+                        yield record
+
+
+def _is_holders(record: ConsumerRecord) -> bool:
+    """Leave out models and sessions: they are most of all rollups, and say nothing more."""
+    key = record.key or b""
+    return not (b"/model=" in key or b"/session=" in key)
 
 
 def _labels(holder: Holder | BudgetConfig) -> dict[Label, str]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -13,8 +13,6 @@ from streamer.pricing.money import COST_KINDS, ZERO, CostKind, added, less
 from streamer.records import Scope
 from streamer.showback.period import Period
 
-# A record that is written again after a crash follows soon on its first writing.
-_REMEMBERED = 64
 _NOWHERE = "(none named)"
 
 
@@ -45,21 +43,45 @@ class Holder(msgspec.Struct, frozen=True):
         return Holder(self.tenant) if self.agent or self.use_case else None
 
 
+class _Taken:
+    """What was taken of a series in one partition, where its windows are in order: what goes back is a repeat.
+
+    After a crash that is what came of the last checkpoint, and after a backup was restored what came since.
+    """
+
+    def __init__(self) -> None:
+        self._newest = self._last = datetime.min.replace(tzinfo=UTC)
+        self._parts: set[tuple[datetime, int]] = set()
+
+    def add(self, start: datetime, part: int) -> bool:
+        """Note a rollup; False for one that was noted before."""
+        if part == 0:
+            known = start <= self._newest
+            self._last, self._newest = start, max(start, self._newest)
+            return not known
+        known = (start, part) in self._parts or self._last < self._newest
+        self._parts.add((start, part))
+        return not known
+
+
 class Spend:
     """Dollars of one period by holder and kind. Rollups of levels that overlap (models, sessions) are left out."""
 
     def __init__(self, period: Period, tenants: Sequence[str] = ()) -> None:
         self._period, self._tenants = period, frozenset(tenants)
         self._usd: defaultdict[Holder, defaultdict[CostKind, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-        self._seen: defaultdict[str, dict[tuple[datetime, int], None]] = defaultdict(dict)
+        self._taken: defaultdict[tuple[str, int], _Taken] = defaultdict(_Taken)
 
-    def add(self, rollup: Spent) -> None:
-        """Take in a rollup, if its window began in the period; the same one again changes nothing."""
+    def add(self, rollup: Spent, partition: int = 0) -> None:
+        """Take in a rollup, if its window began in the period; the same one again changes nothing.
+
+        Those of a `partition` of the topic are taken in their order there.
+        """
         if not self._period.start <= rollup.start < self._period.end or rollup.level in ("model", "session"):
             return
         if self._tenants and rollup.tenant not in self._tenants:
             return
-        if self._is_repeat(rollup):
+        if not self._taken[rollup.series, partition].add(rollup.start, rollup.part):
             return
         usd = self._usd[Holder(rollup.tenant, rollup.scope.use_case, rollup.scope.agent)]
         for kind, amount in rollup.usd_by_kind.items():
@@ -96,15 +118,6 @@ class Spend:
         """Give all tenants' dollars by kind."""
         whole = [holder for holder in self._usd if not holder.use_case and not holder.agent]
         return {kind: added(self._usd[holder].get(kind, ZERO) for holder in whole) for kind in COST_KINDS}
-
-    def _is_repeat(self, rollup: Spent) -> bool:
-        seen, key = self._seen[rollup.series], (rollup.start, rollup.part)
-        if key in seen:
-            return True
-        seen[key] = None
-        if len(seen) > _REMEMBERED:
-            del seen[next(iter(seen))]
-        return False
 
 
 def report_of(

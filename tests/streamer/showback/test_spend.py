@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alerts.showback import headline, lines
@@ -71,6 +71,31 @@ def test_no_dollar_is_lost_or_counted_twice(events: list[tuple[str, str, str, Co
     assert report.total.usd == sum((row.usd for row in report.use_cases), Decimal(0))
     assert report.total.usd == sum((row.usd for row in report.agents), Decimal(0))
     assert report.total.usd == sum((row.usd for row in report.kinds), Decimal(0))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 400)), max_size=300), st.integers(0, 300))
+@example([(1, 9)] * 200, 150)
+def test_after_a_backup_was_restored_what_came_since_counts_once(story: list[tuple[int, int]], back: int) -> None:
+    """Windows that close one after the other, and late parts; then what came since the backup comes again."""
+    rollups, start, part = list[Spent](), DAY.start, 0
+    for late, seconds in story:
+        if late:
+            start += timedelta(seconds=seconds + 1)
+            rollups += spent("1", start=start)
+        else:
+            part += 1
+            rollups += spent("1", start=start - timedelta(seconds=min(seconds, 60)), part=part)
+    rollups = [one for one in rollups if DAY.start <= one.start < DAY.end]
+    found = spend(rollups, rollups[max(0, len(rollups) - back) :])
+    assert found.total(Holder("acme")) == len(rollups)
+
+
+def test_what_a_tenant_spent_before_it_moved_to_another_partition_counts_in_whatever_order_they_are_read() -> None:
+    found = Spend(DAY)
+    for partition, hours in ((1, (3, 4)), (0, (1, 2, 1))):
+        for hour in hours:
+            found.add(spent("1", start=NOON + timedelta(hours=hour))[0], partition)
+    assert found.total(Holder("acme")) == 4
 
 
 def test_only_windows_that_began_in_the_period_count() -> None:
