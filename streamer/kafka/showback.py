@@ -1,6 +1,7 @@
 """Sends the showbacks that are due, from what the topics hold at that time."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from alerts.showback import Report, Reporter
 from alerts.text import money
 from streamer.clock import wall
 from streamer.config import BudgetConfig, Config, ShowbackConfig
+from streamer.kafka.backoff import Backoff
 from streamer.kafka.reading import first_offsets, reading, to_the_end
 from streamer.kafka.topics import Topics
 from streamer.pricing.money import ZERO
@@ -44,7 +46,7 @@ class _Saved(msgspec.Struct):
 
 
 class Showbacks:
-    """One showback at a time, in the background; one that fails is tried again after growing pauses.
+    """One showback at a time, in the background; one that fails is tried again after growing pauses of its own.
 
     The marks of what was sent are the alert stage's: whoever has the incidents sends the showbacks. See decision 20.
     """
@@ -55,15 +57,15 @@ class Showbacks:
         self._config, self._topics, self._reporters = config, topics, reporters
         self._partitions, self._owners = partitions, owners_of(config.alerts)
         self._sending: asyncio.Task[None] | None = None
-        self._not_before, self._pause = 0.0, _FIRST_PAUSE
+        self._pauses = Backoff(random.random, _FIRST_PAUSE, _LONGEST_PAUSE)
 
     def send_due(self, marks: Marks, now: float) -> None:
         """Start sending what is due at `now` (epoch seconds), if nothing is under way."""
-        if now < self._not_before or (self._sending is not None and not self._sending.done()):
+        if self._sending is not None and not self._sending.done():
             return
         for one in self._config.alerts.showback:
             period = due(one.period, one.at, ZoneInfo(one.zone), now)
-            if marks.get(one.name) != period.end.isoformat():
+            if _is_news(period, marks.get(one.name)) and self._pauses.may_go(one.name, now):
                 self._sending = asyncio.create_task(self._send(one, period, marks))
                 return
 
@@ -81,10 +83,9 @@ class Showbacks:
         except Exception as error:  # a showback may wait, the worker may not
             why = str(error) if isinstance(error, DeliveryFailed) else type(error).__name__
             log.error("showback failed", showback=one.name, why=why)
-            self._not_before = wall() + self._pause
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._pauses.failed(one.name, wall())
         else:
-            self._pause = _FIRST_PAUSE
+            self._pauses.worked(one.name)
             marks.set(one.name, period.end.isoformat())
 
     async def report(self, one: ShowbackConfig, period: Period) -> Report:
@@ -155,6 +156,11 @@ class Showbacks:
                 for record in records:
                     if record.value is not None:
                         yield record
+
+
+def _is_news(period: Period, told: str) -> bool:
+    """Tell whether a period is newer than the one that was told of: clocks go back, and times are changed."""
+    return not told or period.end > datetime.fromisoformat(told)
 
 
 def _is_holders(record: ConsumerRecord) -> bool:
