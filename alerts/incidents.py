@@ -180,10 +180,11 @@ class Incidents:
         self._dirty.clear()
 
     def restore(self, incidents: Mapping[str, bytes]) -> None:
-        """Take up the incidents that `changes` gave."""
+        """Take up the incidents that `changes` gave: all are news, for it is not known what was given last."""
         found = [msgspec.msgpack.decode(state, type=Incident) for state in incidents.values()]
         for incident in sorted(found, key=age):
             self.add(incident)
+            self._news.add(incident.id)
 
     def _close_group(self, incident: Incident) -> None:
         key = group_of(incident.receiver, incident.group)

@@ -377,8 +377,23 @@ def test_incidents_and_commands_survive_a_restart() -> None:
     pending = list(stage.desk.dispatcher.pending(NOW + 2))
     assert len(pending) == 2
     assert list(again.desk.dispatcher.pending(NOW + 2)) == pending
+    assert list(stage.tick(NOW + 2)) == []
+    assert len(list(again.tick(NOW + 2))) == 2
     assert list(again.apply([anomaly("closed", 5)], NOW + 5)) == list(stage.apply([anomaly("closed", 5)], NOW + 5))
     assert list(again.tick(NOW + 30)) == list(stage.tick(NOW + 30))
+
+
+def test_what_was_written_down_and_not_told_yet_is_told_after_a_restart() -> None:
+    """A checkpoint may come between the word of a gateway, or of a person, and the tick that tells of it."""
+    stage = alerting()
+    throttle, told = stage.apply([anomaly()], NOW)
+    command = msgspec.json.decode(throttle.value or b"", type=Command)
+    assert list(stage.apply([ack(command.id)], NOW + 1)) == []
+    again = alerting()
+    again.restore({name: part for name, part in stage.changes() if part is not None})
+    (incident,) = by_topic(again.tick(NOW + 2))[TOPICS.alerts]
+    assert (incident["id"], incident["notes"][-1]) == (told.key, "gateway edge-1: applied at 12:00:01 UTC")
+    assert list(again.tick(NOW + 3)) == []
 
 
 def test_only_what_changed_is_written_down_and_what_is_gone_is_dropped() -> None:
