@@ -84,6 +84,10 @@ class Partitions:
             await self._forget()
             await asyncio.sleep(_PAUSE)
 
+    def applied(self, topic: str) -> Mapping[TP, int | None]:
+        """Give how far each partition of a topic has been applied."""
+        return {tp: runner.positions[tp] for tp, runner in self._runners.items() if tp.topic == topic}
+
     def settled(self, positions: Mapping[TP, int]) -> None:
         """Go on with each partition there; from here on there is something to apply and to write."""
         if positions.keys() != self._runners.keys():

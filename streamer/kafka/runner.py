@@ -126,11 +126,14 @@ class Runner:
                     await asyncio.sleep(0)
         return not self._closed and self.positions[tp] == reached
 
-    async def tick(self, now: float) -> None:
-        """Let the stage's time pass, if all that has arrived is applied; the metrics are kept up in any case."""
+    async def tick(self, now: float, *, waits: bool = False) -> None:
+        """Let the stage's time pass, if all that has arrived is applied; the metrics are kept up in any case.
+
+        It `waits` for what is on its way from another topic.
+        """
         self.stage.report()
         lags = [self._arrivals.lag(tp, position) for tp, position in self.positions.items()]
-        if all(lag == 0 for lag in lags):
+        if all(lag == 0 for lag in lags) and not waits:
             self._keep(partial(self.stage.tick, now), max(position or 0 for position in self.positions.values()))
         for tp, position in list(self.positions.items()):
             await self._arrivals.watch(tp, position)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import faust
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from alerts.console import ConsoleReceiver
@@ -19,6 +20,7 @@ from streamer.errors import KafkaUnreachable, StateUnreadable
 from streamer.garbage import collect_seldom
 from streamer.kafka.answers import Standing
 from streamer.kafka.app import App
+from streamer.kafka.backlog import Backlog
 from streamer.kafka.batches import Batches
 from streamer.kafka.connection import writer_of
 from streamer.kafka.history import RollupHistory
@@ -49,6 +51,8 @@ class Worker:
         self.config, self.topics, self.metrics = config, Topics.named(config.kafka.topic_prefix), Metrics()
         self.app = App.of(config.kafka, self._start)
         self.partitions = Partitions(config.kafka, self._kinds(), self._journal, lambda: self._consumer, self.metrics)
+        raw = [TopicPartition(self.topics.raw, number) for number in range(partitions[self.topics.raw])]
+        self._backlog = Backlog(config.kafka, raw)
         self._producer: AIOKafkaProducer | None = None
         self._unreadable: StateUnreadable | None = None
         self._edges = AsyncExitStack()
@@ -145,7 +149,7 @@ class Worker:
             self._producer = writer_of(self.config.kafka, None)
             await self._producer.start()
         consumer = self._consumer
-        consumer.adopt, consumer.settled = self._adopt, self.partitions.settled
+        consumer.adopt, consumer.settled = self._adopt, self._settled
         consumer.restarted = self.partitions.restarted
 
     async def _adopt(self, assigned: set[TP]) -> Mapping[TP, int]:
@@ -157,6 +161,11 @@ class Worker:
             signal.raise_signal(signal.SIGTERM)
             return {}
 
+    def _settled(self, positions: Mapping[TP, int]) -> None:
+        """Go on with the partitions; no time passes for tenants before what is there already has been read."""
+        self.partitions.settled(positions)
+        self._backlog.begin(lambda: self.partitions.applied(self.topics.usage))
+
     async def _run(self) -> None:
         """The background task: let time pass, and send notifications."""
         while not self.app.should_stop:
@@ -166,7 +175,7 @@ class Worker:
 
     async def _tick(self) -> None:
         for runner in self.partitions:
-            await runner.tick(wall())
+            await runner.tick(wall(), waits=isinstance(runner.stage, MeterStage) and not self._backlog.through)
         stage = self._alerts()
         if stage:
             self._notifier.send_due(stage.desk.dispatcher, stage.dead, wall())
@@ -190,6 +199,7 @@ class Worker:
 
     async def _on_shutdown(self, *_: Any, **__: Any) -> None:
         """SIGTERM: finish deliveries, save, commit."""
+        self._backlog.close()
         await self._notifier.close()
         await self._showbacks.close()
         await self.partitions.release()

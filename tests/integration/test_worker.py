@@ -48,6 +48,23 @@ def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(deployment: Depl
     assert metered(found[deployment.topics.rollups]) == produced(events)
 
 
+def test_what_waits_on_the_raw_topic_while_no_worker_runs_is_not_late(deployment: Deployment) -> None:
+    """It is taken for no silence of its tenants, but judged as it would have been."""
+    begin = time.time()
+    events = [usage(n, tenant="acme", at=begin) for n in range(10)]
+    with deployment.running() as first:
+        deployment.produce(deployment.topics.raw, map(record, events))
+        until(lambda: first.metric("tidegate_events_total", outcome="counted") == 10, "the first events")
+        assert first.terminate() == 0
+    waiting = [usage(100 + n, tenant="acme", at=begin + 1 + n / 10_000) for n in range(10_000)]
+    deployment.produce(deployment.topics.raw, map(record, waiting))
+    until(lambda: time.time() > begin + 8, "the clock to be beyond the windows of what waits")
+    with deployment.running() as second:
+        rollups = deployment.topics.rollups
+        deployment.consume_until(all_metered([*events, *waiting], rollups), rollups)
+        assert second.metric("tidegate_events_total", outcome="late") == 0
+
+
 def test_two_workers_share_the_work_and_the_totals_stay_exact(deployment: Deployment) -> None:
     """A second worker joins, then the first leaves by SIGTERM; each event counts once."""
     events = [usage(n) for n in range(1500)]

@@ -362,6 +362,8 @@ async def test_time_passes_only_when_all_that_has_arrived_is_applied_and_metrics
     assert (bench.stage.ticks, bench.stage.reports) == ([], 2)
     assert sample(bench.metrics, "tidegate_lag_records", topic=TOPICS.usage, partition="0") == 1
     await bench.take(b"b", base=1)
+    await bench.runner.tick(NOW + 2, waits=True)
+    assert bench.stage.ticks == []
     await bench.runner.tick(NOW + 2)
     assert bench.stage.ticks == [NOW + 2]
     await bench.runner.checkpoint()
