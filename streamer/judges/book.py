@@ -1,6 +1,6 @@
 """The cases that stand open about a tenant's rates and ratios: one a cause, however many series show it."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -111,9 +111,9 @@ class Book:
         for standing in [s for s in self.standing.values() if s.entity == entity]:
             self.close(standing, at)
 
-    def end(self, kinds: Container[AnomalyKind], at: float) -> None:
-        """Close what is open of some kinds, for nobody can judge it any more."""
-        for standing in [s for s in self.snapshot() if s.kind in kinds]:
+    def end(self, orphaned: Callable[[Standing], bool], at: float) -> None:
+        """Close what nobody judges any more."""
+        for standing in filter(orphaned, self.snapshot()):
             self.close(standing, at)
 
     def snapshot(self) -> list[Standing]:

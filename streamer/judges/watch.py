@@ -19,7 +19,7 @@ from streamer.judges.surges import SurgeJudge
 from streamer.judges.watch_state import WrittenWatch
 from streamer.pricing.money import FEMTODOLLARS
 from streamer.records import AnomalyKind, Usual
-from streamer.windows.entity import Entity
+from streamer.windows.entity import TENANT, Entity
 from streamer.windows.gauge import NO_CEILINGS, Ceilings, Gauge, ceiling_of
 from streamer.windows.open import OpenWindow
 from streamer.windows.shape import Shape
@@ -149,20 +149,24 @@ class Watch:
         """Take up what `snapshot`, `changes` and `seasons` gave; to be called when the tenant's cases are restored.
 
         `closed` is for windows of another size than they had then: where the first of them begins. What counts in
-        windows is learned anew, and what was said by it is over.
+        windows is learned anew, and what was said by it is over; so is what was said at levels that are not judged now.
         """
         self._registry.restore(parts, seasons, None if closed is None else self._number(closed))
         self._book.restore(written.standing)
         self._book.fatigue.restore(written.fatigue)
-        self._shapes.restore(written.parents)
+        self._shapes.restore([entity for entity in written.parents if self._judges_parts_of(entity)])
         self._end = written.end
+        self._book.end(lambda case: not self.watches(case.entity), self._end)
         if closed is not None:
-            self._book.end(_IN_WINDOWS, self._end)
+            self._book.end(lambda case: case.kind in _IN_WINDOWS, self._end)
             return
-        self._silences.restore(written.waiting)
+        self._silences.restore([(entity, last) for entity, last in written.waiting if self.watches(entity)])
         self._surges.restore(written.sessions)
         for models in self._registry:
             self._aim(models)
+
+    def _judges_parts_of(self, whole: Entity) -> bool:
+        return "agent" in self._levels or (whole == TENANT and "use_case" in self._levels)
 
     def _number(self, start: float) -> int:
         return round(start / self._size)

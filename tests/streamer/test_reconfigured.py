@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from streamer.clock import utc
 from streamer.config import Config
+from streamer.config.base import Level
 from streamer.pipeline import Output, Pipeline
 from streamer.pricing.book import PriceBook
 from streamer.pricing.money import dollars
-from streamer.records import Anomaly, Rollup
-from tests.streamer.samples import NOW, event
+from streamer.records import Anomaly, Rollup, Scope
+from tests.streamer.judges.history import CONFIG as HOUR_BEFORE
+from tests.streamer.judges.history import NEXT, hour
+from tests.streamer.judges.traffic import AGENTS, TRIAGE, requests
+from tests.streamer.samples import NOW, event, submit
 from tests.streamer.test_pipeline import NERVOUS, SEEDS, Step, first_of_each_id, keep, life, played
 from tests.streamer.test_pipeline_feedback import word
 
@@ -141,3 +145,27 @@ def test_ids_are_forgotten_after_the_span_that_is_configured_by_now() -> None:
     assert len(again._meters["acme"]._seen) == 1
     keep(again, log)
     assert len([key for key in log if key.startswith("seen/")]) == 1
+
+
+LEVELS: list[tuple[Level, ...]] = [("tenant",), ("use_case",), ("tenant", "agent")]
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+def test_what_is_no_longer_judged_is_not_called_silent(levels: tuple[Level, ...]) -> None:
+    after = Pipeline(changed(HOUR_BEFORE, "detect", levels=levels))
+    after.restore(hour())
+    assert submit(after, requests(AGENTS, NEXT, 3600)) == []
+
+
+def test_a_case_that_stands_open_at_a_level_that_is_no_longer_judged_is_over() -> None:
+    before, log = Pipeline(HOUR_BEFORE), dict(hour())
+    before.restore(log)
+    usual = requests(AGENTS, NEXT, 900)
+    larger = [msgspec.structs.replace(one, input_tokens=9000) if one.agent == TRIAGE[1] else one for one in usual]
+    (opened,) = (one for one in submit(before, larger) if one.state == "opened")
+    assert (opened.kind, opened.scope.agent) == ("bloat", TRIAGE[1])
+    after = taken_up(before, changed(HOUR_BEFORE, "detect", levels=("tenant",)), log)
+    closed, *others = submit(after, requests(AGENTS, NEXT + 900, 60))
+    assert (closed.id, closed.state) == (opened.id, "closed")
+    # The whole is judged by itself by now, as it was not while its parts were.
+    assert [(one.kind, one.scope) for one in others] == [("bloat", Scope())]
