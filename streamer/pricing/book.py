@@ -33,7 +33,7 @@ class PriceBook:
     """Prices events, each by its own time and nothing else, so that replay gives what live gave.
 
     A price is looked up once per model (or tool, or unit) and day. A given cost beats a computed one, unless the
-    configuration says that given costs are ignored.
+    configuration says that given costs are ignored. Outcomes are no consumption, whatever they say of their worth.
     """
 
     def __init__(self, config: PricingConfig | None = None) -> None:
@@ -48,11 +48,11 @@ class PriceBook:
 
     def cost(self, event: UsageEvent) -> Cost:
         """Price one event, rounded once to the femtodollar."""
-        if event.cost_usd is not None and self._keeps_given:
-            return femtodollars(event.cost_usd), "given"
         kind = event.kind
         if kind == "outcome":
             return _FREE
+        if event.cost_usd is not None and self._keeps_given:
+            return femtodollars(event.cost_usd), "given"
         time, model = event.time, event.model
         day = (time if time.tzinfo is UTC else time.astimezone(UTC)).date()
         by_tokens = bool(model) and kind in _TOKEN_KINDS

@@ -242,3 +242,12 @@ def test_what_was_booked_on_no_budget_is_told_of_none() -> None:
     events = [event(n, time=NOVEMBER + timedelta(minutes=n), cost_usd=Decimal(1)) for n in range(3)]
     output = spending.submit(events, NOVEMBER.timestamp() + 200)
     assert (len(output.rollups) > 0, output.budgets) == (True, [])
+
+
+def test_what_an_outcome_is_worth_is_spent_of_no_budget_as_it_is_in_no_rollup() -> None:
+    found = Spender(pipeline(limit="100"))
+    assert found.spend("95", 3.0, kind="outcome") == []
+    assert found.spend("1", 3.1) == []
+    closed = found.pipeline.flush()
+    assert sum(one.usd for one in closed.rollups if one.level == "tenant") == 1
+    assert closed.budgets[-1].used == 1

@@ -146,5 +146,6 @@ def test_a_cost_without_tokens_is_unpriced_where_given_costs_are_ignored(cost: s
 def test_outcomes_and_calls_without_tokens_are_free() -> None:
     book = PriceBook()
     assert book.cost(event(kind="outcome")) == (0, "free")
+    assert book.cost(event(kind="outcome", cost_usd=Decimal(9))) == (0, "free")
     assert book.cost(event(model="no-such-model")) == (0, "free")
     assert book.news() == []
