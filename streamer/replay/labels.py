@@ -15,6 +15,7 @@ from streamer.errors import SourceUnreadable
 from streamer.events.rejected import rejected_by
 from streamer.records import Anomaly, AnomalyKind, Rollup
 
+_PARTS = ("use_case", "agent", "session")
 _Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -39,11 +40,8 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         """
         if case.tenant != self.tenant or (case.kind == "budget") != (self.kind == "budget"):
             return False
-        scope = case.scope
-        return scope.use_case in ("", self.use_case or scope.use_case) and scope.agent in (
-            "",
-            self.agent or scope.agent,
-        )
+        pairs = ((getattr(self, name), getattr(case.scope, name)) for name in _PARTS)
+        return all("" in pair or pair[0] == pair[1] for pair in pairs)
 
     def holds(self, rollup: Rollup) -> bool:
         """Tell whether a window is that of the part that is labelled, and of nothing more or less."""

@@ -60,7 +60,7 @@ def asked(query: str, scenario: str, config: str) -> list[tuple[Any, ...]]:
 
 
 def alarms(scenario: str, config: str) -> list[dict[str, Any]]:
-    names = ("id", "kind", "tenant", "use_case", "agent", "series", "opened_at", "closed_at", "usd_excess")
+    names = ("id", "kind", "tenant", "use_case", "agent", "session", "series", "opened_at", "closed_at", "usd_excess")
     names += ("usd_excess_when_known",)
     query = f"SELECT {', '.join(names)} FROM '$/anomalies.parquet' ORDER BY opened_at, id"  # noqa: S608
     return [dict(zip(names, row, strict=True)) for row in asked(query, scenario, config)]
@@ -92,7 +92,7 @@ def labels(draw: st.DrawFn, scenario: str) -> list[Label]:
 
 def concerns(label: Label, alarm: dict[str, Any]) -> bool:
     """A part of a tenant that has to do with the label's: neither names what the other names otherwise."""
-    parts = ((alarm["use_case"], label.use_case), (alarm["agent"], label.agent))
+    parts = [(alarm[name], getattr(label, name)) for name in ("use_case", "agent", "session")]
     apart = any(mine and theirs and mine != theirs for mine, theirs in parts)
     return alarm["tenant"] == label.tenant and not apart and (alarm["kind"] == "budget") == (label.kind == "budget")
 

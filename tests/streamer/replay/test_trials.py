@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -119,6 +120,12 @@ def test_an_alarm_that_no_label_explains_is_false(source: Path, tmp_path: Path) 
     _, found = held_against(source, tmp_path, other)
     assert (found["all"]["false_alarms"], found["all"]["found"]) == (1, 0)
     assert found["all"]["false_alarms_a_tenant_day"] > 50
+
+
+def test_an_alarm_of_one_session_is_not_that_of_another(source: Path, tmp_path: Path) -> None:
+    other = msgspec.structs.replace(LABEL, session="quiet")
+    _, found = held_against(source, tmp_path, other)
+    assert (found["all"]["found"], found["all"]["false_alarms"]) == (0, 1)
 
 
 def test_an_alarm_soon_after_a_label_is_neither_right_nor_false(source: Path, tmp_path: Path) -> None:
