@@ -9,6 +9,11 @@ from detectors.loop.findings import Circled, LoopFinding, Repeated, Varied
 from detectors.loop.params import LoopParams
 from detectors.loop.state import BOTH, MADE, Call, WrittenCalls
 
+# So many times `repeats` are asked of a call that comes back between work.
+_PATIENCE = 2
+# Of a call's repeats one in so many has to be in vain, or it comes back between work.
+_IN_VAIN = 3
+
 
 @mypyc_attr(acyclic=True)
 class Calls:
@@ -79,12 +84,31 @@ class Calls:
             del self._counts[identity]
 
     def _repeated(self) -> Repeated | None:
-        identity, repeats = self._calls[-1].identity, self._params.repeats
-        count = self._counts[identity]
-        if count < repeats and not (count == repeats - 1 and self._stumbles(identity)):
+        identity = self._calls[-1].identity
+        if not self._proves(identity, self._counts[identity]):
             return None
         same = [call for call in self._calls if call.identity == identity]
         return Repeated(length=len(same), since=same[0].at, spent_before=same[0].spent)
+
+    def _proves(self, identity: int, count: int) -> bool:
+        """Tell whether a call that is remembered `count` times goes round in a circle."""
+        repeats = self._params.repeats
+        if count < repeats - 1 or count >= _PATIENCE * repeats:
+            return count >= repeats
+        if _IN_VAIN * self._in_vain(identity) < count - 1:
+            return False
+        return count >= repeats or self._stumbles(identity)
+
+    def _in_vain(self, identity: int) -> int:
+        """Count how often it came again though nothing new had been called since; tests that follow an edit do not."""
+        met, found, news = set[int](), 0, True
+        for call in self._calls:
+            if call.identity == identity:
+                found, news = found + (not news), False
+            elif call.identity not in met:
+                met.add(call.identity)
+                news = True
+        return found
 
     def _stumbles(self, identity: int) -> bool:
         """Tell whether the last calls are this one too often: it comes back after others, and is made twice in a row.

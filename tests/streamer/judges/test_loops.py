@@ -252,6 +252,12 @@ NORMAL: dict[str, list[Fields]] = {
         call("send", 1),
         *(call("read", n) for n in range(9)),
     ],
+    "runs the tests after each edit": [
+        one for n in range(20) for one in (call("read", n), call("edit", n), step(3000, 80), call("test", "all"))
+    ],
+    "takes one item after another": [
+        one for n in range(20) for one in (call("next", ""), call("fetch", n), call("store", n))
+    ],
     "retries thrice after errors": [
         one | {"status": "error" if n < 2 else "ok"} for i in range(10) for n in range(3) for one in (call("get", i),)
     ],
