@@ -7,12 +7,15 @@ import msgspec
 from detectors import DriftDetector, RatioBaseline
 from streamer.config import DriftConfig
 from streamer.judges.book import Book, Standing
-from streamer.judges.cases import Reading
+from streamer.judges.cases import HOUR, Reading
 from streamer.judges.causes import Parts, spelled
 from streamer.judges.models import Models, Registry
 from streamer.judges.relation import scope_of
+from streamer.pricing.money import ZERO
 from streamer.windows.entity import TENANT
+from streamer.windows.gauge import Gauge
 from streamer.windows.open import OpenWindow
+from streamer.windows.totals import value_of
 
 _HOUR = 3600.0
 # Requests come in sessions: so many together tell what one would tell alone.
@@ -26,11 +29,11 @@ _SEEN = 0.5
 class DriftJudge:
     """The volume of one tenant's entities, in slices of `slice_seconds`."""
 
-    def __init__(self, config: DriftConfig, size: float, registry: Registry, book: Book) -> None:
-        self._config, self._window, self._registry, self._book = config, size, registry, book
+    def __init__(self, config: DriftConfig, registry: Registry, book: Book) -> None:
+        self._config, self._registry, self._book = config, registry, book
 
-    def on_close(self, models: Models, requests: float, window: OpenWindow) -> None:
-        """Take in a closed window's requests; judge the slice before it, where this one begins another."""
+    def on_close(self, models: Models, gauge: Gauge, window: OpenWindow) -> None:
+        """Take in a closed window; judge the slice before it, where this one begins another."""
         volume, length = models.volume, self._config.slice_seconds
         if not volume.begin:
             volume.begin = volume.hour_start = volume.slice_start = window.start
@@ -38,16 +41,25 @@ class DriftJudge:
             self._turn_slice(models, window)
         if window.start // _HOUR > volume.hour_start // _HOUR:
             self._turn_hour(models, window.start)
-        volume.slice_sum += requests
-        volume.hour_sum += requests
+        volume.slice_sum += gauge.requests
+        volume.hour_sum += gauge.requests
+        volume.slice_usd += value_of(gauge, "usd")
 
     def _turn_slice(self, models: Models, window: OpenWindow) -> None:
         volume, length = models.volume, self._config.slice_seconds
         begin = volume.slice_start // length * length
-        volume.last_start, volume.last_sum = begin, volume.slice_sum
+        self._end_slice(models, begin, window)
+        if window.start >= begin + 2 * length:
+            # Of a gap the beginning says that it is one: what comes once an hour is not twice as much in half of it.
+            self._end_slice(models, begin + length, window)
+        volume.slice_start = window.start
+
+    def _end_slice(self, models: Models, begin: float, window: OpenWindow) -> None:
+        volume = models.volume
+        volume.last_start, volume.last_sum, volume.last_usd = begin, volume.slice_sum, volume.slice_usd
+        volume.slice_sum = volume.slice_usd = 0.0
         if volume.begin <= begin:
             self._judge(models, begin, window)
-        volume.slice_start, volume.slice_sum = window.start, 0.0
 
     def _turn_hour(self, models: Models, start: float) -> None:
         volume = models.volume
@@ -81,9 +93,9 @@ class DriftJudge:
         if case and proof.calm:
             self._book.close(case, window.end)
         elif case:
-            self._book.update(case, window.end, self._reading(models, usual, rest))
+            self._book.update(case, window.end, self._reading(models, usual, rest, self._book.excess(case)))
         elif proof.abnormal and alone and self._config.enabled:
-            self._open(models, self._reading(models, usual, rest), window)
+            self._open(models, self._reading(models, usual, rest, ZERO), window)
 
     def _open(self, models: Models, reading: Reading, window: OpenWindow) -> None:
         # What was proven while another case explained it may have ended with that.
@@ -95,7 +107,7 @@ class DriftJudge:
         series = self._book.series(entity, "drift")
         self._book.open(Standing(series, "drift", entity, "drift", scope_of(entity), window.end), reading)
 
-    def _reading(self, models: Models, usual: float | None, rest: float) -> Reading:
+    def _reading(self, models: Models, usual: float | None, rest: float, before: Decimal) -> Reading:
         held, length = models.volume.last_sum, self._config.slice_seconds
         proof = _proof(models, usual)
         if usual is not None and proof is models.drift:
@@ -103,12 +115,13 @@ class DriftJudge:
         else:
             expected, against = models.share.expected * rest, "beside the rest of the tenant"
         share = max(0.0, 1 - expected / held) if held else 0.0
-        per_hour = models.horizons.expected("usd") * _HOUR / self._window * share
+        above = Decimal(repr(models.volume.last_usd * share))
         return Reading(
             observed=held,
             expected=round(expected, 6),
             score=proof.score,
-            usd_per_hour=Decimal(repr(per_hour)),
+            usd_excess=before + above,
+            usd_per_hour=above * HOUR / Decimal(repr(length)),
             seconds=length,
             reason=f"{held:,.0f} requests in {length / 60:g} min, {held / max(expected, 1.0):.1f} times"
             f" the {expected:,.0f} usual {against}, after a slow rise",

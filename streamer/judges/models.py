@@ -38,7 +38,10 @@ class ModelParams(msgspec.Struct, frozen=True):
 
 
 class Volume(msgspec.Struct, array_like=True):
-    """Requests in the slice and in the hour that are under way, and in the slice before; times in epoch seconds."""
+    """Requests in the slice and in the hour that are under way, and in the slice before; times in epoch seconds.
+
+    Of slices the dollars, too.
+    """
 
     begin: float = 0.0
     slice_start: float = 0.0
@@ -47,6 +50,8 @@ class Volume(msgspec.Struct, array_like=True):
     hour_sum: float = 0.0
     last_start: float = 0.0
     last_sum: float = 0.0
+    slice_usd: float = 0.0
+    last_usd: float = 0.0
 
 
 class _Written(msgspec.Struct, array_like=True):

@@ -49,7 +49,7 @@ class Watch:
         self._bursts = BurstJudge(config.burst, size, floor, self._registry, self._book)
         self._shapes = ShapeJudge(config.ratio, size, floor, self._registry, self._book)
         self._silences = SilenceJudge(config.silence, size, self._registry, self._book)
-        self._drifts = DriftJudge(config.drift, size, self._registry, self._book)
+        self._drifts = DriftJudge(config.drift, self._registry, self._book)
 
     def watches(self, entity: Entity) -> bool:
         """Tell whether the entity's level is judged."""
@@ -79,7 +79,7 @@ class Watch:
         self._surges.on_close(models, totals, shapes, number, window)
         told = self._bursts.on_close(models, gauge, number, window)
         self._shapes.on_close(models, totals, shapes, number, window)
-        self._drifts.on_close(models, gauge.requests, window)
+        self._drifts.on_close(models, gauge, window)
         models.horizons.learn(number, values_of(gauge))
         if told:
             models.horizons.tell()

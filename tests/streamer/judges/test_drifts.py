@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cache
 from random import Random
 
+import msgspec
 import pytest
 
 from streamer.config import Config
@@ -13,7 +15,7 @@ from streamer.judges.relation import related
 from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, Scope
 from tests.streamer.judges.traffic import AGENTS, HOUR, RANKER, SOLVER, TRIAGE, Agent, calls, merged, opened
-from tests.streamer.samples import event, submit
+from tests.streamer.samples import NOW, event, submit
 
 pytestmark = pytest.mark.slow
 
@@ -149,3 +151,34 @@ def test_what_rose_under_another_case_is_not_told_when_it_is_less_than_usual_by_
     assert [(case.kind, case.scope.session) for case in told if related(case.scope, Scope("support", "triage"))] == [
         ("loop", "stuck")
     ]
+
+
+def paid(events: list[UsageEvent], usd: str) -> list[UsageEvent]:
+    """So many dollars for each request."""
+    return [msgspec.structs.replace(one, cost_usd=Decimal(usd) * one.requests) for one in events]
+
+
+def test_drift_has_cost_what_came_above_the_usual_while_it_stood_open() -> None:
+    rise = paid(together(DAY, 14 * HOUR, triage=rising(DAY, 0.25)) + together(DAY + 14 * HOUR, 16 * HOUR), "0.01")
+    told = after(1, rise)
+    opening, last = opened(told)[0], told[-1]
+    assert last.state == "closed"
+    lasted = [one for one in rise if opening.opened_at <= one.time < last.closed_at and one.agent == "triage"]
+    spent = sum(float(one.cost_usd or 0) for one in lasted)
+    usual = sum(0.01 * wave(one.time.timestamp() - NOW) for one in lasted)
+    assert float(last.usd_excess) == pytest.approx(spent - usual, rel=0.25)
+    hour = [one for one in told if one.state != "closed" and one.observed > one.expected]
+    assert all(float(one.usd_per_hour) == pytest.approx(0.02 * (one.observed - one.expected), rel=0.05) for one in hour)
+
+
+def hourly(hours: int, requests: int = 5000) -> list[UsageEvent]:
+    """A batch at the beginning of each hour."""
+    rng = Random(3)
+    return [
+        event(f"batch-{hour}", HOUR * hour + 60 * rng.random(), agent="batch", requests=requests, cost_usd=Decimal(25))
+        for hour in range(hours)
+    ]
+
+
+def test_a_batch_at_the_beginning_of_each_hour_is_no_drift() -> None:
+    assert submit(Pipeline(Config()), hourly(7 * 24)) == []
