@@ -26,7 +26,7 @@ class Standing(msgspec.Struct, array_like=True):
     """An open case: what is judged, where its cause lies, and for how many windows it has been quiet.
 
     `name` is the metric or the ratio; `windows` is the horizon over which it was found. `observed` is what was found
-    when it was opened.
+    when it was opened, `expected` what was usual then, and `ceiling` where that ended, where it has one.
     """
 
     series: str
@@ -38,6 +38,8 @@ class Standing(msgspec.Struct, array_like=True):
     windows: int = 1
     quiet: int = 0
     observed: float = 0.0
+    expected: float = 0.0
+    ceiling: float = 0.0
 
 
 class Book:
@@ -82,7 +84,8 @@ class Book:
         if found.kind == "silence" and not self._cases.allows(found.series, found.scope, reading.score, found.since):
             return False
         self._cases.open(found.kind, found.series, found.scope, found.since, reading)
-        found.observed = float(reading.observed)
+        found.observed, found.expected = float(reading.observed), float(reading.expected)
+        found.ceiling = float(reading.ceiling)
         self.standing[found.series] = found
         if not self._cases.is_untold(found.series):
             self.fatigue.tell(found.kind, found.since)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from detectors import RateBaseline
 from streamer.config import BurstConfig
 from streamer.judges.book import Book, Standing
 from streamer.judges.cases import HOUR, Reading
@@ -136,16 +137,15 @@ class BurstJudge:
         # A window that ended before the case was opened says nothing of it.
         if window.end <= case.since:
             return
-        half = [
-            e for e in models.horizons.above(number, values, 0.5) if (e.metric, e.windows) == (case.name, case.windows)
-        ]
-        if not half:
+        held = models.horizons.above(number, values, share=0.0)
+        excess = next((e for e in held if (e.metric, e.windows) == (case.name, case.windows)), None)
+        if excess is None or excess.value <= _HALF * _ceiling(case, excess.baseline):
             self._calm(case, window.end)
             return
         # The window in which a case was opened has been counted with it, as far as it had come.
         again = window.start <= case.since and case.windows == 1
         before = ZERO if again else self._book.excess(case)
-        self._book.update(case, window.end, self._reading(half[0], before, self._window_usd(models, values)))
+        self._book.update(case, window.end, self._reading(excess, before, self._window_usd(models, values)))
 
     def _calm(self, case: Standing, end: float) -> None:
         case.quiet += 1
@@ -179,6 +179,17 @@ class BurstJudge:
 _USD, _TOKENS, _REQUESTS = METRICS.index("usd"), METRICS.index("tokens"), METRICS.index("requests")
 # One session with so much of a window's is behind it alone; then it takes so many times the floor to be a burst.
 _LONE, _SESSIONS = 0.6, 3.0
+# At this share of its ceiling a burst is over.
+_HALF = 0.5
+
+
+def _ceiling(case: Standing, baseline: RateBaseline) -> float:
+    """Give the ceiling of an open case: it rises with the level, but not because the case itself is one more peak."""
+    if not case.ceiling:  # earlier releases wrote none down
+        return baseline.ceiling
+    offset = baseline.params.offset
+    risen = (baseline.expected + offset) / (case.expected + offset)
+    return min(baseline.ceiling, case.ceiling * max(1.0, risen))
 
 
 def values_of(gauge: Gauge) -> Values:

@@ -147,3 +147,35 @@ def test_credits_and_free_events_are_bursts_by_number_alone() -> None:
     assert case.scope == Scope("support", "solver")
     assert case.usd_excess == 0
     assert not case.series.endswith("#usd")
+
+
+def steady(rate: float, start: float, seconds: float, seed: int = 1) -> list[UsageEvent]:
+    """Sessions of one request each, as they come by chance, of 5 cents or so."""
+    rng, at, found = Random(seed), start, list[UsageEvent]()
+    while (at := at + rng.expovariate(rate)) < start + seconds:
+        size = rng.lognormvariate(0, 0.3)
+        one = {"input_tokens": round(1000 * size), "output_tokens": round(100 * size), "model": "gpt-4o"}
+        usd = Decimal(repr(round(0.05 * size, 6)))
+        found.append(
+            event(f"{seed}-{at}", at, use_case="support", agent="triage", session=f"s{at}", cost_usd=usd, **one)
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_burst_is_one_case_until_it_ends_whichever_rate_showed_it_first(seed: int) -> None:
+    """Its own height is no reason to call it usual: tokens that burst for ten minutes were over after two."""
+    flood = steady(3.3, 3 * HOUR, 600, seed + 10)
+    told = submit(Pipeline(Config()), merged(steady(0.3, 0, 4 * HOUR, seed), flood))
+    burst = [anomaly for anomaly in told if anomaly.kind == "burst"]
+    assert len(opened(burst)) == 1
+    assert burst[-1].state == "closed"
+    assert flood[-1].time < burst[-1].updated_at
+    assert burst[-1].usd_excess == pytest.approx(sum(one.cost_usd or 0 for one in flood), rel=Decimal("0.15"))
+
+
+def test_a_level_that_stays_becomes_the_usual_one() -> None:
+    flood = steady(3.3, 3 * HOUR, 3 * HOUR, 11)
+    told = submit(Pipeline(Config()), merged(steady(0.3, 0, 6 * HOUR, 1), flood))
+    assert told[-1].state == "closed"
+    assert told[-1].updated_at < flood[-1].time
