@@ -181,9 +181,8 @@ class TenantMeter:
         The last of these ticks makes up for all before it.
         """
         mark = min(self._loops.due, self._budgets.due, self._busywork.due, self.cases.due)
-        if self._watch.waits:
-            mark = min(mark, self._due)
-        elif self._windows:
+        mark = min(mark, max(self._due, self._watch.waits_since() + self._window.size))
+        if self._windows:
             # What came late is told of with the next window.
             mark = min(mark, max(self._due, min(self._windows) + self._window.size))
         return self._watermark.reaches(mark)

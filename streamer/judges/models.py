@@ -113,6 +113,11 @@ class Models:
             model.forgive()
         return bool(forgiven)
 
+    def settle(self) -> None:
+        """Drop the evidence of all that is judged in slices."""
+        for model in (*self.ratios.baselines.values(), self.ratios.combination, self.drift, self.share):
+            model.settle()
+
 
 class Registry:
     """The models of a tenant's entities; past `most` entities the least recently active is forgotten.
@@ -148,6 +153,12 @@ class Registry:
         forgiven = {m.entity for m in self if related(scope, scope_of(m.entity)) and m.forgive(name)}
         self._changed |= forgiven
         return bool(forgiven)
+
+    def settle(self, entity: Entity) -> None:
+        """Drop what has been weighed of an entity: it is over."""
+        if models := self._models.get(entity):
+            models.settle()
+            self._changed.add(entity)
 
     def learn_hour(self, models: Models, start: float, value: float) -> None:
         """Learn what the hour from `start` on held."""

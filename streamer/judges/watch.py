@@ -11,6 +11,7 @@ from streamer.judges.drifts import DriftJudge
 from streamer.judges.fatigue import Fatigue
 from streamer.judges.floor import Floor
 from streamer.judges.horizons import Band
+from streamer.judges.lapses import Lapses
 from streamer.judges.models import Models, Registry
 from streamer.judges.params import model_params
 from streamer.judges.shapes import ShapeJudge
@@ -50,6 +51,7 @@ class Watch:
         self._shapes = ShapeJudge(config.ratio, size, floor, self._registry, self._book)
         self._silences = SilenceJudge(config.silence, size, self._registry, self._book)
         self._drifts = DriftJudge(config.drift, self._registry, self._book)
+        self._lapses = Lapses(size, self._registry, self._book)
 
     def watches(self, entity: Entity) -> bool:
         """Tell whether the entity's level is judged."""
@@ -100,6 +102,7 @@ class Watch:
         self._surges.on_time(self._number(start), end)
         if self._book:
             self._bursts.on_silence(self._number(start), end)
+            self._lapses.on_time(self._number(start), end)
         if self._silences.waits:
             self._silences.on_time(self._number(end))
 
@@ -114,15 +117,11 @@ class Watch:
         models = self._registry.get(standing.entity) if standing else None
         return models.horizons.band(standing.name, standing.windows) if standing and models else None
 
-    @property
-    def waits(self) -> bool:
-        """Whether passing time alone can bring something out."""
-        return self._silences.waits or self._bursts.open_since() is not None
-
     def waits_since(self) -> float:
         """Give the time (epoch seconds) from which on empty windows matter; infinite where they do not."""
         since = self._bursts.open_since()
-        return min(math.inf if since is None else since, self._end if self._silences.waits else math.inf)
+        silent = self._end if self._silences.waits else math.inf
+        return min(math.inf if since is None else since, silent, self._lapses.since)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give the entities that changed since the last call, by key, written down; None for dropped ones."""
