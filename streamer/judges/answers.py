@@ -3,6 +3,7 @@
 from typing import Literal
 
 from streamer.feedback import Feedback
+from streamer.judges.budgets import FIRST_LINE
 from streamer.judges.cases import Cases, Told
 from streamer.judges.policies import Policies
 from streamer.judges.watch import Watch
@@ -25,6 +26,8 @@ def heed(feedback: Feedback, at: float, policies: Policies, cases: Cases, watch:
         told = cases.told(feedback.anomaly, feedback.series)
         if told is None:
             return "unknown"
+        if _is_line(told) and told.series not in cases:
+            return "ignored"
         _excuse(told, feedback.verdict, at, policies, watch)
         cases.dismiss(told.series, at)
         return "applied"
@@ -51,8 +54,16 @@ def _excuse(told: Told, verdict: str, at: float, policies: Policies, watch: Watc
         # Its score says how often it went round, and grows with each time.
         scope = Scope(session=told.scope.session)
         policies.plan(scope, max(at + _DAY, policies.planned(scope, at) or 0.0), at)
+    elif _is_line(told):
+        policies.hold(told.series, told.score, at)
     elif watch.forgive(told.series):
         policies.excuse(told.series, verdict, _LEAST, at)
     else:
         score = max(told.score, _FULL) if told.kind in _PROVEN else told.score
-        policies.excuse(told.series, verdict, score, at)
+        # However fast a budget was expected to burn, its lines are told.
+        policies.excuse(told.series, verdict, score, at, most=FIRST_LINE if told.kind == "budget" else 1.0)
+
+
+def _is_line(told: Told) -> bool:
+    """Tell whether a budget's line was crossed, which it stays until the period ends or the limit is raised."""
+    return told.kind == "budget" and told.score >= FIRST_LINE

@@ -16,7 +16,9 @@ from streamer.pricing.money import FEMTODOLLARS, ZERO, dollars
 from streamer.records import BudgetStanding, Scope
 
 _HOUR = 3600
-_SCORES: dict[BudgetLine, float] = {"soft": 0.6, "hard": 0.95}
+#: The score of the first line; fast burn has less.
+FIRST_LINE = 0.6
+_SCORES: dict[BudgetLine, float] = {"soft": FIRST_LINE, "hard": 0.95}
 # While a line stands, each twentieth of the limit more is told, at most once a minute.
 _SHARES, _APART = 20, 60.0
 
@@ -119,6 +121,7 @@ class BudgetJudge:
         for series in sorted(self._changed):
             if series in self._cases:
                 self._cases.close(series, self._cases.open_since(series))
+                self._cases.begin_anew(series)
 
     def _book(self, account: _Account, amount: int, at: float) -> None:
         detector = account.detector
@@ -141,6 +144,8 @@ class BudgetJudge:
         self._changed.add(account.series)
         if line and ended is not None and account.series in self._cases:
             self._cases.close(account.series, ended, _over(account))
+            if line != "burn":
+                self._cases.begin_anew(account.series)
 
 
 def _terms(budget: BudgetConfig) -> BudgetTerms:
@@ -162,7 +167,7 @@ def _over(account: _Account) -> Decimal:
 
 def _burn_score(detector: BudgetDetector) -> float:
     """Give 0.5 and more, nearer to the soft line's score the faster it burns."""
-    return 0.6 - 0.1 / max(1.0, burn_of(detector)[1])
+    return FIRST_LINE - 0.1 / max(1.0, burn_of(detector)[1])
 
 
 def _reading(account: _Account, line: BudgetLine) -> Reading:

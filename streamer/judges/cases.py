@@ -126,6 +126,10 @@ class Cases:
         case.usd_excess = ZERO
         self._untold[series] = self._again(case, at)
 
+    def begin_anew(self, series: str) -> None:
+        """Let what people said of a series be over with what they said it of."""
+        self._policies.forget(series)
+
     def dismiss_in(self, scope: Scope, at: float) -> None:
         """Dismiss all open cases that lie in `scope`."""
         for series in sorted(series for series, case in self._open.items() if contains(scope, case.scope)):

@@ -1,5 +1,6 @@
 """What people said of earlier alarms: what is expected, what is planned, what was a false alarm."""
 
+import math
 from collections import OrderedDict
 
 import msgspec
@@ -11,6 +12,8 @@ from streamer.records import Scope
 _HALF_LIVES = {"expected": 7 * 86_400.0, "false_alarm": 30 * 86_400.0}
 # How much stronger than what was excused an anomaly must be to be told.
 _MARGIN = 1.2
+# By how much a line differs from itself.
+_SAME = 1.001
 _MOST = 1000
 
 
@@ -61,13 +64,20 @@ class Policies:
         tolerance = self._tolerances.get(series)
         return tolerance is None or strength(score) >= tolerance.now(at)
 
-    def excuse(self, series: str, verdict: str, score: float, at: float) -> None:
-        """Call an anomaly of `score` normal for its series from `at` on."""
+    def excuse(self, series: str, verdict: str, score: float, at: float, most: float = 1.0) -> None:
+        """Call an anomaly of `score` normal for its series from `at` on; what has a score of `most` is told anyway."""
         known = self._tolerances.pop(series, None)
         excused = max(strength(score) * _MARGIN, known.now(at) if known else 1.0)
-        self._tolerances[series] = Tolerance(excused, at, _HALF_LIVES[verdict])
-        if len(self._tolerances) > _MOST:
-            self._tolerances.popitem(last=False)
+        self._keep(series, Tolerance(min(excused, strength(most)), at, _HALF_LIVES[verdict]))
+
+    def hold(self, series: str, score: float, at: float) -> None:
+        """Call what stands at `score` normal for its series, but nothing stronger, until it is forgotten."""
+        self._tolerances.pop(series, None)
+        self._keep(series, Tolerance(strength(score) * _SAME, at, math.inf))
+
+    def forget(self, series: str) -> None:
+        """Take nothing of a series for normal any more."""
+        self._tolerances.pop(series, None)
 
     def plan(self, scope: Scope, until: float, at: float) -> None:
         """Expect anything in `scope` until `until`; of the same scope the last word holds."""
@@ -85,6 +95,11 @@ class Policies:
     def restore(self, written: WrittenPolicies) -> None:
         """Take up what `snapshot` gave."""
         self._tolerances, self._plans = OrderedDict(written.tolerances), written.plans
+
+    def _keep(self, series: str, tolerance: Tolerance) -> None:
+        self._tolerances[series] = tolerance
+        if len(self._tolerances) > _MOST:
+            self._tolerances.popitem(last=False)
 
 
 def strength(score: float) -> float:

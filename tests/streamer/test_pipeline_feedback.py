@@ -211,6 +211,45 @@ def test_an_excused_line_of_a_budget_does_not_hide_the_next() -> None:
     assert (hard.state, hard.line) == ("opened", "hard")
 
 
+def months(**fields: Any) -> Pipeline:
+    """A tenant with a budget of $10 a month; NOON is on the 22nd of November."""
+    return Pipeline(Config(budgets=(BudgetConfig(tenant="acme", limit=Decimal(10), **fields),)))
+
+
+@pytest.mark.parametrize("verdict", ["expected", "false_alarm"])
+@pytest.mark.parametrize("spent", [8, 12])
+def test_what_is_said_of_a_budgets_line_holds_until_its_period_ends_and_no_longer(verdict: Verdict, spent: int) -> None:
+    pipeline = months(burn=())
+    (crossed,) = submit(pipeline, [event(1, 10, cost_usd=Decimal(spent))])
+    pipeline.feedback(word(verdict, 20, series=crossed.series))
+    more = [event(f"m{day}", day * DAY, cost_usd=Decimal(spent) / 40) for day in range(1, 8)]
+    assert submit(pipeline, more) == []
+    told = submit(pipeline, [event("d1", 9 * DAY, cost_usd=Decimal(8)), event("d2", 10 * DAY, cost_usd=Decimal(3))])
+    assert [(one.state, one.line, one.opened_at.month) for one in told] == [
+        ("opened", "soft", 12),
+        ("updated", "hard", 12),
+    ]
+
+
+def test_what_is_said_of_a_line_after_its_period_ended_changes_nothing_of_the_next() -> None:
+    pipeline = months(burn=())
+    (crossed,) = submit(pipeline, [event(1, 10, cost_usd=Decimal(12))])
+    submit(pipeline, [event(2, 9 * DAY, cost_usd=Decimal(1))])
+    assert pipeline.feedback(word("expected", 9 * DAY, anomaly=crossed.id)).anomalies == []
+    assert pipeline.heard() == {("expected", "ignored"): 1}
+    (soft,) = submit(pipeline, [event(3, 10 * DAY, cost_usd=Decimal(7))])
+    assert (soft.state, soft.line) == ("opened", "soft")
+
+
+def test_a_burn_that_was_expected_hides_no_line() -> None:
+    pipeline = months()
+    (burn,) = submit(pipeline, [event(1, -20 * DAY, cost_usd=Decimal(1)), event(2, 10 - 20 * DAY, cost_usd=Decimal(3))])
+    assert (burn.line, burn.score > 0.57) == ("burn", True)
+    pipeline.feedback(word("expected", 20 - 20 * DAY, series=burn.series))
+    (soft,) = submit(pipeline, [event(3, 30 - 20 * DAY, cost_usd=Decimal(4))])
+    assert (soft.state, soft.line) == ("opened", "soft")
+
+
 def grown(start: float, seconds: float, tokens: int) -> list[UsageEvent]:
     """A request every five seconds, of so many tokens."""
     return [
