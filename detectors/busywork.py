@@ -12,6 +12,8 @@ _BLOCK = 4
 _PRIOR, _RAGGED = 10.0, 2.0
 # What is back to normal: of twelve expected outcomes, this share came.
 _ENOUGH, _NORMAL = 12.0, 0.6
+# Where so much of what was expected since an alarm began has come in the end, nothing was missing.
+_MADE_UP = 0.8
 # More than so many outcomes are never expected, so that sums stay finite.
 _MOST = 1e12
 # After so many slices without any consumption nothing burns any more.
@@ -81,11 +83,11 @@ class BusyworkDetector:
     dimension): the log likelihood ratio of the outcomes that came under a Poisson law of any lower rate against the
     usual one, divided by the dispersion, which is learned from the slices' own errors (quasi-likelihood, McCullagh,
     1983). What is usual is told by all that came before the window, so that a first hour can be held against the next,
-    and as few outcomes as are known by then tell less than many. What is expected of a window is the least that any
-    lag up to `lag` would have it be: the minimum of the consumption of the window as it is, and moved back slice by
-    slice. So neither the first hour of a morning nor the last of an evening is an alarm, whatever the lag is. Slices
-    fade from when they leave the longest window on; until then those of an alarm have no part in what is usual, and
-    never one in the spread.
+    and as few outcomes as are known by then tell less than many. What is expected of a window is the least that any lag
+    up to `lag` would have it be: the minimum of the consumption of the window as it is, and moved back slice by slice.
+    So neither the first hour of a morning nor the last of an evening is an alarm, whatever the lag is. Slices fade from
+    when they leave the longest window on; until then those of an alarm have no part in what is usual, and one in the
+    spread only where all that was missing came later.
 
     river has no test of two streams against each other.
 
@@ -122,6 +124,7 @@ class BusyworkDetector:
         self._fresh = min(self._fresh + 1, self.params.longest)
         if self.standing and self._calm():
             self.standing, self._fresh = False, 0
+            self._make_up()
         self._leave(self._slices[-self.params.longest - 1 : -self.params.longest])
         # Without consumption there is nothing new to expect an outcome of.
         finding = self._scan() if spent else None
@@ -235,6 +238,14 @@ class BusyworkDetector:
             if counted >= _ENOUGH * usual:
                 return outcomes * usual >= _NORMAL * counted
         return False
+
+    def _make_up(self) -> None:
+        """Let an alarm teach the spread after all where its outcomes were only late: some come once a day."""
+        first = next((place for place, one in enumerate(self._slices) if one.suspect), len(self._slices))
+        since = self._slices[first:]
+        if sum(one.outcomes for one in since) * self.usual >= _MADE_UP * sum(one.counted for one in since):
+            for one in since:
+                one.suspect = False
 
     def _leave(self, left: Iterable[_Slice]) -> None:
         """Learn the slices that leave the longest window; keep those that lags reach back to."""

@@ -205,6 +205,29 @@ def test_a_second_stop_is_a_second_alarm() -> None:
     assert len(alarms(detector, normal * 100 + none * 8 + normal * 4 + none * 8)) == 2
 
 
+def nightly(days: int, seed: int, per_hour: float = 8.0) -> list[Slice]:
+    """Outcomes that are told once a day, at two in the morning, for the day before."""
+    told = World(per_hour).slices(days, seed)
+    nights = [sum(one.outcomes for one in told[max(0, at - DAY) : at]) for at in range(len(told))]
+    return [Slice(one.spent, nights[at] if at % DAY == 2 * HOUR else 0) for at, one in enumerate(told)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("per_hour", [8.0, 40.0])
+def test_outcomes_that_are_told_once_a_day_are_known_to_be_after_a_few_days(seed: int, per_hour: float) -> None:
+    """Each day was an alarm that stood until the night: what is missing by day was never learned to be ragged."""
+    told = alarms(made(), nightly(21, seed, per_hour))
+    assert [at // DAY for at in told if at >= 5 * DAY] == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_stop_that_is_over_and_made_up_for_by_nothing_teaches_no_spread(seed: int) -> None:
+    world, detector = World(20.0), made()
+    stopped = [Slice(one.spent, 0 if at // DAY >= 6 else one.outcomes) for at, one in enumerate(world.slices(8, seed))]
+    once = [*world.slices(6, seed), *stopped[6 * DAY : 7 * DAY], *world.slices(2, seed + 10), *stopped[6 * DAY :]]
+    assert [at // DAY for at in alarms(detector, once)] == [6, 9]
+
+
 def test_it_is_over_when_nothing_is_spent_any_more() -> None:
     detector = made()
     alarms(detector, [Slice(10 * PRICE, 10)] * 100 + [Slice(10 * PRICE, 0)] * 8)
