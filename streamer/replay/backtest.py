@@ -126,9 +126,10 @@ class Backtest:
         self.trial = Trial(config, self._spending.see)
 
     def judged(self) -> Judgement:
-        """Give each alarm to the first label that it can be about; where none is, and none is recovering, it is false.
+        """Give each alarm to the label that it can be about; where none is, and none is recovering, it is false.
 
-        A budget's line is crossed or not: alarms of budgets are judged only where tenants have labels of that kind.
+        Of several it is that of its kind, else the first. A budget's line is crossed or not: alarms of budgets are
+        judged only where tenants have labels of that kind.
         """
         counted: list[list[Anomaly]] = [[] for _ in self._labels]
         false = []
@@ -156,11 +157,11 @@ class Backtest:
     def _place(self, case: Anomaly, after: float) -> int | None:
         at = case.opened_at
         found = (
-            place
+            (label.kind != case.kind, place)
             for place, label in enumerate(self._labels)
             if label.start <= at and (at - label.end).total_seconds() <= after and label.concerns(case)
         )
-        return next(found, None)
+        return min(found, default=(False, None))[1]
 
     def _outcome(self, place: int, alarms: list[Anomaly]) -> Outcome:
         label = self._labels[place]

@@ -136,6 +136,16 @@ def test_an_alarm_soon_after_a_label_is_neither_right_nor_false(source: Path, tm
     assert (found["found"], found["false_alarms"], found["alarms"]) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("other", [{"session": "healthy"}, {"session": "", "kind": "burst"}])
+def test_of_two_labels_at_a_time_an_alarm_is_that_of_its_own_session_and_kind(
+    other: dict[str, Any], source: Path, tmp_path: Path
+) -> None:
+    _, found = held_against(source, tmp_path, msgspec.structs.replace(LABEL, **other), LABEL)
+    assert (found["all"]["found"], found["all"]["named"], found["all"]["false_alarms"]) == (1, 1, 0)
+    (missed,) = found["missed"]
+    assert {name: missed[name] for name in other} == other
+
+
 def test_labels_of_other_tenants_and_times_are_left_out_and_said(source: Path, tmp_path: Path) -> None:
     elsewhere = Label(tenant="nobody", start=NOON, end=ENDED)
     past = Label(tenant="acme", start=NOON - timedelta(days=2), end=NOON - timedelta(days=1))
