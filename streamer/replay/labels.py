@@ -5,7 +5,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 import orjson
@@ -16,6 +16,7 @@ from streamer.events.rejected import rejected_by
 from streamer.records import Anomaly, AnomalyKind, Rollup
 
 _PARTS = ("use_case", "agent", "session")
+_KINDS = get_args(AnomalyKind)
 _Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -64,6 +65,8 @@ def read_labels(path: Path) -> list[Label]:
         # A name that is misspelt would make a label of a use case one of the whole tenant.
         if unknown := [str(name or "(none)") for name in fields if name not in _NAMES]:
             raise SourceUnreadable(f"{path}, row {row}: no label has {', '.join(unknown)}; it has {', '.join(_NAMES)}")
+        if (kind := fields.get("kind")) and kind not in _KINDS:
+            raise SourceUnreadable(f"{path}, row {row}: there is no kind {kind}; the kinds are {', '.join(_KINDS)}")
         try:
             label = msgspec.convert({name: value for name, value in fields.items() if value}, Label)
         except msgspec.ValidationError as error:

@@ -175,6 +175,12 @@ def test_a_bad_label_is_named_by_file_and_row(line: str, tmp_path: Path) -> None
         read_labels(tmp_path / "a.csv")
 
 
+def test_a_kind_that_there_is_not_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"tenant,kind,start,end\nacme,loops,{BEGUN.isoformat()},{ENDED.isoformat()}\n")
+    with pytest.raises(SourceUnreadable, match="there is no kind loops; the kinds are burst, loop, "):
+        read_labels(tmp_path / "a.csv")
+
+
 def test_a_name_that_no_label_has_is_refused_for_it_may_be_one_that_is_misspelt(tmp_path: Path) -> None:
     since, until = BEGUN.isoformat(), ENDED.isoformat()
     (tmp_path / "a.csv").write_text(f"tenant,usecase,start,end\nacme,,{since},{until}\n")
