@@ -2,11 +2,14 @@
 
 import math
 from array import array
+from collections.abc import Sequence
 
 HOUR, HOURS = 3600.0, 168
 # The weight of a week is one in so many.
 _WEEKS = 4
 _UNSEEN = math.nan
+# A habit stands out so far, on the scale of levels, above what comes before it and after it, within so many hours.
+_OUT, _AROUND = math.log(3.0), (2, 3, 4)
 # What exp() can hold, on the logarithmic scale of the levels.
 _LARGEST = 709.0
 
@@ -48,6 +51,27 @@ class HoursOfWeek:
         share = place - hour
         return math.expm1(before * (1 - share) + after * share)
 
+    def after(self, start: float, value: float) -> "HoursOfWeek":
+        """Give what would be known after one more hour."""
+        later = HoursOfWeek()
+        later.restore(self.snapshot())
+        later.learn_one(start, value)
+        return later
+
+    def habit(self, at: float) -> float:
+        """Give what comes at this hour as a habit, between quieter hours: a batch of each night, or of each Monday.
+
+        It is what came on two days, or on this day of earlier weeks, at this hour or beside it. 0 where there is none,
+        and where the hours before or after are as lively: that is the day.
+        """
+        hour = math.floor(_hours(at))
+        # An hour of today that is over says nothing of a habit.
+        earlier = self._most(hour, (0, 1))
+        days = sorted(self._most(hour + 24 * day, (-1, 0, 1)) for day in range(1, 7))
+        level = max(earlier, days[-2])
+        beside = min(max(self._usual(hour - far) or 0.0, self._usual(hour + far) or 0.0) for far in _AROUND)
+        return math.expm1(level) if level > beside + _OUT else 0.0
+
     def snapshot(self) -> bytes:
         """Write the whole state down."""
         return self._levels.tobytes()
@@ -55,6 +79,10 @@ class HoursOfWeek:
     def restore(self, snapshot: bytes) -> None:
         """Take up the state that `snapshot` wrote."""
         self._levels = array("f", snapshot)
+
+    def _most(self, hour: int, beside: Sequence[int]) -> float:
+        levels = (self._levels[(hour + far) % HOURS] for far in beside)
+        return max((level for level in levels if not math.isnan(level)), default=0.0)
 
     def _usual(self, hour: int) -> float | None:
         known = self._levels[hour % HOURS]

@@ -112,7 +112,8 @@ class BurstJudge:
         much = self._is_much(excess)
         reading = self._reading(excess, ZERO)
         # Where things have a price, nobody is woken for cents.
-        if values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour):
+        cents = values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour)
+        if cents or models.is_habit(window.start, values[_REQUESTS]):
             return
         # Asked before the book does, for looking for causes at each event above a ceiling takes long.
         if not self._book.fatigue.allows("burst", reading.score, at):
@@ -122,7 +123,11 @@ class BurstJudge:
         causes = parts.causes(entity, metric)
         if any(cause.level == "session" and cause.share >= _LONE for cause in causes) and not much:
             return
-        scope = scope_of(parts.culprit(entity, metric))
+        culprit = parts.culprit(entity, metric)
+        behind = self._registry.get(culprit)
+        if behind and behind.is_habit(window.start, values[_REQUESTS]):
+            return
+        scope = scope_of(culprit)
         series = self._book.series(entity, metric)
         standing = Standing(series, "burst", entity, metric, scope, at, excess.windows)
         told = f"{reading.reason}{spelled(causes)}"

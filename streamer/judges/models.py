@@ -25,6 +25,9 @@ from streamer.windows.entity import Entity
 
 #: What the series of arrivals is called.
 SESSIONS = "sessions"
+_HOUR = 3600.0
+# A habit is not the same to the request each time.
+_ALIKE = 1.5
 
 
 class ModelParams(msgspec.Struct, frozen=True):
@@ -112,6 +115,14 @@ class Models:
         for model in forgiven:
             model.forgive()
         return bool(forgiven)
+
+    def is_habit(self, at: float, requests: float) -> bool:
+        """Tell whether what came in the hour of `at`, and `requests` more, is what comes there time and again."""
+        volume, season, came = self.volume, self.season, self.volume.hour_sum
+        if season and volume.hour_start // _HOUR != at // _HOUR:
+            # The hour before is learned with the next window that closes.
+            season, came = season.after(volume.hour_start, came), 0.0
+        return season is not None and came + requests <= _ALIKE * season.habit(at)
 
     def settle(self) -> None:
         """Drop the evidence of all that is judged in slices."""

@@ -95,6 +95,8 @@ class SurgeJudge:
         models, causes, _ = culprit if culprit.models.surge.abnormal else risen
         if self._book.explains("burst", SESSIONS, scope) or self._in_season(models, end):
             return
+        if any(one.models.is_habit(end - self._size, 0.0) for one in (risen, culprit)):
+            return
         reading = self._reading(models)
         if models.surge.run.cost > 0 and not self._floor.passes(reading.usd_per_hour):
             return

@@ -75,3 +75,44 @@ def test_a_lasting_change_is_followed_within_weeks_and_one_week_moves_it_by_a_pa
     assert hours.expected(start + HOUR / 2) == pytest.approx(after, rel=1e-3, abs=1e-3)
     # The next hour's is still the old one.
     assert hours.expected(start + 1.5 * HOUR) == close(before)
+
+
+def nights(levels: dict[int, float], at: int = 2, quiet: float = 10.0) -> HoursOfWeek:
+    """A week from a Thursday's midnight on, quiet but for the hour `at` of some days, of which a level is given."""
+    days = max(levels) + 1
+    return learned(0.0, [levels.get(hour // 24, quiet) if hour % 24 == at else quiet for hour in range(24 * days)])
+
+
+def test_what_came_at_an_hour_of_two_days_is_a_habit_and_what_came_once_is_none() -> None:
+    third = 2 * DAY + 2 * HOUR + 60
+    assert nights({0: 900.0, 1: 700.0}).habit(third) == close(700.0)
+    assert nights({1: 700.0}).habit(third) == 0.0
+
+
+def test_what_came_at_this_hour_of_another_week_is_a_habit() -> None:
+    week = learned(0.0, [800.0 if hour == 2 else 10.0 for hour in range(HOURS)])
+    assert week.habit(WEEK + 2 * HOUR) == close(800.0)
+    assert week.habit(WEEK + DAY + 2 * HOUR) == 0.0
+
+
+@pytest.mark.parametrize(("hour", "is_one"), [(1, True), (2, True), (3, True), (0, False), (4, False)])
+def test_a_habit_may_be_an_hour_early_or_late(hour: int, is_one: bool) -> None:
+    assert (nights({0: 900.0, 1: 900.0}).habit(2 * DAY + hour * HOUR) > 0) == is_one
+
+
+def test_a_day_that_begins_each_morning_is_no_habit() -> None:
+    day = [10.0] * 9 + [600.0] * 8 + [10.0] * 7
+    hours = learned(0.0, day * 3)
+    assert [hours.habit(3 * DAY + hour * HOUR) for hour in range(24)] == [0.0] * 24
+
+
+def test_the_hour_before_it_says_nothing_of_a_habit_on_its_own_day() -> None:
+    hours = nights({0: 900.0, 1: 10.0})
+    hours.learn_one(2 * DAY + HOUR, 900.0)
+    assert hours.habit(2 * DAY + 2 * HOUR) == 0.0
+
+
+def test_one_hour_more_is_known_after_it_and_not_before() -> None:
+    hours = nights({0: 900.0, 1: 10.0})
+    assert hours.after(DAY + 2 * HOUR, 900.0).habit(2 * DAY + 2 * HOUR) > 0.0
+    assert hours.habit(2 * DAY + 2 * HOUR) == 0.0

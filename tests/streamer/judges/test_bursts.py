@@ -179,3 +179,25 @@ def test_a_level_that_stays_becomes_the_usual_one() -> None:
     told = submit(Pipeline(Config()), merged(steady(0.3, 0, 6 * HOUR, 1), flood))
     assert told[-1].state == "closed"
     assert told[-1].updated_at < flood[-1].time
+
+
+def nightly(*batches: float, every: float) -> list[Anomaly]:
+    """The bursts that are said of a quiet tenant with a batch a night, each with a request so often a second."""
+    quiet = requests([TRIAGE], 0, len(batches) * 24 * HOUR, every=300.0, session="")
+    planted = [
+        requests([RANKER], night * 24 * HOUR + 12 * HOUR, 600, every=every / times, session="")
+        for night, times in enumerate(batches)
+    ]
+    return [case for case in opened(submit(Pipeline(CONFIG), merged(quiet, *planted))) if case.kind == "burst"]
+
+
+def test_what_comes_each_night_is_told_of_twice() -> None:
+    days = [case.opened_at.day for case in nightly(1, 1, 1, 1, every=0.5)]
+    first = days[0]
+    assert set(days) == {first, first + 1}
+
+
+def test_what_comes_each_night_is_told_of_again_when_it_is_three_times_as_much() -> None:
+    told = nightly(1, 1, 1, 3, every=0.5)
+    first = told[0].opened_at.day
+    assert {case.opened_at.day for case in told} == {first, first + 1, first + 3}
