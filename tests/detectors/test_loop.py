@@ -117,14 +117,12 @@ def test_what_only_comes_back_or_is_only_retried_or_is_long_past_is_no_loop_of_f
     assert first(found(calls)) is None
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32))
-def test_a_call_made_seven_times_of_ten_is_mostly_known_by_the_tenth(seed: int) -> None:
-    told = 0
-    for number in range(40):
-        rng = Random(seed + number)
+def test_a_call_made_seven_times_of_ten_is_nearly_always_known_by_the_tenth() -> None:
+    rng, told = Random(0), 0
+    for _ in range(500):
         told += (first(found(["a" if rng.random() < 0.7 else f"{n}" for n in range(10)])) or 99) <= 10
-    assert told >= 30
+    # Of 20,000 such rows of calls it is 0.919.
+    assert told >= 440
 
 
 def test_a_loop_of_one_tools_calls_knows_where_others_came_before() -> None:
