@@ -70,3 +70,9 @@ def _ran(root: Path) -> list[str]:
     )
     found: list[str] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def test_commands_run_what_is_compiled_here_wherever_they_are_started(tmp_path: Path) -> None:
+    answer = "import streamer.tenant; print(streamer.tenant.__file__)"
+    done = subprocess.run([sys.executable, "-c", answer], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == streamer.tenant.__file__, done.stderr
