@@ -11,6 +11,9 @@ BENCH_STAMP := $(BENCH_VENV)/.installed
 LITELLM_VENV := .venv-litellm
 LITELLM_STAMP := $(LITELLM_VENV)/.installed
 
+# Some images set it. Tests start hundreds of commands, and pytest rewrites 300 files in each process: each time anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install litellm demo test test-fast chaos fuzz check bench quality quality-page slack-page docs format lock schemas clean
 
 install: $(STAMP) $(COMPILED)

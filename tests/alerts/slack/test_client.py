@@ -246,6 +246,7 @@ async def test_an_answer_that_is_not_slacks_fails_for_now(
     await posted(slack)
 
 
+@pytest.mark.slow
 async def test_silence_fails_for_now(slack: SlackStandIn) -> None:
     """Even a timeout of less than half a second is one: rounded to 0 it would wait for ever."""
     slack.fail_next(HANG)

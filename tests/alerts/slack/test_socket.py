@@ -100,6 +100,7 @@ async def test_a_connection_that_is_cut_comes_back(slack: SlackStandIn) -> None:
         assert await slack.sockets.deliver(PAYLOAD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [refused("internal_error"), page(502), HANG], ids=["refused", "page", "hang"])
 async def test_slack_that_does_not_answer_is_asked_again(slack: SlackStandIn, failure: Any) -> None:
     slack.fail_next(failure, method="apps.connections.open")
@@ -107,6 +108,7 @@ async def test_slack_that_does_not_answer_is_asked_again(slack: SlackStandIn, fa
         assert await slack.sockets.deliver(PAYLOAD)
 
 
+@pytest.mark.slow
 async def test_a_ticket_that_is_used_up_is_replaced(slack: SlackStandIn) -> None:
     """slack-sdk goes on with the same address; then the client is made anew."""
     ticket, asked = slack.sockets.ticket, 0

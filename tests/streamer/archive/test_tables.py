@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import msgspec
 import orjson
+import pytest
 
 from streamer.archive.command import Archiver
 from streamer.archive.store import Store
@@ -36,6 +37,7 @@ def sorted_day() -> list[Row]:
     return sorted(rows, key=lambda row: datetime.fromisoformat(row["time"]))
 
 
+@pytest.mark.slow
 def test_a_replay_of_the_archive_is_a_replay_of_the_topic(tmp_path: Path) -> None:
     rows = sorted_day()
     archived(tmp_path / "archive", "usage", [orjson.dumps(row) for row in rows])

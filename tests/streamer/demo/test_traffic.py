@@ -91,6 +91,7 @@ def test_a_tool_call_follows_an_llm_step_and_is_no_request() -> None:
     assert all(len(bytes.fromhex(call["tool_args_hash"])) == 16 for call in calls)
 
 
+@pytest.mark.slow
 def test_ordinary_sessions_hardly_repeat_a_call() -> None:
     calls = [event for event in Traffic(seed=1).due(NOON, NOON + 600) if event["kind"] == "tool"]
     repeats = Counter((call["session"], call["tool_args_hash"]) for call in calls)

@@ -174,6 +174,7 @@ def test_a_burst_is_one_case_until_it_ends_whichever_rate_showed_it_first(seed: 
     assert burst[-1].usd_excess == pytest.approx(sum(one.cost_usd or 0 for one in flood), rel=Decimal("0.15"))
 
 
+@pytest.mark.slow
 def test_a_level_that_stays_becomes_the_usual_one() -> None:
     flood = steady(3.3, 3 * HOUR, 3 * HOUR, 11)
     told = submit(Pipeline(Config()), merged(steady(0.3, 0, 6 * HOUR, 1), flood))
@@ -191,12 +192,14 @@ def nightly(*batches: float, every: float) -> list[Anomaly]:
     return [case for case in opened(submit(Pipeline(CONFIG), merged(quiet, *planted))) if case.kind == "burst"]
 
 
+@pytest.mark.slow
 def test_what_comes_each_night_is_told_of_twice() -> None:
     days = [case.opened_at.day for case in nightly(1, 1, 1, 1, every=0.5)]
     first = days[0]
     assert set(days) == {first, first + 1}
 
 
+@pytest.mark.slow
 def test_what_comes_each_night_is_told_of_again_when_it_is_three_times_as_much() -> None:
     told = nightly(1, 1, 1, 3, every=0.5)
     first = told[0].opened_at.day

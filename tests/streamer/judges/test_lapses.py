@@ -39,6 +39,7 @@ def test_the_bloat_of_an_agent_that_was_switched_off_is_over_after_a_day_without
     assert DAY <= closed.closed_at.timestamp() - LAST <= DAY + 30
 
 
+@pytest.mark.slow
 def test_so_it_is_while_the_rest_of_the_tenant_goes_on() -> None:
     after, others = bloated(), requests([SOLVER, RANKER], NEXT + HOUR / 2, 26 * HOUR, every=20.0)
     (closed,) = [one for one in of_size(submit(after, others)) if one.state == "closed"]

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from streamer.pipeline import Pipeline
 from streamer.records import Scope
 from tests.streamer.judges.history import CONFIG, NEXT, pipeline, said
@@ -92,6 +94,7 @@ def test_an_agent_that_dies_in_a_burst_is_told_to_be_silent() -> None:
     assert [(anomaly.kind, anomaly.scope.agent) for anomaly in told] == [("burst", "triage"), ("silence", "triage")]
 
 
+@pytest.mark.slow
 def test_an_agent_that_only_calls_tools_is_told_to_be_silent_after_hours_as_well() -> None:
     """What is usual at an hour is known of requests; here there are none."""
     after = Pipeline(CONFIG)

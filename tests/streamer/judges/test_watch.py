@@ -109,6 +109,7 @@ def keep(pipeline: Pipeline, log: dict[str, bytes]) -> None:
             log[key] = part
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, st.lists(st.floats(0, 1), min_size=1, max_size=3))
 def test_a_watch_that_is_restored_anywhere_goes_on_to_the_byte(seed: int, shares: list[float]) -> None:
@@ -133,6 +134,7 @@ def test_a_watch_that_is_restored_anywhere_goes_on_to_the_byte(seed: int, shares
     assert {key: other[key] for key in one} == one
 
 
+@pytest.mark.slow
 def test_those_afternoons_are_eventful() -> None:
     """What the property above is worth."""
     kinds = defaultdict[str, set[str]](set)
@@ -173,6 +175,7 @@ def test_an_entity_that_is_crowded_out_takes_its_open_case_with_it() -> None:
     assert after[-1].closed_at is not None
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(SEEDS)
 def test_a_tenant_that_floods_changes_no_byte_of_another(seed: int) -> None:

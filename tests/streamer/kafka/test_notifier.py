@@ -359,6 +359,7 @@ async def test_where_the_fallback_fails_too_the_last_resort_gets_it(bench: Make)
     assert known.pending() == []
 
 
+@pytest.mark.slow
 async def test_a_stalled_receiver_costs_the_next_tick_nothing(bench: Make) -> None:
     """What is held is not even put together."""
     known = bench()
