@@ -19,11 +19,13 @@ class BurnConfig(Section):
     share: Annotated[float, Field(gt=0, lt=1)]
 
 
-# The windows of the Site Reliability Workbook's chapter 5, the slow one made faster for the sake of working weeks.
+# The windows of the Site Reliability Workbook's chapter 5, the slow ones other for the sake of working weeks:
+# docs/decisions/0009.
 _BURN = (
     BurnConfig(long_seconds=3600, short_seconds=300, factor=14.4, share=0.02),
     BurnConfig(long_seconds=21_600, short_seconds=1800, factor=6, share=0.05),
     BurnConfig(long_seconds=43_200, short_seconds=7200, factor=3, share=0.05),
+    BurnConfig(long_seconds=86_400, short_seconds=7200, factor=2, share=0.05),
 )
 
 

@@ -12,7 +12,12 @@ from detectors import BudgetDetector, BudgetLine, BudgetTerms, BurnParams
 
 HOUR, DAY, MONTH = 3600.0, 86_400.0, 30 * 86_400.0
 # As the configuration's defaults.
-BURN = (BurnParams(3600, 300, 14.4, 0.02), BurnParams(21_600, 1800, 6, 0.05), BurnParams(86_400, 7200, 3, 0.1))
+BURN = (
+    BurnParams(3600, 300, 14.4, 0.02),
+    BurnParams(21_600, 1800, 6, 0.05),
+    BurnParams(43_200, 7200, 3, 0.05),
+    BurnParams(86_400, 7200, 2, 0.05),
+)
 LIMIT = 10**15
 Spend = tuple[int, float]
 
@@ -171,6 +176,15 @@ def test_a_slow_runaway_is_told_of_within_a_day() -> None:
     assert line == "burn"
     assert at <= DAY
     assert found.burning == BURN[2]
+
+
+def test_what_runs_day_and_night_is_told_of_within_a_day_where_it_takes_half_the_period() -> None:
+    """2.1 times the even pace: more than any working week."""
+    found = burning()
+    ((line, at), *_) = told(found, steady(2.1 * 3 / 30, 0, 3 * DAY, 60))
+    assert line == "burn"
+    assert at <= DAY
+    assert found.burning == BURN[3]
 
 
 def test_what_ends_soon_enough_is_not_told_of() -> None:

@@ -79,7 +79,7 @@ def test_what_is_spent_while_a_line_stands_is_told_by_twentieths_of_the_limit_an
 
 def test_the_reason_tells_the_day_on_which_it_will_be_exhausted() -> None:
     spender = Spender(pipeline())
-    (soft,) = spender.evenly(1601, 0, 12, 1200)
+    *_, soft = spender.evenly(1601, 0, 12, 1200)
     assert soft.reason == (
         "80% of November's budget of $2,000 is used up on day 12 (soft line);"
         " at the pace of the last 24 hours it is exhausted on 15 November"
