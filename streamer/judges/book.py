@@ -1,5 +1,6 @@
 """The cases that stand open about a tenant's rates and ratios: one a cause, however many series show it."""
 
+import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
@@ -26,7 +27,8 @@ class Standing(msgspec.Struct, array_like=True):
     """An open case: what is judged, where its cause lies, and for how many windows it has been quiet.
 
     `name` is the metric or the ratio; `windows` is the horizon over which it was found. `observed` is what was found
-    when it was opened, `expected` what was usual then, and `ceiling` where that ended, where it has one.
+    when it was opened, `expected` what was usual then, and `ceiling` where that ended, where it has one. `usual_usd` is
+    how many dollars a window, empty or not, usually held before.
     """
 
     series: str
@@ -40,6 +42,11 @@ class Standing(msgspec.Struct, array_like=True):
     observed: float = 0.0
     expected: float = 0.0
     ceiling: float = 0.0
+    usual_usd: float = math.inf
+
+    def usd_above(self, spent: float, usual: float, windows: float = 1.0) -> float:
+        """Give the dollars above normal of so many windows. What is `usual` by now may be what the case has made it."""
+        return max(0.0, spent - min(self.usual_usd, usual) * windows)
 
 
 class Book:

@@ -129,7 +129,8 @@ class BurstJudge:
             return
         scope = scope_of(culprit)
         series = self._book.series(entity, metric)
-        standing = Standing(series, "burst", entity, metric, scope, at, excess.windows)
+        usual = models.surge.usual_cost
+        standing = Standing(series, "burst", entity, metric, scope, at, excess.windows, usual_usd=usual)
         told = f"{reading.reason}{spelled(causes)}"
         self._book.open(standing, _with(reading, told, causes))
 
@@ -144,13 +145,14 @@ class BurstJudge:
             return
         held = models.horizons.above(number, values, share=0.0)
         excess = next((e for e in held if (e.metric, e.windows) == (case.name, case.windows)), None)
-        if excess is None or excess.value <= _HALF * _ceiling(case, excess.baseline):
+        if excess is None or excess.value <= _HALF * _ceiling(case, models, excess.baseline):
             self._calm(case, window.end)
             return
         # The window in which a case was opened has been counted with it, as far as it had come.
         again = window.start <= case.since and case.windows == 1
         before = ZERO if again else self._book.excess(case)
-        self._book.update(case, window.end, self._reading(excess, before, self._window_usd(models, values)))
+        usd = case.usd_above(values[_USD], models.surge.usual_cost)
+        self._book.update(case, window.end, self._reading(excess, before, usd))
 
     def _calm(self, case: Standing, end: float) -> None:
         case.quiet += 1
@@ -161,10 +163,6 @@ class BurstJudge:
     def _expected(self, entity: Entity, metric: Metric) -> float:
         models = self._registry.get(entity)
         return models.horizons.expected(metric) if models else 0.0
-
-    def _window_usd(self, models: Models, values: Values) -> float:
-        """Give how many dollars a window holds above its usual ones."""
-        return max(0.0, values[_USD] - models.horizons.expected("usd"))
 
     def _reading(self, excess: Excess, before: Decimal, usd: float | None = None) -> Reading:
         """Say how it stands: `usd` dollars are to be added to those `before`, all of the horizon's at the opening."""
@@ -188,10 +186,15 @@ _LONE, _SESSIONS = 0.6, 3.0
 _HALF = 0.5
 
 
-def _ceiling(case: Standing, baseline: RateBaseline) -> float:
-    """Give the ceiling of an open case: it rises with the level, but not because the case itself is one more peak."""
+def _ceiling(case: Standing, models: Models, baseline: RateBaseline) -> float:
+    """Give the ceiling of an open case: it rises with the level, but not because the case itself is one more peak.
+
+    Nor does it while more sessions begin than usual: that would be told of next, as if it were something else.
+    """
     if not case.ceiling:  # earlier releases wrote none down
         return baseline.ceiling
+    if models.surge.abnormal:
+        return case.ceiling
     offset = baseline.params.offset
     risen = (baseline.expected + offset) / (case.expected + offset)
     return min(baseline.ceiling, case.ceiling * max(1.0, risen))

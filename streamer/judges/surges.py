@@ -78,7 +78,7 @@ class SurgeJudge:
             if models.surge.after(max(0, number - models.horizons.last)) < _HALF * models.surge.params.evidence:
                 self._book.close(case, end)
             elif models.horizons.last == number:
-                self._book.update(case, end, self._reading(models))
+                self._book.update(case, end, self._reading(models, case))
 
     def snapshot(self) -> list[tuple[str, int]]:
         """Give which sessions are known, between windows."""
@@ -97,13 +97,14 @@ class SurgeJudge:
             return
         if any(one.models.is_habit(end - self._size, 0.0) for one in (risen, culprit)):
             return
-        reading = self._reading(models)
+        entity = models.entity
+        series = self._book.series(entity, SESSIONS)
+        standing = Standing(series, "burst", entity, SESSIONS, scope, end, usual_usd=models.surge.usual_cost)
+        reading = self._reading(models, standing)
         if models.surge.run.cost > 0 and not self._floor.passes(reading.usd_per_hour):
             return
-        entity = models.entity
         reading = msgspec.structs.replace(reading, reason=reading.reason + spelled(causes), causes=causes)
-        series = self._book.series(entity, SESSIONS)
-        self._book.open(Standing(series, "burst", entity, SESSIONS, scope, end), reading)
+        self._book.open(standing, reading)
 
     def _culprit(self, whole: _Risen) -> _Risen:
         """Give the smallest part that has most of the excess, or the whole itself."""
@@ -131,10 +132,10 @@ class SurgeJudge:
         models = self._registry.get(entity)
         return models.horizons.expected("requests") if models else 0.0
 
-    def _reading(self, models: Models) -> Reading:
+    def _reading(self, models: Models, case: Standing) -> Reading:
         run, seconds = models.surge.run, models.surge.run.windows * self._size
         usual = models.surge.usual_cost
-        spent = max(0.0, run.cost - usual * run.windows)
+        spent = case.usd_above(run.cost, usual, run.windows)
         # What has begun is not paid for yet: at the usual cost of a session it will come to so much.
         coming = max(0.0, run.observed / max(run.expected, _LEAST) - 1) * usual * run.windows
         return Reading(

@@ -45,6 +45,17 @@ def test_it_carries_what_a_person_needs() -> None:
     assert closed.usd_per_hour == 0
 
 
+@pytest.mark.parametrize("every", [0.5, 0.2])
+def test_what_it_has_cost_is_held_against_what_was_usual_before_it_however_long_it_lasts(every: float) -> None:
+    """Half an hour makes the level usual, in part."""
+    flood = requests([TRIAGE], AT, 1800, every=every)
+    told = said(merged(requests(AGENTS, NEXT, 3600), flood))
+    assert len(opened(told)) == 1
+    assert told[-1].state == "closed"
+    truth = sum(one.cost_usd or 0 for one in flood)
+    assert told[-1].usd_excess == pytest.approx(truth, rel=Decimal("0.1"))
+
+
 def test_its_causes_are_ranked_and_said_in_the_reason() -> None:
     flood = requests([TRIAGE], AT, 60, every=0.1, model="o1")
     case = during(flood)[0]

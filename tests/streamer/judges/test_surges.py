@@ -2,12 +2,16 @@
 
 from decimal import Decimal
 
+import pytest
+
 from streamer.events.usage import UsageEvent
 from streamer.judges.begun import Begun
+from streamer.pipeline import Pipeline
 from streamer.records import Anomaly, Scope
 from streamer.windows.shape import Shape
-from tests.streamer.judges.history import NEXT, said
-from tests.streamer.judges.traffic import AGENTS, TRIAGE, merged, opened, requests
+from tests.streamer.judges.history import CONFIG, NEXT, said
+from tests.streamer.judges.traffic import AGENTS, HOUR, TRIAGE, merged, opened, requests
+from tests.streamer.samples import submit
 
 # A request each 20 seconds or so, each a session of its own.
 THIN = [request for agent in AGENTS for request in requests([agent], NEXT, 10_800, every=20.0, session="")]
@@ -30,6 +34,17 @@ def test_a_burst_too_thin_for_any_ceiling_is_told_with_its_scope_what_was_usual_
     assert closed.state == "closed"
     # 200 requests of about 1,000 tokens at $20 a million, above 30 usual ones.
     assert Decimal(2) < closed.usd_excess < Decimal(5)
+
+
+def test_what_more_sessions_cost_is_held_against_what_was_usual_before_however_long_they_come() -> None:
+    begin = 8 * HOUR
+    flood = requests([TRIAGE], begin, 2 * HOUR, every=40 / 7, seed=9)
+    told = submit(Pipeline(CONFIG), merged(requests(AGENTS, 0, begin + 3 * HOUR, every=40.0, seed=3), flood))
+    closed = next(one for one in told if one.kind == "burst" and one.state == "closed")
+    assert closed.series.endswith("#sessions")
+    assert closed.closed_at is not None
+    while_it_stood = sum(one.cost_usd or 0 for one in flood if one.time <= closed.closed_at)
+    assert closed.usd_excess == pytest.approx(while_it_stood, rel=Decimal("0.15"))
 
 
 def test_thin_streams_as_they_are_are_not_told() -> None:
