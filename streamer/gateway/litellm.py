@@ -25,7 +25,8 @@ from streamer.events.hashing import argument_hash
 from streamer.gateway.calls import changed, request_of, tool_request
 from streamer.gateway.client import GatewayClient
 from streamer.gateway.server import status_of
-from streamer.gateway.usage import UsageSink, stripped
+from streamer.gateway.sink import UsageSink
+from streamer.gateway.usage import stripped
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
