@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -60,6 +61,7 @@ class GatewayClient:
         self.admission = Admission(self._state)
         #: Set once the topic was read to its end.
         self.caught_up = asyncio.Event()
+        self._patient_until: float | None = None
 
     def decide(self, request: Request) -> Decision:
         """Decide on a request, now; microseconds, and no I/O."""
@@ -70,6 +72,15 @@ class GatewayClient:
         decision = self.admission.decide(request, now)
         self._metrics.admissions.labels(decision.verdict).inc()
         return decision
+
+    async def read_within(self, seconds: float) -> bool:
+        """Wait for the topic to be read, for so many `seconds` from when the first did; False if that was in vain."""
+        if self._patient_until is None:
+            self._patient_until = asyncio.get_running_loop().time() + seconds
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._patient_until):
+                await self.caught_up.wait()
+        return self.caught_up.is_set()
 
     def why_blind(self, now: float) -> str:
         """Say why there is no news of commands, "" if there is."""

@@ -30,7 +30,7 @@ from streamer.gateway.usage import stripped
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
-# So long the first call of a process waits for the throttle topic to be read.
+# So long the first calls of a process wait for the throttle topic to be read.
 _PATIENCE = 5.0
 # By this a refusal of ours is known again when LiteLLM logs it as a failed call: it never reached a model.
 _MARK = "tidegate_command"
@@ -54,7 +54,7 @@ class TidegateGate(CustomLogger):  # type: ignore[misc] # LiteLLM is not where t
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Ask before a call: raises HTTPException for what may not go through; else gives the call, changed or not."""
-        await self._started()
+        await self._ready()
         asked = self._asked(data, user_api_key_dict, call_type)
         decision = self._client.decide(asked) if asked else None
         if decision is None or decision.verdict == "allow":
@@ -85,19 +85,21 @@ class TidegateGate(CustomLogger):  # type: ignore[misc] # LiteLLM is not where t
     async def _report(self, kwargs: Mapping[str, Any]) -> None:
         payload = kwargs.get("standard_logging_object")
         if isinstance(payload, dict) and _MARK not in str(payload.get("error_str")):
-            await self._started()
+            self._start()
             self._sink.add(stripped(payload, self._hash, self._names))
 
-    async def _started(self) -> None:
-        """Begin to read and to send with the first call, for only then is there a loop to do it in."""
-        if self._tasks:
-            return
-        self._tasks = [asyncio.create_task(part.run()) for part in (self._client, self._sink)]
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._client.caught_up.wait()
-        except TimeoutError:
+    async def _ready(self) -> None:
+        """Wait for the commands: all calls that come while they are read for the first time, not the first alone."""
+        begins = self._start()
+        if not await self._client.read_within(_PATIENCE) and begins:
             log.warning("the throttle topic is not read yet; calls go on", outage=self._config.gateway.outage)
+
+    def _start(self) -> bool:
+        """Begin to read and to send with the first call, for only then is there a loop to do it in; False if begun."""
+        begins = not self._tasks
+        if begins:
+            self._tasks = [asyncio.create_task(part.run()) for part in (self._client, self._sink)]
+        return begins
 
 
 class _Refused(ProxyException):  # type: ignore[misc] # LiteLLM is not where the checks run

@@ -1,5 +1,6 @@
 """The gateway's client, without a broker: what it says of commands, and what it does without news of Kafka."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -58,6 +59,22 @@ def said(found: GatewayClient, *records: Record, aloud: bool = True) -> list[Ack
     for record in records:
         found._take(record, aloud=aloud)
     return [found._acks.get_nowait()[1] for _ in range(found._acks.qsize())]
+
+
+async def test_all_who_come_before_the_topic_is_read_wait_for_it_together() -> None:
+    found = client()
+    waiting = [asyncio.create_task(found.read_within(60.0)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in waiting)
+    found.caught_up.set()
+    assert await asyncio.gather(*waiting) == [True, True, True]
+
+
+async def test_nobody_waits_for_the_topic_once_that_was_in_vain() -> None:
+    found = client()
+    assert not await found.read_within(0.01)
+    async with asyncio.timeout(10):
+        assert not await found.read_within(3600.0)
 
 
 def test_each_command_that_is_news_is_acknowledged_once() -> None:
