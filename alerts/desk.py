@@ -91,7 +91,9 @@ class AlertDesk:
         scope = _scope_of(word)
         alerts = [] if scope else [*(alert.id for _, alert in self._alerts(word)), *self._in_short(word)]
         incident = word.incident if alerts and not word.anomaly else ""
-        keys = self.ledger.within(scope) if scope else self.ledger.caused_by(alerts, incident)
+        keys = (
+            self.ledger.within(scope, word.scope.get("tool", "")) if scope else self.ledger.caused_by(alerts, incident)
+        )
         if not keys and not alerts:
             return "unknown", []
         return "applied", self.ledger.let_go(keys, alerts, now)

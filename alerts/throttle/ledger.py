@@ -137,9 +137,10 @@ class Ledger:
         """Give the ids of the open alerts behind the commands in force."""
         return {alert for _, live in self._book.all_in_force() for alert in live.causes}
 
-    def within(self, scope: CommandScope) -> list[str]:
-        """Give the keys of the commands in force that bind nothing outside a scope."""
-        return [key for key, live in self._book.all_in_force() if scope.covers(live.command.scope)]
+    def within(self, scope: CommandScope, tool: str = "") -> list[str]:
+        """Give the keys of the commands in force that bind nothing outside a scope, or but that `tool` of it."""
+        inside = [(key, live.command) for key, live in self._book.all_in_force() if scope.covers(live.command.scope)]
+        return [key for key, command in inside if tool in ("", command.params.get("tool"))]
 
     def caused_by(self, alerts: Iterable[str], incident: str) -> list[str]:
         """Give the keys of the commands in force that are of an incident or have one of some alerts as their cause."""

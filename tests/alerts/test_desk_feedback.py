@@ -101,6 +101,18 @@ def test_who_lets_an_alert_go_that_is_kept_in_short_frees_what_it_was_throttled_
     assert desk.submit(again, NOW + 11) == []
 
 
+def test_who_lets_a_tool_go_lets_go_of_nothing_else() -> None:
+    pause = Policy(kind="burst", scope="session", action="pause", mode="enforce")
+    desk = AlertDesk(Dispatcher([Route(receiver="team")]), Ledger([pause]))
+    desk.submit(alert(labels={**TRIAGE, "session": "s1"}), NOW)
+    of_search = {"tenant": "acme", "tool": "search"}
+    desk.heed(word("throttle", 1, scope=of_search), NOW + 1)
+    assert desk.heed(word("release", 2, scope={**of_search, "tool": "fetch"}), NOW + 2) == ("unknown", [])
+    outcome, (change,) = desk.heed(word("release", 3, scope=of_search), NOW + 3)
+    assert (outcome, change.key) == ("applied", "tenant=acme")
+    assert [command.action for command in desk.ledger.live()] == ["pause"]
+
+
 def test_who_throttles_an_incident_until_a_time_sees_it_end_then() -> None:
     desk = made()
     found = opened(desk)
