@@ -84,8 +84,8 @@ class Ledger:
     ) -> list[Change]:
         """Throttle a scope because a person said so: what is suggested there, else a pause, or one tool of it.
 
-        It lasts until `until` (epoch seconds), a day at most; without that as long as what stands open there. `reason`
-        is for where nothing is suggested.
+        It lasts until `until` (epoch seconds), a day at most; without that as long as what stands open there, and where
+        nothing does for the time of its policy from the last such word on. `reason` is for where nothing is suggested.
         """
         live = self._book.in_force(scope.key())
         policy = _enforced(live.policy if live and not tool else BY_HAND)
@@ -94,6 +94,8 @@ class Ledger:
         changes: list[Change] = []
         if live is None or (live.policy, live.until) != (policy, until):
             changes = self._book.issue(scope, policy, live.command.reason if live else reason, now, until=until)
+        elif until is None and not live.causes:
+            changes = [self._book.renew(scope.key(), now)]
         for change in changes:
             if not self._book[change.key].causes:
                 self._book[change.key].hold_until = now + policy.expires

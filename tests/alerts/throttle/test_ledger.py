@@ -543,6 +543,16 @@ def test_a_later_word_without_an_end_takes_back_the_end() -> None:
     assert bound(passed(found, 100)) == [(SESSION, "limit_rate")]
 
 
+def test_what_a_person_throttles_again_lasts_for_its_whole_time_again() -> None:
+    found, scope = ledger(), CommandScope("acme", session="s9")
+    found.impose(scope, WORD, NOW, None)
+    (change,) = found.impose(scope, WORD, NOW + 800, None)
+    assert change.command and (change.command.action, change.command.generation) == ("pause", 2)
+    assert change.command.expires_at.timestamp() == NOW + 1700
+    assert passed(found, 1699) == []
+    assert bound(passed(found, 1700)) == [(scope.key(), "release")]
+
+
 def test_a_suggestion_that_a_person_takes_ends_with_what_it_is_about() -> None:
     found = ledger(Policy(kind="loop", scope="session", action="pause", mode="suggest"))
     (suggestion,) = told(found, 0)
