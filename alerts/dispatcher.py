@@ -16,7 +16,7 @@ from alerts.inhibit import DEFAULTS, Inhibitor, InhibitRule
 from alerts.notification import Notification
 from alerts.owners import Owners
 from alerts.remarks import Remarks
-from alerts.routes import Route, RouteTree
+from alerts.routes import Leaf, Route, RouteTree
 from alerts.silences import Silence, Silences
 from alerts.storm import StormRule
 from alerts.verdicts import Verdicts
@@ -164,9 +164,11 @@ class Dispatcher:
         return sorted({one.id: one for one in (*found, *beside)}.values(), key=rank)
 
     def _further(self, alert: Alert, told: Container[str], now: float) -> list[Incident]:
-        """List an alert's homes on the routes whose receivers are not `told` of it."""
-        leaves = [leaf for leaf in self.tree.leaves(alert.labels) if leaf.route.receiver not in told]
-        return [self._homes.of(leaf, alert, now) for leaf in leaves]
+        """List an alert's homes on the first route of each receiver that is not `told` of it."""
+        first: dict[str, Leaf] = {}
+        for leaf in self.tree.leaves(alert.labels):
+            first.setdefault(leaf.route.receiver, leaf)
+        return [self._homes.of(leaf, alert, now) for receiver, leaf in first.items() if receiver not in told]
 
     def _take(self, incident: Incident, alert: Alert, now: float) -> None:
         before = incident.state

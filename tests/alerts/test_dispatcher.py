@@ -62,6 +62,15 @@ def test_an_incident_goes_to_the_receiver_of_its_route() -> None:
     assert [notification.receiver for notification in found.pending(NOW + 2)] == ["acme", "rest"]
 
 
+def test_a_receiver_of_several_routes_is_told_of_an_alert_once_as_the_first_of_them_says() -> None:
+    of_tenants = Route(receiver="finops", match={"kind": "burst"}, group_by=("tenant",), go_on=True)
+    found = dispatcher(of_tenants, Route(receiver="ops", go_on=True), ROUTE)
+    found.submit(alert(), NOW)
+    pending = list(found.pending(NOW + 2))
+    assert sorted(one.receiver for one in pending) == ["finops", "ops"]
+    assert {"tenant": "acme"} in [one.incident.group for one in pending]
+
+
 def test_an_alert_stays_in_its_incident_when_its_labels_change() -> None:
     found = dispatcher(Route(receiver="pager", match={"severity": "critical"}), ROUTE)
     first = found.submit(alert(), NOW)
