@@ -48,7 +48,7 @@ class Dispatcher:
             self.tree, self._incidents, storm or StormRule(), self.owners.labels_of({}).get("owner", ""), self._touch
         )
         self._holds = Holds(self.silences, self.inhibitor, self._incidents, self._homes.route_of)
-        self._escalations = Escalations(self._incidents, self._touch)
+        self._escalations = Escalations(self._incidents, self._reason_of, self._touch)
         self._agenda, self._verdicts = Agenda(), Verdicts()
 
     def submit(self, alert: Alert, now: float) -> Incident | None:
@@ -132,6 +132,9 @@ class Dispatcher:
         """Say what is decided of an incident at `now` (epoch seconds), what holds it back, and its route."""
         held, route = self._holds.of(incident, now), self._homes.route_of(incident)
         return decide(incident, route, now, held), held, route
+
+    def _reason_of(self, incident: Incident, now: float) -> Reason:
+        return self.explain(incident, now)[0].reason
 
     def saved(self, incident: str) -> bool:
         """Tell whether all that is known of an incident was written down."""

@@ -23,10 +23,15 @@ def escalation(incident: Incident, route: Route, now: float) -> tuple[Step | Non
 
 
 class Escalations:
-    """Takes the steps of incidents' routes. `touch` is told what changes."""
+    """Takes the steps of incidents' routes. `reason_of` says what is decided of one, `touch` is told what changes."""
 
-    def __init__(self, incidents: Incidents, touch: Callable[[Incident], None]) -> None:
-        self._incidents, self._touch = incidents, touch
+    def __init__(
+        self,
+        incidents: Incidents,
+        reason_of: Callable[[Incident, float], Reason],
+        touch: Callable[[Incident], None],
+    ) -> None:
+        self._incidents, self._reason_of, self._touch = incidents, reason_of, touch
 
     def take_step(self, incident: Incident, route: Route, reason: Reason, now: float) -> float:
         """Tell the next ones, if it is time, and `reason` lets the incident itself be told; gives when it is."""
@@ -36,12 +41,18 @@ class Escalations:
         if step is None:
             return at
         incident.escalations += 1
-        told = {one.receiver for one in self._incidents.related(incident) if one.state == "open"}
-        if step.receiver not in told:
+        related = self._incidents.related(incident)
+        if step.receiver not in {one.receiver for one in related if self._is_heard(one, now)}:
             self._tell_also(incident, step, now)
             incident.note(f"nobody acknowledged: told {step.receiver}")
         self._touch(incident)
         return SOON
+
+    def _is_heard(self, incident: Incident, now: float) -> bool:
+        """Tell whether a receiver knows of an open incident, or will in a moment; one that is held back it does not."""
+        if incident.state != "open":
+            return False
+        return incident.sent is not None or self._reason_of(incident, now) not in _HELD_BACK
 
     def _tell_also(self, incident: Incident, step: Step, now: float) -> None:
         further = incident.for_another(step.receiver, now)

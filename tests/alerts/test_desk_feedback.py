@@ -336,6 +336,16 @@ def test_in_quiet_hours_people_sleep_but_for_what_is_critical_and_hear_of_the_re
     ]
 
 
+def test_who_sleeps_through_his_own_route_is_still_told_of_what_nobody_acknowledged() -> None:
+    night = Hours(name="night", start=9 * 60, end=11 * 60)
+    desk = made(
+        Route(receiver="boss", quiet=(night,), go_on=True), Route(receiver="team", escalate=(Step(60, "boss"),))
+    )
+    desk.submit(alert(), NOW)
+    assert told(desk, 2) == [("team", "new")]
+    assert ("boss", "escalated") in told(desk, 62)
+
+
 def test_each_reason_is_counted_once_for_as_long_as_it_lasts() -> None:
     desk = made()
     desk.submit(alert(), NOW)
