@@ -47,11 +47,18 @@ class WebhookReceiver:
         return notification.incident.id
 
 
+def _delivery(notification: Notification) -> str:
+    """Name a notification: what is said again after long is another, though nothing about it has changed."""
+    incident = notification.incident
+    name = f"{incident.id}-{incident.revision}-{notification.because}"
+    return f"{name}-{incident.sent.at:.0f}" if notification.because == "repeat" and incident.sent else name
+
+
 def body_of(notification: Notification) -> WebhookBody:
     """Make the body of a notification."""
     incident = notification.incident
     return WebhookBody(
-        id=f"{incident.id}-{incident.revision}-{notification.because}",
+        id=_delivery(notification),
         because=notification.because,
         receiver=notification.receiver,
         owner=notification.owner,

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.dispatcher import Dispatcher
 from alerts.owners import Owner
 from alerts.receiver import DeliveryFailed
-from alerts.webhook.client import WebhookBody, WebhookReceiver
+from alerts.routes import Route
+from alerts.webhook.client import WebhookBody, WebhookReceiver, body_of
 from alerts.webhook.sign import signature, verified
 from tests.alerts.build import NOW, alert, incident, notification
 from tests.alerts.http_server import Taken, listening
@@ -52,6 +54,19 @@ async def test_a_notification_that_is_sent_again_has_the_same_id_and_the_next_an
             await receiver(taken).send(notification(told, "resolved" if told.state == "resolved" else "new"))
     first, again, last = (headers["Tidegate-Delivery"] for headers in taken.headers)
     assert first == again != last
+
+
+def test_what_is_said_again_after_long_is_no_repeat_to_be_dropped() -> None:
+    found = Dispatcher([Route(receiver="finops", repeat_interval=3600)])
+    found.submit(alert(), NOW)
+    ids = []
+    for after in (2, 3602, 7202):
+        (told,) = found.pending(NOW + after)
+        (again,) = found.pending(NOW + after)
+        assert body_of(told).id == body_of(again).id
+        ids.append(body_of(told).id)
+        found.delivered(told, "ref", NOW + after)
+    assert len(set(ids)) == 3
 
 
 async def test_without_a_secret_nothing_is_signed() -> None:
