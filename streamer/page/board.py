@@ -59,11 +59,14 @@ class Board:
         return tenants_of(incident) if incident else {answer.tenant} - {""}
 
     def take_command(self, key: str, command: Command | None) -> set[str]:
-        """Take in a record of the throttle topic (None: a tombstone); the highest generation of a scope holds."""
+        """Take in a record of the throttle topic (None: a tombstone); the highest generation of a scope holds.
+
+        Until it ends, as at a gateway: after a backup was restored generations begin again from lower ones.
+        """
         known = self.commands.get(key)
         if command is None:
             self.commands.pop(key, None)
-        elif known is None or known.generation < command.generation:
+        elif known is None or known.generation < command.generation or known.expires_at <= command.issued_at:
             _keep(self.commands, key, command)
         about = command or known
         return {about.scope.tenant} if about else set()

@@ -1,5 +1,7 @@
 """Incidents, commands and answers: the newest holds, whatever is repeated."""
 
+from datetime import timedelta
+
 from streamer.feedback import Feedback
 from streamer.page.board import Board, in_force, is_seen_by
 from streamer.page.sight import Sight
@@ -32,6 +34,16 @@ def test_of_a_scope_the_highest_generation_holds() -> None:
     assert board.commands["k"].generation == 3
     board.take_command("k", None)
     assert not board.commands
+
+
+def test_a_lower_generation_that_was_issued_after_the_end_of_a_higher_one_holds() -> None:
+    """As at the gateways, so that the page shows what they obey after a backup was restored."""
+    board, end = Board(), NOON + timedelta(seconds=60)
+    board.take_command("k", command(5, seconds=60))
+    board.take_command("k", command(2, issued_at=end - timedelta(seconds=1)))
+    assert board.commands["k"].generation == 5
+    board.take_command("k", command(3, issued_at=end))
+    assert board.commands["k"].generation == 3
 
 
 def test_a_command_is_in_force_until_it_ends_or_is_released() -> None:
