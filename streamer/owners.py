@@ -27,8 +27,8 @@ def read_owners(path: Path) -> list[OwnerRule]:
     """
     mistakes: list[str] = []
     rules = []
-    for place, fields in _rows(path):
-        wrong = _mistake(fields)
+    for place, fields, tags in _rows(path):
+        wrong = _mistake_of_tags(tags) or _mistake(fields)
         if wrong:
             mistakes.append(f"{path}, {place}: {wrong}")
         else:
@@ -38,15 +38,17 @@ def read_owners(path: Path) -> list[OwnerRule]:
     return rules
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any], Iterable[str]]]:
+    """Give each rule's place, its fields, and the names of those among them that are said to be tags."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".toml":
             for number, table in enumerate(_tables(tomllib.loads(text)), 1):
                 tags = table.get("tags", {})
-                yield f"owners {number}", {**{name: one for name, one in table.items() if name != "tags"}, **tags}
+                fields = {name: one for name, one in table.items() if name != "tags"}
+                yield f"owners {number}", {**fields, **tags}, tags
         elif path.suffix == ".csv":
-            yield from _lines(text)
+            yield from ((place, row, ()) for place, row in _lines(text))
         else:
             raise ConfigInvalid([f"{path}: the owners' file must be .csv or .toml"])
     except FileNotFoundError:
@@ -90,6 +92,12 @@ def _misspelt(names: Iterable[str]) -> str:
         if meant != name:
             return f"{name!r} is a tag; if {meant!r} is meant, spell it so"
     return ""
+
+
+def _mistake_of_tags(names: Iterable[str]) -> str:
+    """Say which tag would take the place of what the rule asks for, or of its owner."""
+    taken = next((name for name in names if _is_asked(name) or name in _OWN), "")
+    return f"a tag cannot be called {taken!r}" if taken else ""
 
 
 def _mistake(fields: Mapping[str, Any]) -> str:

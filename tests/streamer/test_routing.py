@@ -157,6 +157,16 @@ def test_owners_are_read_from_csv_and_toml_alike(tmp_path: Path, name: str, text
         ),
         ("owners.toml", '[[owner]]\ntenant = "a"\nowner = "x"', "there is no [[owners]] in it"),
         ("owners.toml", '[[owners]]\ntenant = 3\nowner = "x"', "owners.toml, owners 1: tenant must be text"),
+        (
+            "owners.toml",
+            '[[owners]]\ntenant = "a"\nowner = "x"\ntags = {tenant = "b"}',
+            "owners.toml, owners 1: a tag cannot be called 'tenant'",
+        ),
+        (
+            "owners.toml",
+            '[[owners]]\ntenant = "a"\ntags = {"tag:team" = "b"}',
+            "owners.toml, owners 1: a tag cannot be called 'tag:team'",
+        ),
         ("owners.toml", "[[owners", "owners.toml: not readable as TOML"),
         ("owners.toml", "owners = 3", "owners.toml: not readable as TOML"),
         ("owners.txt", "", "owners.txt: the owners' file must be .csv or .toml"),
