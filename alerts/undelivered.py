@@ -13,8 +13,10 @@ KIND = "dead channel"
 def undelivered(receiver: str, why: str, waiting: int, since: datetime, until: datetime | None) -> Notification:
     """Say that `receiver` has taken nothing since a moment, and, with `until`, that it does again."""
     labels: dict[Label, str] = {"tenant": "tidegate", "use_case": "notifications", "agent": receiver, "kind": KIND}
+    # A second time is another incident: who drops what was delivered before must hear of it.
+    name = f"{receiver}-{since:%Y%m%dT%H%M%S}"
     alert = Alert(
-        id=f"{receiver}-{since:%Y%m%dT%H%M%S}",
+        id=name,
         state="closed" if until else "opened",
         severity="critical",
         labels={**labels, "severity": "critical"},
@@ -29,7 +31,7 @@ def undelivered(receiver: str, why: str, waiting: int, since: datetime, until: d
         reason=f"receiver {receiver} takes no notifications ({why}), {waiting} wait",
     )
     incident = Incident(
-        id=f"undelivered-{receiver}", receiver=receiver, group=labels, opened_at=since, updated_at=since, kind=KIND
+        id=f"undelivered-{name}", receiver=receiver, group=labels, opened_at=since, updated_at=since, kind=KIND
     )
     incident.take(alert)
     return Notification(incident, receiver, "resolved" if until else "new", None)

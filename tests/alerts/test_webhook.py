@@ -1,6 +1,7 @@
 """The webhook: signed as its documentation says, and what an answer means for the next try."""
 
 import hmac
+from datetime import timedelta
 from hashlib import sha256
 
 import msgspec
@@ -13,9 +14,10 @@ from alerts.dispatcher import Dispatcher
 from alerts.owners import Owner
 from alerts.receiver import DeliveryFailed
 from alerts.routes import Route
+from alerts.undelivered import undelivered
 from alerts.webhook.client import WebhookBody, WebhookReceiver, body_of
 from alerts.webhook.sign import signature, verified
-from tests.alerts.build import NOW, alert, incident, notification
+from tests.alerts.build import NOW, START, alert, incident, notification
 from tests.alerts.http_server import Taken, listening
 
 SECRET = "shared secret"
@@ -67,6 +69,15 @@ def test_what_is_said_again_after_long_is_no_repeat_to_be_dropped() -> None:
         ids.append(body_of(told).id)
         found.delivered(told, "ref", NOW + after)
     assert len(set(ids)) == 3
+
+
+def test_a_receiver_that_is_dead_for_the_second_time_is_told_of_anew() -> None:
+    ids = {
+        body_of(undelivered("slack", "timeout", 3, START + timedelta(days=day), until)).id
+        for day in (0, 7)
+        for until in (None, START + timedelta(days=day, hours=1))
+    }
+    assert len(ids) == 4
 
 
 async def test_without_a_secret_nothing_is_signed() -> None:
