@@ -1,5 +1,6 @@
 """The command that tells departments what they used."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -7,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from streamer.cli.base import CONFIG, cli, configured, example
+
+_MOST_NAMED = 10
 
 
 class Zone(click.ParamType):
@@ -59,8 +62,18 @@ def showback(
         now, before = Spend(period, tenants), Spend(period.before(), tenants)
     except OverflowError:
         raise click.UsageError(f"{latest} is too near to the first or the last of all days") from None
+    known = set()
     for rollup in read(rollups):
+        known.add(rollup.tenant)
         now.add(rollup)
         before.add(rollup)
-    for line in lines(report_of(now, before, period, budgets=config.budgets)):
+    if unknown := [name for name in tenants if name not in known]:
+        raise click.UsageError(_nothing_of(unknown, sorted(known)))
+    for line in lines(report_of(now, before, period, whose=", ".join(tenants), budgets=config.budgets)):
         click.echo(line)
+
+
+def _nothing_of(unknown: Sequence[str], known: Sequence[str]) -> str:
+    more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+    there_are = f"it knows {', '.join(known[:_MOST_NAMED])}{more}" if known else "it is empty"
+    return f"the file holds nothing of {', '.join(unknown)}: {there_are}"

@@ -80,6 +80,8 @@ class Showbacks:
             report = await self.report(one, period)
             if report.total.usd or report.total.before:
                 await self._reporters[one.receiver].report(report)
+            else:
+                log.warning("no showback, for nothing was spent: are its names spelled right?", showback=one.name)
         except Exception as error:  # a showback may wait, the worker may not
             why = str(error) if isinstance(error, DeliveryFailed) else type(error).__name__
             log.error("showback failed", showback=one.name, why=why)

@@ -45,6 +45,17 @@ def test_a_day_is_told_against_the_day_before(rollups: Path) -> None:
     assert "  support · triage        $48.00  100% more" in found
 
 
+def test_a_tenant_that_is_not_in_the_file_is_said_to_be_none(rollups: Path) -> None:
+    done = CliRunner().invoke(cli, ["showback", str(rollups), "--tenant", "acmee"], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert "the file holds nothing of acmee: it knows acme" in done.output
+
+
+def test_a_tenant_that_spent_nothing_on_a_day_is_named(rollups: Path) -> None:
+    found = told(str(rollups), "--tenant", "acme", "--day", "2026-11-25")
+    assert found[0].startswith("acme spent $0.00 on Wednesday, 25 November")
+
+
 def test_without_a_day_it_is_the_newest(rollups: Path) -> None:
     assert told(str(rollups)) == told(str(rollups), "--day", "2026-11-21")
 
