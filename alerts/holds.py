@@ -73,11 +73,14 @@ class Holds:
         alert = source.alert
         told = [one for one in self._incidents.holding(alert.id) if one.sent or alert.state != "closed"]
         free = [one for one in told if self._silences.covering(alert.labels, now, one.id) is None]
-        return max((min(source.until, self._tells_until(one, now)) for one in free), default=now)
+        return max((min(source.until, self._tells_until(one, alert, now)) for one in free), default=now)
 
-    def _tells_until(self, incident: Incident, now: float) -> float:
-        """Give until when people know of an incident, or are told as soon as it is due; `now` if neither is so."""
-        if incident.sent is not None:
+    def _tells_until(self, incident: Incident, alert: Alert, now: float) -> float:
+        """Give until when people know of an alert of an incident, or are told as soon as it is due; `now` if neither.
+
+        What was sent before the alert began did not tell of it.
+        """
+        if incident.sent is not None and alert.opened_at.timestamp() <= incident.sent.at:
             return NEVER
         route = self._route_of(incident)
         return route.next_change(now) if route.tells(incident.severity, now) else now

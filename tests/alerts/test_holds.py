@@ -1,7 +1,9 @@
 """An alarm makes others superfluous only where people hear of it: somebody hears of everything."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +30,20 @@ def dispatcher(office: Hours | None = None, wait: float = 2.0) -> Dispatcher:
     hours = (office,) if office else ()
     always = Route(receiver="always", match={"use_case": "support"})
     return Dispatcher([always, Route(receiver="office", hours=hours, group_wait=wait)])
+
+
+def test_an_alarm_that_joins_at_night_what_people_know_by_day_makes_nothing_superfluous() -> None:
+    """Nobody has heard of it: the change is told when the office is open again."""
+    found = dispatcher(minutes_after_ten(-60, 10))
+    found.submit(alert("by day", labels=TENANT), NOW)
+    assert told(found, NOW + 2) == [("office", "new")]
+    night = NOW + 20 * MINUTE
+    began = START + timedelta(minutes=20)
+    joins = msgspec.structs.replace(alert("at night", labels=TENANT, after=1200), opened_at=began)
+    found.submit(joins, night)
+    found.submit(alert("by day", "closed", after=1201, labels=TENANT), night + 1)
+    found.submit(alert("use case", labels=USE_CASE, after=1300), night + 100)
+    assert told(found, night + 102) == [("always", "new")]
 
 
 def both(found: Dispatcher) -> Dispatcher:
