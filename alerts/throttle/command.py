@@ -16,7 +16,8 @@ Named = Annotated[str, Meta(min_length=1, max_length=256)]
 #: The longest time between a command's issue and its expiry, in seconds; one that lasts longer is refused by gateways.
 MOST_LIFE = 86_400.0
 
-
+# As far as every language counts in whole numbers.
+_MOST_NUMBER = 2**53
 # What each action needs to be told in `params`.
 _NUMBERS: Mapping[str, str] = {"limit_rate": "requests_per_minute", "cap_steps": "steps"}
 _NAMES: Mapping[str, str] = {"downgrade_model": "model", "block_tool": "tool"}
@@ -100,12 +101,12 @@ def mistake_of_params(action: Action, params: Mapping[str, int | str]) -> str:
     """Say which param an action lacks, "" if none.
 
     >>> mistake_of_params("limit_rate", {"requests_per_minute": "30"})
-    'limit_rate needs the param requests_per_minute, a whole number of 0 or more'
+    'limit_rate needs the param requests_per_minute, a whole number from 0 to 2^53'
     """
     name = _NUMBERS.get(action)
     number = params.get(name, "") if name else 0
-    if isinstance(number, str) or number < 0:
-        return f"{action} needs the param {name}, a whole number of 0 or more"
+    if isinstance(number, str) or not 0 <= number <= _MOST_NUMBER:
+        return f"{action} needs the param {name}, a whole number from 0 to 2^53"
     name = _NAMES.get(action)
     if name and not (isinstance(params.get(name), str) and params[name]):
         return f"{action} needs the param {name}, a name"

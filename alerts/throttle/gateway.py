@@ -99,7 +99,7 @@ def _wide(scope: tuple[str, ...]) -> tuple[str, ...]:
 def _decode(key: str, record: bytes) -> Command:
     try:
         command = msgspec.json.decode(record, type=Command)
-    except msgspec.DecodeError as error:  # what is not even JSON is no ValidationError
+    except (msgspec.DecodeError, RecursionError) as error:  # what is not even JSON is no ValidationError
         raise msgspec.ValidationError(str(error)) from error
     if command.scope.key() != key:
         raise msgspec.ValidationError("the record's key is not that of the command's scope")

@@ -164,7 +164,7 @@ class GatewayClient:
         log.warning("not a throttle command", why=why.detail, offset=record.offset)
         try:
             name = msgspec.json.decode(record.value or b"", type=_Named).id
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return
         if aloud and 0 < len(name) <= 256:
             self._acks.put_nowait((record.key or b"", self._ack(name, "refused", why.detail[:1000])))

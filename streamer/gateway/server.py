@@ -34,7 +34,7 @@ class DecideDoor:
         """Answer `POST /v1/decide`: a Request in, a Decision out, 200 whether it may go through or not."""
         try:
             asked = msgspec.json.decode(await request.read(), type=Request)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _json(400, {"error": rejected_by(error).detail})
         except web.HTTPRequestEntityTooLarge:
             return _json(413, {"error": f"the body is over {_MOST_BYTES} bytes"})

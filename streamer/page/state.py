@@ -65,7 +65,7 @@ class PageState:
             change = self._take[topic]((key or b"").decode(errors="replace"), value)
             self.board.version += change is not None and change.what != "spend"
             return change
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             self.unreadable += 1
             return None
 

@@ -108,6 +108,25 @@ def test_a_command_that_cannot_be_obeyed_is_refused_with_its_reason() -> None:
     assert "requests_per_minute" in ack.detail
 
 
+@pytest.mark.parametrize(
+    "value",
+    [b"[" * 5000, b'{"id":"c1","x":' + b"[" * 5000, command(action="limit_rate").value[:-1] + b',"x":' + b"[" * 5000],
+)
+def test_a_record_that_nests_too_deep_stops_nothing(value: bytes) -> None:
+    found = client()
+    assert said(found, Record(value), command(2))[-1].command == "c2"
+    assert not found.decide(REQUEST).allowed
+
+
+@pytest.mark.parametrize("action, param", [("limit_rate", "requests_per_minute"), ("cap_steps", "steps")])
+def test_a_number_that_nobody_can_count_to_is_refused_and_stops_no_request(action: str, param: str) -> None:
+    found = client()
+    value = command(action=action, params={param: 1}).value
+    assert value is not None
+    (ack,) = said(found, Record(value.replace(b":1}", b":1" + b"0" * 400 + b"}", 1)))
+    assert (ack.state, found.decide(REQUEST).allowed) == ("refused", True)
+
+
 def test_without_a_name_a_gateway_has_its_hosts() -> None:
     assert GatewayClient(KafkaConfig(), GatewayConfig()).name
 

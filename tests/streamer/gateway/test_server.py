@@ -74,7 +74,7 @@ async def test_the_json_form_answers_with_a_decision(session: aiohttp.ClientSess
     assert (await asked(session, Known(command("pause")), "/v1/decide", "POST", json=other))[1] == {}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"tenant": 1}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"tenant": 1}', b"\xff", b'{"x":' + b"[" * 5000])
 async def test_what_is_no_request_is_refused_and_not_echoed(session: aiohttp.ClientSession, body: bytes) -> None:
     status, answer, _ = await asked(session, Known(), "/v1/decide", "POST", data=body)
     assert status == 400

@@ -18,5 +18,7 @@ def test_the_rollups_of_sessions_are_passed_over() -> None:
 
 def test_a_rollup_that_is_none_is_counted_and_stops_nothing() -> None:
     read = state()
-    assert [read.take(TOPICS.rollups, None, value) for value in (b"{", b'{"level":"tenant"}', b"7")] == [None] * 3
-    assert read.unreadable == 3
+    nested = b'{"x":' + b"[" * 5000
+    values = (b"{", b'{"level":"tenant"}', b"7", nested)
+    assert [read.take(TOPICS.rollups, None, value) for value in values] == [None] * 4
+    assert read.unreadable == 4
