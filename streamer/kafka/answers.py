@@ -15,7 +15,7 @@ from alerts.slack.answers import Answer, Unusable, answer_of
 from alerts.slack.app import SlackApp
 from alerts.slack.dialog import Asked, Mistaken, answer_of_view, asked_of, is_submitted, view_of
 from streamer.clock import utc, wall
-from streamer.config import KafkaConfig
+from streamer.config import KafkaConfig, TrustConfig
 from streamer.feedback import Feedback
 from streamer.kafka.connection import producer_of
 from streamer.web.metrics import Metrics
@@ -27,19 +27,28 @@ Standing = Literal["open", "over", "elsewhere"]
 _LONGEST = 2.5
 _MOST_HEARD = 10_000
 _OVER = "This incident is over, or nobody knows it any more. Nothing was changed."
+_NOT_ALLOWED = "You are none of those who may answer. Nothing was changed."
 
 
 class Answers:
     """Writes each answer once. Use as an async context manager.
 
     What is heard again (a double click, a repeat of Slack's) is dropped here where it comes to the same process, and by
-    its id where it does not.
+    its id where it does not. Whoever may not answer by `trust` is told so; who reads the topic sees to it.
     """
 
     def __init__(
-        self, kafka: KafkaConfig, topic: str, app: SlackApp, metrics: Metrics, standing: Callable[[str], Standing]
+        self,
+        kafka: KafkaConfig,
+        topic: str,
+        app: SlackApp,
+        metrics: Metrics,
+        standing: Callable[[str], Standing],
+        *,
+        trust: TrustConfig,
     ) -> None:
         self._kafka, self._topic, self._app, self._metrics, self._standing = kafka, topic, app, metrics, standing
+        self._trust = trust
         self._heard: OrderedDict[str, asyncio.Future[bool]] = OrderedDict()
         self._producer: AIOKafkaProducer
         self._whispers: set[asyncio.Task[None]] = set()
@@ -104,6 +113,8 @@ class Answers:
             return False
         self._count("taken")
         done.set_result(True)
+        if not self._trust.trusts_person(answer.by):
+            self._whisper(answer, _NOT_ALLOWED)
         return True
 
     async def _write(self, answer: Answer) -> None:
@@ -126,7 +137,7 @@ class Answers:
         try:
             await self._app.whisper(answer.channel, answer.user, text)
         except DeliveryFailed as error:
-            log.warning("not told that it is over", incident=answer.incident, why=str(error))
+            log.warning("not told that nothing was changed", incident=answer.incident, why=str(error))
 
     def _count(self, outcome: str) -> None:
         self._metrics.answers.labels(outcome).inc()

@@ -25,7 +25,7 @@ class SlackSide:
         self, config: Config, app: SlackApp, topics: Topics, metrics: Metrics, standing: Callable[[str], Standing]
     ) -> None:
         self._config = config.slack
-        self._answers = Answers(config.kafka, topics.feedback, app, metrics, standing)
+        self._answers = Answers(config.kafka, topics.feedback, app, metrics, standing, trust=config.trust)
         self._edges = AsyncExitStack()
         self._listening: asyncio.Task[None] | None = None
 

@@ -14,7 +14,7 @@ from alerts.slack.app import SlackApp
 from alerts.slack.dialog import Mistaken
 from alerts.slack.render import message
 from streamer.clock import utc, wall
-from streamer.config import Config
+from streamer.config import Config, TrustConfig
 from streamer.feedback import Feedback, feedback_of
 from streamer.kafka import answers as module
 from streamer.kafka.answers import Answers, Standing
@@ -53,7 +53,8 @@ class Bench:
         self.slack, self.producer, self.metrics = slack, producer, Metrics()
         self.standing: Standing = "open"
         app = SlackApp(TOKEN, base_url=slack.base_url, timeout=5, spacing=0)
-        self.answers = Answers(Config().kafka, "t.feedback", app, self.metrics, lambda _: self.standing)
+        trust = TrustConfig(people=("ann", "bob"))
+        self.answers = Answers(Config().kafka, "t.feedback", app, self.metrics, lambda _: self.standing, trust=trust)
 
     def count(self, outcome: str) -> float:
         return sample(self.metrics, "tidegate_answers_total", outcome=outcome)
@@ -144,6 +145,17 @@ async def test_a_dialog_that_slack_does_not_open_can_be_asked_for_again(bench: B
     assert not await bench.answers.take(press("tidegate.mute", "until"))
     assert await bench.answers.take(press("tidegate.mute", "until"))
     assert len(bench.slack.views) == 1
+
+
+async def test_who_may_not_answer_is_told_so_and_the_record_of_it_is_kept(bench: Bench) -> None:
+    """For the dead letters, where whoever reads the topic puts it."""
+    assert await bench.answers.take(press(user="U0EVE", name="eve"))
+    assert await bench.answers.take(press())
+    async with asyncio.timeout(5):
+        while not bench.slack.whispers:  # noqa: ASYNC110 - the stand-in's state is what we wait for
+            await asyncio.sleep(0.01)
+    assert bench.slack.whispers == [("U0EVE", module._NOT_ALLOWED)]
+    assert [said.by for _, said, _ in bench.producer.sent] == ["eve", "ann"]
 
 
 async def test_a_dialog_about_what_is_over_says_so(bench: Bench) -> None:
