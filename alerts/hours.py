@@ -1,6 +1,7 @@
 """Hours of the week in a time zone: when people are at work, or want to sleep."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,12 +38,14 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
     def next_change(self, now: float) -> float:
         """Give when (epoch seconds, after `now`) they begin or end next; infinity where they never do."""
         within, today = self.holds(now), datetime.fromtimestamp(now, ZoneInfo(self.zone)).date()
-        edges = sorted(self._at(today + timedelta(days=day), minute) for day in range(9) for minute in self._edges())
+        edges = sorted(at for day in range(9) for at in self._edges(today + timedelta(days=day)))
         return next((edge for edge in edges if edge > now and self.holds(edge) != within), float("inf"))
 
-    def _edges(self) -> tuple[int, ...]:
-        return (0, self.start, self.end % _DAY)
-
-    def _at(self, day: date, minute: int) -> float:
-        at = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=ZoneInfo(self.zone))
-        return at.astimezone(UTC).timestamp()
+    def _edges(self, day: date) -> Iterator[float]:
+        """Give when they may begin or end on a day; clocks are put forward and back at a quarter of an hour."""
+        midnight = datetime.combine(day, time(), ZoneInfo(self.zone))
+        is_changed = midnight.utcoffset() != (midnight + timedelta(days=1)).utcoffset()
+        for minute in {0, self.start, self.end % _DAY, *(range(0, _DAY, 15) if is_changed else ())}:
+            clock = midnight.replace(hour=minute // 60, minute=minute % 60)
+            # What clocks show twice comes twice.
+            yield from (clock.replace(fold=fold).astimezone(UTC).timestamp() for fold in (0, 1))

@@ -37,6 +37,37 @@ def test_the_next_change_of_office_hours_is_monday_morning() -> None:
     assert OFFICE.next_change(at("2026-11-23T07:00")) == at("2026-11-23T17:00")
 
 
+def test_what_ends_in_the_hour_that_comes_twice_does_so_twice() -> None:
+    """Clocks in Berlin go back from three to two on 25 October 2026, at one o'clock UTC."""
+    quiet = Hours(name="quiet", zone="Europe/Berlin", start=22 * 60, end=2 * 60 + 30)
+    changes = ["2026-10-25T00:30", "2026-10-25T01:00", "2026-10-25T01:30", "2026-10-25T21:00"]
+    assert [quiet.next_change(at(moment)) for moment in ("2026-10-24T21:00", *changes[:-1])] == [*map(at, changes)]
+
+
+@given(
+    st.integers(0, 95).map(lambda quarter: quarter * 15),
+    st.integers(1, 96).map(lambda quarter: quarter * 15),
+    st.sampled_from(
+        [
+            ("Europe/Berlin", "2026-10-25T01:00"),
+            ("Europe/Berlin", "2026-03-29T01:00"),
+            ("America/New_York", "2026-11-01T06:00"),
+            ("Australia/Lord_Howe", "2026-04-04T15:00"),
+        ]
+    ),
+    st.integers(-8, 8),
+)
+def test_around_a_change_of_the_clocks_the_next_change_is_the_first(
+    start: int, end: int, place: tuple[str, str], quarter: int
+) -> None:
+    zone, changed = place
+    hours = Hours(name="any", zone=zone, start=start, end=end)
+    now = at(changed) + quarter * 900
+    quarters = (now + number * 900 for number in range(1, 4 * 24 * 3))
+    first = next((moment for moment in quarters if hours.holds(moment) != hours.holds(now)), float("inf"))
+    assert hours.next_change(now) == first
+
+
 def test_hours_of_the_whole_week_never_change() -> None:
     assert Hours(name="always").next_change(at("2026-11-20T17:00")) == float("inf")
 
