@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from alerts.http import retry_after
 from alerts.receiver import DeliveryFailed
 from alerts.slack.blocks import Block, Blocks
 
@@ -44,8 +45,8 @@ _TROUBLE = (SlackClientError, ClientError, OSError, TimeoutError, AttributeError
 class SlackFailed(DeliveryFailed):
     """Slack did not do what it was asked; `answer` is its word for why, empty where it gave none."""
 
-    def __init__(self, why: str, *, permanent: bool, answer: str = "") -> None:
-        super().__init__(f"Slack: {why}", permanent=permanent)
+    def __init__(self, why: str, *, permanent: bool, answer: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"Slack: {why}", permanent=permanent, retry_after=retry_after)
         self.answer = answer
 
 
@@ -117,8 +118,10 @@ class SlackApp:
         try:
             return await getattr(self._client, method)(**arguments)
         except SlackApiError as error:
-            answer = _answer(error)
-            raise SlackFailed(answer or "no JSON", permanent=answer in _PERMANENT, answer=answer) from error
+            answer, wait = _answer(error), retry_after(getattr(error.response, "headers", None) or {})
+            raise SlackFailed(
+                answer or "no JSON", permanent=answer in _PERMANENT, answer=answer, retry_after=wait
+            ) from error
         except _TROUBLE as error:
             raise SlackFailed(type(error).__name__, permanent=False) from error
 

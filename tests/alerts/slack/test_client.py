@@ -167,9 +167,10 @@ async def test_retry_after_is_obeyed_and_then_delivered(slack: SlackStandIn, nap
 
 
 async def test_endless_rate_limits_fail_for_now(slack: SlackStandIn, naps: list[float]) -> None:
-    slack.fail_next(*[rate_limited(1)] * 4)
+    slack.fail_next(*[rate_limited(1)] * 3, rate_limited(30))
     why = await failure(slack)
     assert (str(why), why.permanent, len(naps)) == ("Slack: ratelimited", False, 3)
+    assert why.retry_after == 30
 
 
 @pytest.mark.parametrize("status", [500, 503])
