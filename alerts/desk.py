@@ -1,6 +1,6 @@
 """The desk where alerts and people's words arrive: what comes of each for people and for gateways."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from alerts.alert import Alert
@@ -90,13 +90,18 @@ class AlertDesk:
     def _let_go(self, word: Word, now: float) -> tuple[Heeded, list[Change]]:
         scope = _scope_of(word)
         alerts = [] if scope else [*(alert.id for _, alert in self._alerts(word)), *self._in_short(word)]
-        incident = word.incident if alerts and not word.anomaly else ""
-        keys = (
-            self.ledger.within(scope, word.scope.get("tool", "")) if scope else self.ledger.caused_by(alerts, incident)
-        )
+        keys = self.ledger.within(scope, word.scope.get("tool", "")) if scope else self._behind(word, alerts)
         if not keys and not alerts:
             return "unknown", []
         return "applied", self.ledger.let_go(keys, alerts, now)
+
+    def _behind(self, word: Word, alerts: Collection[str]) -> list[str]:
+        """Give the keys of commands behind open alerts, or of an incident, which may be over and hold some yet."""
+        named = [] if word.anomaly else self._named(word)
+        held = {key for incident in named for key in incident.commands}
+        held.update(self.ledger.caused_by(alerts, word.incident if named else ""))
+        tenant = word.scope.get("tenant", "")
+        return sorted(held.intersection(self.ledger.within(CommandScope(tenant))) if tenant else held)
 
     def _alerts(self, word: Word) -> Iterable[tuple[str, Alert]]:
         """Give the open alerts that a word is about, each with the first incident that tells of it."""

@@ -21,8 +21,8 @@ from streamer.kafka.connection import producer_of
 from streamer.web.metrics import Metrics
 
 log = structlog.get_logger()
-# Whether an incident is open, over (or forgotten), or known to another worker.
-Standing = Literal["open", "over", "elsewhere"]
+# Whether an incident is open, over while a command of it is held yet, over (or forgotten), or known to another worker.
+Standing = Literal["open", "held", "over", "elsewhere"]
 # Slack gives three seconds.
 _LONGEST = 2.5
 _MOST_HEARD = 10_000
@@ -79,13 +79,18 @@ class Answers:
         if answer.id in self._heard:
             self._count("repeated")
             return await asyncio.shield(self._heard[answer.id])
-        if self._standing(answer.incident) == "over":
+        if self._is_over(answer):
             self._count("over")
             if is_submitted(payload):
                 raise Mistaken(_OVER)
             self._whisper(answer, _OVER)
             return True
         return await self._first(answer)
+
+    def _is_over(self, answer: Answer) -> bool:
+        """Tell whether an answer comes too late; what is held may be let go."""
+        standing = self._standing(answer.incident)
+        return standing == "over" or (standing == "held" and answer.verdict != "release")
 
     async def _asked(self, asked: Asked) -> bool:
         try:

@@ -191,7 +191,9 @@ class Worker:
         if stage is None:
             return "elsewhere"
         found = stage.desk.dispatcher.find(incident)
-        return "open" if found and found.state == "open" else "over"
+        if found is None or (found.state == "resolved" and not found.commands):
+            return "over"
+        return "open" if found.state == "open" else "held"
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         """Save all before the partitions go elsewhere; the group waits for us."""

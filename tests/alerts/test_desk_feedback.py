@@ -101,6 +101,35 @@ def test_who_lets_an_alert_go_that_is_kept_in_short_frees_what_it_was_throttled_
     assert desk.submit(again, NOW + 11) == []
 
 
+PAUSE = Policy(kind="burst", scope="agent", action="pause", mode="enforce")
+
+
+@pytest.mark.parametrize("receiver", ["team", "audit"])
+def test_who_lets_an_incident_go_that_is_over_frees_what_is_held_of_it_yet(receiver: str) -> None:
+    """Of those who are told of the same alerts each may."""
+    routes = [Route(receiver="team", go_on=True), Route(receiver="audit")]
+    desk = AlertDesk(Dispatcher(routes), Ledger([PAUSE], hold=600))
+    desk.submit(alert(), NOW)
+    assert len(told(desk, 2)) == 2
+    (found,) = (one for one in desk.dispatcher.open_incidents() if one.receiver == receiver)
+    desk.submit(alert(state="closed", after=30), NOW + 30)
+    assert told(desk, 30) == []
+    outcome, (change,) = desk.heed(word("release", 40, incident=found.id), NOW + 40)
+    assert (outcome, change.command.action if change.command else "") == ("applied", "release")
+    assert sorted(told(desk, 40)) == [("audit", "resolved"), ("team", "resolved")]
+    assert desk.heed(word("release", 50, incident=found.id), NOW + 50) == ("unknown", [])
+
+
+def test_who_lets_a_tenant_of_an_incident_go_lets_go_of_no_other() -> None:
+    desk = AlertDesk(Dispatcher([Route(receiver="team", group_by=("kind",))]), Ledger([PAUSE]))
+    for tenant in ("acme", "globex"):
+        desk.submit(alert(tenant, labels={**TRIAGE, "tenant": tenant}), NOW)
+    (found,) = desk.dispatcher.open_incidents()
+    said = word("release", incident=found.id, scope={"tenant": "acme"})
+    outcome, (change,) = desk.heed(said, NOW + 10)
+    assert (outcome, change.key.split("/")[0]) == ("applied", "tenant=acme")
+
+
 def test_who_lets_a_tool_go_lets_go_of_nothing_else() -> None:
     pause = Policy(kind="burst", scope="session", action="pause", mode="enforce")
     desk = AlertDesk(Dispatcher([Route(receiver="team")]), Ledger([pause]))

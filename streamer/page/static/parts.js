@@ -64,17 +64,20 @@ const button = (verdict, one, primary) =>
   h("button", { type: "button", class: primary ? "primary" : null, "data-act": verdict, "data-incident": one.id,
     "data-key": verdict, "aria-label": `${ACTIONS[verdict]}: ${one.title}` }, ACTIONS[verdict]);
 
+const holds = (one) => one.commands.some((command) => command.live && command.mode === "enforce");
+
 function first(one) {
-  const enforced = one.commands.some((command) => command.live && command.mode === "enforce");
   const acknowledged = one.answers.some((answer) => answer.verdict === "acknowledge");
   return [
     ...(acknowledged ? [] : ["acknowledge"]),
-    enforced ? "release" : "throttle",
+    holds(one) ? "release" : "throttle",
   ];
 }
 
 export function actions(one, all) {
-  if (!me.operator || one.state !== "open") return null;
+  if (!me.operator) return null;
+  // What is over may hold somebody for a while yet.
+  if (one.state !== "open") return holds(one) && h("div", { class: "actions", "data-key": "actions" }, button("release", one, true));
   const shown = all ? Object.keys(ACTIONS) : first(one);
   const more = Object.keys(ACTIONS).filter((verdict) => !shown.includes(verdict));
   return h("div", { class: "actions", "data-key": "actions" },

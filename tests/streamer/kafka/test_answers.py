@@ -112,6 +112,16 @@ async def test_a_broker_that_hangs_is_given_up_before_slack_does(bench: Bench, m
     assert await bench.answers.take(press())
 
 
+async def test_what_is_over_and_held_yet_can_be_let_go_and_nothing_else_said_of_it(bench: Bench) -> None:
+    bench.standing = "held"
+    told = incident()
+    told.commands.append("tenant=acme")
+    assert await bench.answers.take(pressed(message(notification(told))[1], "tidegate.release"))
+    assert await bench.answers.take(press())
+    assert [said.verdict for _, said, _ in bench.producer.sent] == ["release"]
+    assert bench.count("over") == 1
+
+
 async def test_of_an_incident_that_is_over_only_who_pressed_is_told(bench: Bench) -> None:
     bench.standing = "over"
     assert await bench.answers.take(press())
