@@ -91,8 +91,8 @@ def lines(report: Report) -> list[str]:
         f"kinds of cost: {kinds or 'none'}",
         *_table("by use case", report.use_cases),
         *_table("by agent", report.agents),
-        *(["budgets:", *(f"  {line}" for line in report.budgets)] if report.budgets else []),
-        *(["what cost most above normal:", *(f"  {line}" for line in report.causes)] if report.causes else []),
+        *(["budgets:", *(f"  {plain(line)}" for line in report.budgets)] if report.budgets else []),
+        *(["what cost most above normal:", *(f"  {plain(line)}" for line in report.causes)] if report.causes else []),
         *([f"throttling saved about {money(report.saved)} (an estimate)"] if report.saved else []),
     ]
 

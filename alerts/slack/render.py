@@ -29,6 +29,7 @@ from alerts.text import (
     lasted,
     money,
     place,
+    plain,
     ranked,
     readable,
     shares,
@@ -170,5 +171,5 @@ def _buttons(incident: Incident) -> Block:
 
 
 def _line(text: str) -> str:
-    """Escape a line, and shorten it to what people read."""
-    return escape(clip(text, _LONGEST_LINE))
+    """Escape a line, keep it one, and shorten it to what people read."""
+    return escape(clip(plain(text), _LONGEST_LINE))

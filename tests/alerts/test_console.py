@@ -1,9 +1,11 @@
 """What a person sees on the console."""
 
+from decimal import Decimal
 from io import StringIO
 
 from alerts.alert import Label
 from alerts.console import ConsoleReceiver
+from alerts.showback import Report, Row
 from tests.alerts.build import alert, incident, notification
 
 OPEN = """\
@@ -46,3 +48,24 @@ async def test_a_hostile_name_stays_in_its_line() -> None:
     await ConsoleReceiver(stream).send(notification(incident(alert(labels=labels, reason="a\rb\u202ec"))))
     assert stream.getvalue().count("\n") == 4
     assert not {"\x1b", "\r", "\u202e"} & set(stream.getvalue())
+
+
+async def test_no_name_forges_a_line_of_a_showback() -> None:
+    nothing = Row("", Decimal(0), Decimal(0))
+    named = "acme\n🔴 other\x1b[2J"
+    report = Report(
+        whose=named,
+        span="day",
+        when="on Sunday",
+        dates="2026-11-22",
+        total=nothing,
+        kinds=[],
+        use_cases=[Row(named, Decimal(1), Decimal(0))],
+        agents=[],
+        budgets=[named],
+        causes=[named],
+    )
+    stream = StringIO()
+    await ConsoleReceiver(stream).report(report)
+    assert "\x1b" not in stream.getvalue()
+    assert not any(line.startswith("🔴") for line in stream.getvalue().splitlines())

@@ -177,6 +177,13 @@ def test_what_several_have_in_common_is_said_once_and_whose_it_is_is_shown() -> 
     assert "2 owners are told here first: blue, &lt;red&gt;; they hear of it themselves" in text
 
 
+def test_an_owners_name_forges_no_line() -> None:
+    told = incident()
+    told.owner = "blue\n🔴 acme"
+    fine_print = message(notification(told))[1][-1]["elements"][0]["text"]
+    assert "\n" not in fine_print
+
+
 def test_the_notice_of_a_dead_receiver_offers_nothing_that_nobody_could_do() -> None:
     since = datetime(2026, 11, 22, 10, tzinfo=UTC)
     told = undelivered("audit", "timeout", 3, since, None)
