@@ -107,20 +107,22 @@ class Answers:
         done = self._heard[answer.id] = asyncio.get_running_loop().create_future()
         if len(self._heard) > _MOST_HEARD:
             self._heard.popitem(last=False)
+        kept = False
         try:
             async with asyncio.timeout(_LONGEST):
                 await self._write(answer)
+            kept = True
         except (KafkaError, TimeoutError) as error:
-            del self._heard[answer.id]
-            self._count("failed")
             log.error("answer not kept", incident=answer.incident, why=type(error).__name__)
-            done.set_result(False)
-            return False
-        self._count("taken")
-        done.set_result(True)
-        if not self._trust.trusts_person(answer.by):
+        finally:
+            # Also where the socket is lost meanwhile: Slack repeats the answer, and it would wait for this for ever.
+            if not kept:
+                del self._heard[answer.id]
+            done.set_result(kept)
+        self._count("taken" if kept else "failed")
+        if kept and not self._trust.trusts_person(answer.by):
             self._whisper(answer, _NOT_ALLOWED)
-        return True
+        return kept
 
     async def _write(self, answer: Answer) -> None:
         feedback = Feedback(

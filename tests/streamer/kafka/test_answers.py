@@ -90,6 +90,20 @@ async def test_a_double_click_and_slacks_repeats_are_one_record(bench: Bench) ->
     assert (bench.count("taken"), bench.count("repeated")) == (1, 2)
 
 
+async def test_what_was_broken_off_while_it_was_written_can_be_pressed_again(bench: Bench) -> None:
+    """As when Slack's socket is lost: Slack repeats what it heard nothing of."""
+    bench.producer.gate.clear()
+    broken_off = asyncio.create_task(bench.answers.take(press()))
+    while not bench.answers._heard:  # noqa: ASYNC110 - once round the loop
+        await asyncio.sleep(0)
+    broken_off.cancel()
+    await asyncio.wait([broken_off])
+    bench.producer.gate.set()
+    async with asyncio.timeout(5):
+        assert await bench.answers.take(press())
+    assert len(bench.producer.sent) == 1
+
+
 async def test_two_people_are_two_records(bench: Bench) -> None:
     await bench.answers.take(press())
     await bench.answers.take(press(user="U0BOB", name="bob"))
