@@ -145,19 +145,22 @@ class AlertDesk:
 
     def _follow(self, change: Change, command: Command) -> None:
         incident = command.reason.incident
-        self.dispatcher.remarks.note(incident, _line(change, command))
+        # People were told once that it lasts while it goes on.
+        if not change.renews:
+            self.dispatcher.remarks.note(incident, _line(change, command, renewed=self.ledger.is_renewed(change.key)))
         if command.action == "release":
             self.dispatcher.remarks.released(change.key, incident, change.saved)
         elif command.mode == "enforce":
             self.dispatcher.remarks.throttled(incident, change.key)
 
 
-def _line(change: Change, command: Command) -> str:
+def _line(change: Change, command: Command, *, renewed: bool) -> str:
     if command.action == "release":
         saved = f"; it saved about {money(change.saved)} (an estimate)" if change.saved else ""
         return f"released {change.key} at {command.issued_at:%H:%M:%S} UTC{saved}"
     verb = "told gateways to" if command.mode == "enforce" else "suggests to"
-    return f"{verb} {command.action.replace('_', ' ')} {change.key} until {command.expires_at:%H:%M:%S} UTC"
+    until = f"until {command.expires_at:%H:%M:%S} UTC" + (", renewed while it goes on" if renewed else "")
+    return f"{verb} {command.action.replace('_', ' ')} {change.key} {until}"
 
 
 def _is_about(word: Word, alert: str, tenant: str) -> bool:

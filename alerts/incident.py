@@ -14,7 +14,7 @@ from alerts.course import Acknowledged, Reading, Sent
 from alerts.kept import MOST_REST, Rest, place, rest_of, weight
 from alerts.totals import totals_of
 
-# Each renewal and each gateway's word is a note, for as long as an incident is open.
+# Each command and each gateway's word is a note, for as long as an incident is open.
 MOST_NOTES = 50
 # So many owners are named, and told of in a stand-in's message.
 MOST_OWNERS = 200

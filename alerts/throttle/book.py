@@ -20,12 +20,14 @@ _MOST_RETURNS = 4
 class Change(msgspec.Struct, frozen=True):
     """What is to be written to the throttle topic: the command under its scope's key, or a tombstone (None).
 
-    With a release comes the estimate of what its command has `saved`, in dollars.
+    With a release comes the estimate of what its command has `saved`, in dollars. One that `renews` says nothing but
+    that what is in force lasts longer.
     """
 
     key: str
     command: Command | None
     saved: Decimal = Decimal(0)
+    renews: bool = False
 
 
 class CommandBook:
@@ -95,7 +97,7 @@ class CommandBook:
         live = self._lives[key]
         live.expires_at = now + live.policy.expires
         live.command = following(live, now, live.command.action, live.command.params)
-        return self._put(key, live)
+        return msgspec.structs.replace(self._put(key, live), renews=True)
 
     def release(self, key: str, now: float) -> Change:
         """Let a scope go."""

@@ -32,19 +32,19 @@ class Due:
     def _next(self, live: Live) -> float:
         if live.released_at is not None:
             return live.released_at + self._forget
-        ends = _renewed_at(live) if _is_renewed(live) else _ends_at(live)
+        ends = _renewed_at(live) if live.is_renewed else _ends_at(live)
         leaks = _NEVER if self._is_critical(live) else live.leaks_from
         return min(ends, leaks) if self._rails.enabled else -_NEVER
 
     def _pass(self, key: str, live: Live, now: float) -> list[Change]:
         if live.released_at is not None:
             return [self._book.bury(key)] if now >= live.released_at + self._forget else []
-        over = not _is_renewed(live) and now >= _ends_at(live)
+        over = not live.is_renewed and now >= _ends_at(live)
         if over or not self._rails.enabled:
             return [self._release(key, live, now)]
         if live.leaks(now) and not self._is_critical(live):
             return self._escalate(key, live, now)
-        if _is_renewed(live) and now >= _renewed_at(live):
+        if live.is_renewed and now >= _renewed_at(live):
             # A tenant may have become critical meanwhile.
             return [self._book.renew(key, now) if self._may_stay(live) else self._book.release(key, now)]
         return []
@@ -86,11 +86,6 @@ class Due:
         """Let what caused a command hold that of another scope too."""
         self._book[key].causes |= live.causes
         self._book.touch(key)
-
-
-def _is_renewed(live: Live) -> bool:
-    """What goes on keeps its command, but not one that a person gave an end."""
-    return bool(live.causes) and live.until is None
 
 
 def _ends_at(live: Live) -> float:

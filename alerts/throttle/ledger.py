@@ -135,6 +135,11 @@ class Ledger:
         """List the commands in force, suggestions too."""
         return [live.command for _, live in self._book.all_in_force()]
 
+    def is_renewed(self, key: str) -> bool:
+        """Tell whether the command in force on a scope lasts while what caused it goes on."""
+        live = self._book.in_force(key)
+        return live is not None and live.is_renewed
+
     def causes(self) -> set[str]:
         """Give the ids of the open alerts behind the commands in force."""
         return {alert for _, live in self._book.all_in_force() for alert in live.causes}

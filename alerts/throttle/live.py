@@ -93,6 +93,11 @@ class Live(msgspec.Struct):
         first = self.issued_at + self.policy.escalate
         return first if self.leaks(first) else float("inf")
 
+    @property
+    def is_renewed(self) -> bool:
+        """Whether it lasts while its causes go on; one that a person gave an end does not."""
+        return bool(self.causes) and self.until is None
+
     def saved(self, now: float) -> Decimal:
         """Estimate the dollars saved until `now`: the rate that was stopped, for as long, less what came through.
 

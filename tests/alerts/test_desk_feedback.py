@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from alerts.alert import Label
@@ -13,6 +14,7 @@ from alerts.incident import Incident, moment
 from alerts.kept import MOST_ALERTS
 from alerts.routes import Route, Step
 from alerts.silences import Silence
+from alerts.throttle.command import Mode
 from alerts.throttle.ledger import Ledger
 from alerts.throttle.policy import Policy
 from alerts.word import LONGEST, MOST_WORDS, Heard, Word
@@ -102,6 +104,19 @@ def test_who_lets_an_alert_go_that_is_kept_in_short_frees_what_it_was_throttled_
 
 
 PAUSE = Policy(kind="burst", scope="agent", action="pause", mode="enforce")
+
+
+@pytest.mark.parametrize("mode", ["suggest", "enforce"])
+def test_that_a_command_lasts_is_said_once_and_not_at_each_renewal(mode: Mode) -> None:
+    desk = AlertDesk(Dispatcher([Route(receiver="team")]), Ledger([msgspec.structs.replace(PAUSE, mode=mode)]))
+    found = opened(desk)
+    renewals = [change for after in range(3, 10_000, 5) for change in desk.tick(NOW + after)]
+    assert len(renewals) > 10
+    assert told(desk, 10_000) == []
+    (note,) = found.notes
+    assert note.endswith(
+        " pause tenant=acme/use_case=support/agent=triage until 10:15:00 UTC, renewed while it goes on"
+    )
 
 
 @pytest.mark.parametrize("receiver", ["team", "audit"])

@@ -124,7 +124,7 @@ def test_what_was_acknowledged_and_becomes_more_severe_is_acknowledged_anew() ->
 
 
 def test_a_note_is_a_change_and_the_latest_notes_are_kept() -> None:
-    """A long incident is noted at each renewal of its command: its state stays small."""
+    """A fleet of gateways has many words to say: the state of an incident stays small."""
     found = incident()
     for number in range(MOST_NOTES + 3):
         found.note(f"note {number}")
