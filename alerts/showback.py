@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from alerts.owners import Owner
 from alerts.text import money, plain, shares, short_money
 
 Span = Literal["day", "week"]
@@ -27,7 +28,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     `whose` are the tenants, `when` is the period in words, and `dates` its days. `kinds` are by the six kinds of cost.
     `use_cases` and `agents` are the largest first, and what belongs to none is a row too; `budgets` and `causes` are
-    lines; `saved` is what throttling is estimated to have saved, None where nobody knows.
+    lines; `saved` is what throttling is estimated to have saved, None where nobody knows. `owner` is whose it is, where
+    it is one owner's.
     """
 
     whose: str
@@ -41,6 +43,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     budgets: Sequence[str] = ()
     causes: Sequence[str] = ()
     saved: Decimal | None = None
+    owner: Owner | None = None
 
 
 class Reporter(Protocol):

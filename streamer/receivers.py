@@ -16,6 +16,8 @@ from streamer.clock import wall
 from streamer.config import Config, ReceiverConfig
 from streamer.routing import rules_of
 
+_REPORTERS = (SlackReceiver, ConsoleReceiver, ToOwner)
+
 
 def slack_of(config: Config) -> SlackApp:
     """Build the Slack app; without a token it reaches nobody."""
@@ -35,7 +37,7 @@ def receivers_of(config: Config, app: SlackApp, historian: Historian) -> dict[st
 
 def reporters_of(receivers: Mapping[str, Receiver]) -> dict[str, Reporter]:
     """Pick those that can tell a showback."""
-    return {name: found for name, found in receivers.items() if isinstance(found, SlackReceiver | ConsoleReceiver)}
+    return {name: found for name, found in receivers.items() if isinstance(found, _REPORTERS)}
 
 
 def _receiver(receiver: ReceiverConfig, config: Config, app: SlackApp, historian: Historian) -> Receiver:

@@ -104,7 +104,7 @@ class Showbacks:
                 spent.owned(lambda holder: self._owns(one, _labels(holder))) for spent in (now_spent, then_spent)
             )
         budgets = [each for each in self._config.budgets if self._owns(one, _labels(each))]
-        return report_of(
+        report = report_of(
             now_spent,
             then_spent,
             period,
@@ -113,6 +113,7 @@ class Showbacks:
             causes=await self._causes(one, period),
             saved=await self._saved(one, period),
         )
+        return msgspec.structs.replace(report, owner=self._owners.find(one.owner) if one.owner else None)
 
     async def _causes(self, one: ShowbackConfig, period: Period) -> list[str]:
         """Give what cost most above normal, the dearest first."""

@@ -12,7 +12,7 @@ from streamer.errors import ConfigInvalid
 from streamer.events.usage import UsageEvent
 from streamer.owners import read_owners
 from streamer.pipeline import Pipeline
-from streamer.receivers import receivers_of, slack_of
+from streamer.receivers import receivers_of, reporters_of, slack_of
 from streamer.routing import dispatcher_of, owners_of, routes_of
 from streamer.settings import load
 from streamer.wiring import alert_of, desk_of
@@ -205,7 +205,9 @@ def test_a_receiver_may_go_to_the_owners_own_channel(tmp_path: Path) -> None:
         "owners": {"file": str(tmp_path / "owners.csv")},
     }
     config = Config.model_validate({"alerts": alerts, "slack": {"token": "xoxb-1"}})
-    assert isinstance(receivers_of(config, slack_of(config), NoHistory())["owners"], ToOwner)
+    receivers = receivers_of(config, slack_of(config), NoHistory())
+    assert isinstance(receivers["owners"], ToOwner)
+    assert reporters_of(receivers).keys() == {"owners"}
 
 
 async def test_webhooks_and_pagerduty_are_built_as_they_are_configured() -> None:
