@@ -24,7 +24,8 @@ Decoded = UsageEvent | Feedback | Rejected | Skipped
 _END_OF_TIME = 250_000_000_000.0
 
 
-Headers = Sequence[tuple[str, bytes]]
+# Kafka lets a header have no value, and compiled code insists on what is said here.
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Carrier(Protocol):

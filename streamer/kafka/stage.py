@@ -28,7 +28,7 @@ class Record(Protocol):
     partition: int
     offset: int
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Stage(Protocol):

@@ -14,7 +14,7 @@ from streamer.events.decoder import Decoded, Decoder, headers_of
 from streamer.events.rejected import Rejected
 from tests.streamer.samples import NOW, event
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 GOOD: dict[str, Any] = {"id": "1", "source": "test", "time": "2026-11-22T12:00:00Z", "tenant": "acme"}
 CLOUD = {"specversion": "1.0", "type": "t", "source": "s", "id": "2", "time": GOOD["time"], "data": {"input_tokens": 5}}
 LITELLM = {
@@ -69,7 +69,7 @@ VALUES = st.one_of(
     st.integers(-2, 2).map(lambda more: orjson.dumps(GOOD).ljust(MOST + more)),
 )
 HEADERS: st.SearchStrategy[Headers] = st.sampled_from(
-    [(), (), (), [], [("content-type", b"application/json")], BINARY, BINARY[:2], [("ce_id", b"\xff")], [("x", b"")]]
+    [(), (), (), [], [("content-type", b"application/json")], BINARY, BINARY[:2], [("ce_id", b"\xff")], [("x", None)]]
 )
 RECORDS = st.lists(st.builds(Record, VALUES | st.none(), HEADERS), max_size=12)
 
@@ -145,3 +145,7 @@ def test_feedback_is_found_among_events_and_passes_for_none() -> None:
 def test_names_of_headers_are_lowered_and_what_is_no_text_is_left_out() -> None:
     assert headers_of([("CE_Id", b"1"), ("x", b"\xff"), ("y", "ü".encode())]) == {"ce_id": "1", "y": "ü"}
     assert headers_of([]) == {}
+
+
+def test_a_header_without_a_value_is_left_out() -> None:
+    assert headers_of([("ce_id", None), ("x", b"1")]) == {"x": "1"}

@@ -29,7 +29,7 @@ class Fake:
     topic: str = TOPICS.usage
     offset: int = 0
     partition: int = 0
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def run(values: Sequence[bytes], base: int = 0, tp: TP = USAGE) -> Run:

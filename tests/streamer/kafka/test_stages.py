@@ -79,6 +79,15 @@ def test_headers_that_are_no_text_are_left_out() -> None:
     assert headers_of(record.headers) == {"b": "text"}
 
 
+def test_a_header_without_a_value_stops_nothing() -> None:
+    records = [
+        Fake(value, TOPICS.raw, place, headers=[("ce_id", None), ("trace", None)])
+        for place, value in enumerate([usage(event(1)), b"no event"])
+    ]
+    outs = list(normaliser().apply(records, NOW))
+    assert [out.topic for out in outs] == [TOPICS.usage, TOPICS.dead_letters]
+
+
 def letters(outs: Iterable[Out]) -> list[dict[str, Any]]:
     return [msgspec.json.decode(out.value or b"") for out in outs if out.topic == TOPICS.dead_letters]
 
