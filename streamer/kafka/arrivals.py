@@ -21,9 +21,15 @@ class Arrivals:
     def lag(self, tp: TP, position: int | None) -> int | None:
         """Count what can be read and is not applied; None where nothing is known yet."""
         end = self._consumer.end_of(tp)
-        lag = None if end is None else max(0, end - (position or 0))
-        self._metrics.lag.labels(tp.topic, str(tp.partition)).set(lag or 0)
+        if end is None:
+            return None
+        lag = max(0, end - (position or 0))
+        self._metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
         return lag
+
+    def leave(self, tp: TP) -> None:
+        """Say nothing more of it: another worker has it, and what it last lagged would be shown for ever."""
+        self._metrics.lag.remove(tp.topic, str(tp.partition))
 
     def moved(self, tp: TP) -> None:
         """Take note that a run was applied."""

@@ -131,6 +131,8 @@ class Runner:
 
         It `waits` for what is on its way from another topic.
         """
+        if self._closed:
+            return
         self.stage.report()
         lags = [self._arrivals.lag(tp, position) for tp, position in self.positions.items()]
         if all(lag == 0 for lag in lags) and not waits:
@@ -174,6 +176,8 @@ class Runner:
         """Let go; whoever waits for room goes on."""
         self._torn = self._closed = True
         self._room.set()
+        for tp in self.positions:
+            self._arrivals.leave(tp)
         await self.journal.close()
 
     async def _write(self, entry: Entry) -> None:

@@ -180,6 +180,8 @@ class Worker:
         if stage:
             self._notifier.send_due(stage.desk.dispatcher, stage.dead, wall())
             self._showbacks.send_due(stage.told, wall())
+        else:
+            self.metrics.without_incidents()
         await self._slack.listen(stage is not None)
 
     def _alerts(self) -> AlertStage | None:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from streamer.demo.broker import free_port
 from streamer.kafka.topics import Topics
@@ -44,9 +45,12 @@ class Process:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have the given labels."""
+        return sum(s.value for s in self.samples() if s.name == name and labels.items() <= s.labels.items())
+
+    def samples(self) -> list[Sample]:
+        """All that `/metrics` tells."""
         text = urllib.request.urlopen(f"{self.url}/metrics").read().decode()
-        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)

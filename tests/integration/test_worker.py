@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.brokers import Broker
-from tests.integration.deployment import Deployment, until
+from tests.integration.deployment import Deployment, Process, until
 from tests.integration.events import metered, produced, record, usage
 
 pytestmark = pytest.mark.integration
@@ -77,6 +77,22 @@ def test_two_workers_share_the_work_and_the_totals_stay_exact(deployment: Deploy
             until(lambda: second.metric("tidegate_ready") == 1, "the second worker to take over")
             deployment.produce(deployment.topics.usage, map(record, events[1000:]))
             deployment.consume_until(all_metered(events, deployment.topics.rollups), deployment.topics.rollups)
+
+
+def lagging(worker: Process, topic: str) -> set[str]:
+    """The partitions of which a worker tells how much of them is not applied."""
+    told = (sample for sample in worker.samples() if sample.name == "tidegate_lag_records")
+    return {sample.labels["partition"] for sample in told if sample.labels["topic"] == topic}
+
+
+def test_a_partition_that_moves_takes_its_lag_along(deployment: Deployment) -> None:
+    """What a worker last saw of it is told by nobody: alerts and scaling add up what all workers tell."""
+    with deployment.running() as first:
+        until(lambda: lagging(first, deployment.topics.usage) == {"0", "1", "2", "3"}, "all to be of the first")
+        with deployment.running() as second:
+            first.wait_until_ready()
+            until(lambda: len(lagging(second, deployment.topics.usage)) == 2, "the second to have its half")
+            until(lambda: len(lagging(first, deployment.topics.usage)) == 2, "the first to tell of its own half only")
 
 
 def test_a_producers_repeats_are_dropped_even_after_a_restart(deployment: Deployment) -> None:

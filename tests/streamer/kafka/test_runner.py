@@ -370,6 +370,17 @@ async def test_time_passes_only_when_all_that_has_arrived_is_applied_and_metrics
     assert bench.producer.values("ticks") == [b""]
 
 
+async def test_of_a_partition_that_went_elsewhere_no_lag_is_told_any_more() -> None:
+    bench = Bench()
+    bench.consumer.ends = {USAGE: 9}
+    await bench.runner.tick(NOW)
+    labels = {"topic": TOPICS.usage, "partition": "0"}
+    assert bench.metrics.registry.get_sample_value("tidegate_lag_records", labels) == 9
+    await bench.runner.close()
+    await bench.runner.tick(NOW + 1)  # a round of ticks that was under way
+    assert bench.metrics.registry.get_sample_value("tidegate_lag_records", labels) is None
+
+
 async def test_what_was_handed_over_and_never_came_is_fetched_again_after_a_while() -> None:
     bench = Bench()
     await bench.take(b"a")
