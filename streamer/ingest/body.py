@@ -1,7 +1,8 @@
 """Bodies of requests: read in time, unpacked within the limit, and no more of them at once than there is room for."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiohttp import StreamReader
 
@@ -53,8 +54,40 @@ class Held:
         self._bytes += count
 
 
-async def read(content: StreamReader, limit: int, seconds: float, held: Callable[[int], None]) -> bytes:
-    """Read a body of at most `limit` bytes within so many seconds; raises Refused."""
+class Patience:
+    """How long bodies may take: so many seconds each, and no longer once the door stops."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._over = seconds, False
+        self._under_way: set[asyncio.Timeout] = set()
+
+    def end(self) -> None:
+        """Wait for no more of any body: what comes after the door has begun to stop is read by nobody."""
+        self._over = True
+        for timeout in self._under_way:
+            timeout.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def lasts(self) -> AsyncIterator[None]:
+        """Let what is in the context go on for as long as a body may take; raises Refused."""
+        timeout = asyncio.timeout(0 if self._over else self._seconds)
+        self._under_way.add(timeout)
+        try:
+            async with timeout:
+                yield
+        except TimeoutError:
+            raise self._refusal() from None
+        finally:
+            self._under_way.discard(timeout)
+
+    def _refusal(self) -> Refused:
+        if self._over:
+            return busy(503, "the front door is stopping", hang_up=True)
+        return Refused(408, "the body took too long (ingest.body_seconds)", hang_up=True)
+
+
+async def read(content: StreamReader, limit: int, patience: Patience, held: Callable[[int], None]) -> bytes:
+    """Read a body of at most `limit` bytes within the time that it has; raises Refused."""
     if content.is_eof():  # it came with the head, as small ones do: nothing needs to be waited for
         whole = content.read_nowait()
         if len(whole) > limit:
@@ -63,16 +96,13 @@ async def read(content: StreamReader, limit: int, seconds: float, held: Callable
         return whole
     chunks: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in content.iter_any():
-                size += len(chunk)
-                if size > limit:
-                    raise too_large()
-                held(len(chunk))
-                chunks.append(chunk)
-    except TimeoutError:
-        raise Refused(408, "the body took too long (ingest.body_seconds)", hang_up=True) from None
+    async with patience.lasts():
+        async for chunk in content.iter_any():
+            size += len(chunk)
+            if size > limit:
+                raise too_large()
+            held(len(chunk))
+            chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

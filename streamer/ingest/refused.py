@@ -19,9 +19,9 @@ class Refused(Exception):
         self.status, self.why, self.headers, self.hang_up = status, why, headers or {}, hang_up
 
 
-def busy(status: int, why: str) -> Refused:
+def busy(status: int, why: str, *, hang_up: bool = False) -> Refused:
     """Make a refusal after which the sender is to come again."""
-    return Refused(status, why, {"Retry-After": RETRY_AFTER})
+    return Refused(status, why, {"Retry-After": RETRY_AFTER}, hang_up=hang_up)
 
 
 def reasons(rejected: Sequence[Mapping[str, Any]], many: int, what: str) -> str:

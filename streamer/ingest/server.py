@@ -54,6 +54,7 @@ class FrontDoor:
         self._config, self._outbox, self._topic, self._metrics = config, outbox, topic, metrics
         self._tokens = Tokens(config.tokens)
         self._room = body.Room(config.max_waiting_bytes, _MOST_WAITING)
+        self._patience = body.Patience(config.body_seconds)
         self._make, self._decoders = decoders, dict[str, Decoder]()
         # Looked up once: finding a metric by its labels costs more than counting.
         self._answered: dict[int, Counter] = {}
@@ -69,6 +70,10 @@ class FrontDoor:
                 answer.force_close()
         self._count(answer.status)
         return answer
+
+    def stop(self) -> None:
+        """Turn away whose body has not come yet, to be sent elsewhere or again; what is on its way to Kafka goes on."""
+        self._patience.end()
 
     def _count(self, status: int) -> None:
         counter = self._answered.get(status)
@@ -96,7 +101,7 @@ class FrontDoor:
         limit = self._config.max_body_bytes
         if (request.content_length or 0) > limit:
             raise body.too_large()
-        packed = await body.read(request.content, limit, self._config.body_seconds, held)
+        packed = await body.read(request.content, limit, self._patience, held)
         encoding = request.headers.get("Content-Encoding")
         if not encoding:
             return packed
@@ -172,6 +177,7 @@ async def _serve(config: Config) -> None:
         # Bodies are unpacked here, with an eye on how large they become.
         async with serving(routes, ingest.host, ingest.port, auto_decompress=False):
             await stopped.wait()
+            door.stop()
 
 
 def start(config: Config) -> int:

@@ -27,6 +27,8 @@ class _WithoutBytes(logging.Filter):
 
 _of_requests = logging.getLogger("tidegate.web")
 _of_requests.addFilter(_WithoutBytes())
+# What is still to be answered at the end may take so many seconds: orchestrators wait for 30.
+_LAST_SECONDS = 20.0
 #: Of how many ports workers take the first that is free: two of one machine share a configuration.
 OF_WORKERS = 20
 
@@ -64,7 +66,7 @@ async def serving(
     """
     app = web.Application(client_max_size=most_bytes)
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, logger=_of_requests, **server)
+    runner = web.AppRunner(app, access_log=None, logger=_of_requests, shutdown_timeout=_LAST_SECONDS, **server)
     await runner.setup()
     try:
         bound = await _bind(runner, host, range(port, min(port + ports, 1 << 16)))

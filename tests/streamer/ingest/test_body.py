@@ -1,5 +1,6 @@
 """A body is unpacked up to the limit and no further, however it is packed, and comes whole or not at all."""
 
+import asyncio
 import gzip
 import resource
 import time
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.ingest import body
-from streamer.ingest.body import Room, unpacked
+from streamer.ingest.body import Patience, Room, unpacked
 from streamer.ingest.refused import Refused
 
 LIMIT = 100_000
@@ -114,3 +115,20 @@ def test_room_is_given_back_whatever_happens() -> None:
             pass
         assert told.value.status == 429
     assert body.Room(1, 1)._bytes == room._bytes == room._requests == 0
+
+
+async def test_bodies_on_their_way_are_given_up_when_the_door_stops_and_later_ones_as_well() -> None:
+    patience, under_way = Patience(3600), asyncio.Event()
+
+    async def never_all() -> None:
+        async with patience.lasts():
+            under_way.set()
+            await asyncio.Event().wait()
+
+    reading = asyncio.create_task(never_all())
+    await under_way.wait()
+    patience.end()
+    for given_up in (reading, never_all()):
+        with pytest.raises(Refused) as told:
+            await given_up
+        assert (told.value.status, told.value.hang_up) == (503, True)

@@ -117,6 +117,22 @@ async def test_a_body_that_does_not_come_in_time_is_408_and_the_connection_is_cl
         assert await door.post(event()) == (202, {"accepted": 1})
 
 
+async def test_who_still_sends_when_the_door_stops_is_told_to_come_again() -> None:
+    """At once, and not after all the time that a body may take, as if the sender had been too slow."""
+    answered = asyncio.Event()
+
+    async with opened(body_seconds=3600) as door:
+
+        async def never_all() -> AsyncIterator[bytes]:
+            yield b"["
+            door.door.stop()
+            await answered.wait()
+
+        async with door.client.post("/v1/events", data=never_all()) as answer:
+            assert (answer.status, answer.headers["Retry-After"], answer.headers["Connection"]) == (503, "1", "close")
+            answered.set()
+
+
 async def test_when_kafka_fails_the_sender_is_told_to_come_back(door: Door) -> None:
     failed: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     failed.set_exception(KafkaTimeoutError())
