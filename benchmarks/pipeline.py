@@ -33,7 +33,7 @@ class Record(msgspec.Struct):
     """A record as a consumer hands it over."""
 
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def decode(lines: list[bytes]) -> None:

@@ -52,7 +52,7 @@ class _Record(msgspec.Struct):
     offset: int
     partition: int
     topic: str = "usage"
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def recorded() -> list[Written]:

@@ -88,7 +88,7 @@ def _events() -> dict[str, Any]:
             "415": _answer("The content encoding is none of gzip, zstd.", "Failed"),
             "422": _answer("Some items are no events, or of tenants that are not the token's.", "PartlyRejected"),
             "429": {**_answer("Too much is waiting; come again.", "Failed"), "headers": _RETRY},
-            "503": {**_answer("Kafka does not acknowledge, or the door stops; come again.", "Failed"), "headers": _RETRY},
+            "503": {**_answer("Kafka does not acknowledge, or we stop; come again.", "Failed"), "headers": _RETRY},
         },
     }
 
@@ -110,7 +110,7 @@ def _traces() -> dict[str, Any]:
             "413": _told("The body is too large, packed or unpacked.", "Status"),
             "415": _told("The content encoding is none of gzip, zstd.", "Status"),
             "429": {**_told("Too much is waiting; come again.", "Status"), "headers": _RETRY},
-            "503": {**_told("Kafka does not acknowledge, or the door stops; come again.", "Status"), "headers": _RETRY},
+            "503": {**_told("Kafka does not acknowledge, or we stop; come again.", "Status"), "headers": _RETRY},
         },
     }
 
@@ -132,7 +132,7 @@ def _firehose() -> dict[str, Any]:
             "413": _answer("The body is too large, packed or unpacked.", "Delivered"),
             "415": _answer("The content encoding is none of gzip, zstd.", "Delivered"),
             "429": {**_answer("Too much is waiting; come again.", "Delivered"), "headers": _RETRY},
-            "503": {**_answer("Kafka does not acknowledge, or the door stops; come again.", "Delivered"), "headers": _RETRY},
+            "503": {**_answer("Kafka does not acknowledge, or we stop; come again.", "Delivered"), "headers": _RETRY},
         },
     }
 

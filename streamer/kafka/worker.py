@@ -23,6 +23,7 @@ from streamer.kafka.app import App
 from streamer.kafka.backlog import Backlog
 from streamer.kafka.batches import Batches
 from streamer.kafka.connection import writer_of
+from streamer.kafka.group import must_be_ours
 from streamer.kafka.history import RollupHistory
 from streamer.kafka.journal import Journal, OrderedJournal, TransactionJournal, stopped
 from streamer.kafka.notifier import Notifier
@@ -220,6 +221,7 @@ def start(config: Config) -> int:
     topics = Topics.named(config.kafka.topic_prefix)
     partitions = asyncio.run(ensure(config.kafka, topics, CHANGELOGS))
     _check(partitions, topics)
+    asyncio.run(must_be_ours(config.kafka, topics))
     return Worker(config, partitions).run()
 
 

@@ -46,7 +46,7 @@ class Sent(NamedTuple):
     topic: str
     key: bytes
     value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Usage:

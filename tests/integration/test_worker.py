@@ -79,6 +79,19 @@ def test_two_workers_share_the_work_and_the_totals_stay_exact(deployment: Deploy
             deployment.consume_until(all_metered(events, deployment.topics.rollups), deployment.topics.rollups)
 
 
+def test_a_deployment_with_other_topics_does_not_join_the_group_of_one_that_runs(deployment: Deployment) -> None:
+    """They would take each other's state, and fence each other without end. The embedded broker does not tell."""
+    if deployment.environment["TIDEGATE_KAFKA__IDEMPOTENCE"] == "false":
+        return
+    with deployment.running() as worker:
+        deployment.produce(deployment.topics.usage, [record(usage(1))])
+        until(lambda: worker.metric("tidegate_checkpoint_seconds_count") > 0, "the group to have its first offsets")
+        with deployment.running(wait=False, KAFKA__TOPIC_PREFIX="other.") as other:
+            assert other.wait_for_end() == 1
+        assert "needs a kafka.group of its own" in other.log
+        assert worker.metric("tidegate_lost_partitions_total") == 0
+
+
 def lagging(worker: Process, topic: str) -> set[str]:
     """The partitions of which a worker tells how much of them is not applied."""
     told = (sample for sample in worker.samples() if sample.name == "tidegate_lag_records")
