@@ -1,10 +1,13 @@
 """How Kafka is reached."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from streamer.config.base import Positive, Section
+
+_ADDRESS = r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\],]+)(:\d{1,5})?"
 
 
 class KafkaConfig(Section):
@@ -29,6 +32,14 @@ class KafkaConfig(Section):
     ssl_cafile: str = ""
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _bootstrap_is_addresses(cls, bootstrap: str) -> str:
+        for address in bootstrap.split(","):
+            if not re.fullmatch(_ADDRESS, address.strip()):
+                raise ValueError(f"{address.strip()!r} is no address of a broker: host:port")
+        return bootstrap
 
     @field_validator("sasl_username")
     @classmethod

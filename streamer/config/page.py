@@ -1,6 +1,6 @@
 """The live page: where it listens, whom it lets in, and how much it remembers."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import quote
 
@@ -50,6 +50,13 @@ class PageConfig(Section):
         if url:
             AnyHttpUrl(url)
         return url.rstrip("/")
+
+    @field_validator("proxy_from")
+    @classmethod
+    def _proxies_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_network(proxy)
+        return proxies
 
     @field_validator("people")
     @classmethod

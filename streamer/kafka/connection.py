@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPart
 from aiokafka.helpers import create_ssl_context
 
 from streamer.config import KafkaConfig
-from streamer.errors import KafkaUnreachable
+from streamer.errors import ConfigInvalid, KafkaUnreachable
 
 # A raw record may carry a gateway's batch of 512 payloads of 15 KB.
 MOST_REQUEST_BYTES = 16 << 20
@@ -110,8 +110,13 @@ def said(error: KafkaError, kafka: KafkaConfig) -> str:
 
 
 def ssl_context(kafka: KafkaConfig) -> ssl.SSLContext:
-    """Give the context of TLS, with the files that the configuration names."""
-    context: ssl.SSLContext = create_ssl_context(
-        cafile=kafka.ssl_cafile or None, certfile=kafka.ssl_certfile or None, keyfile=kafka.ssl_keyfile or None
-    )
+    """Give the context of TLS, with the files that the configuration names; raises ConfigInvalid."""
+    files = {name: getattr(kafka, name) or None for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            **{name.removeprefix("ssl_"): file for name, file in files.items()}
+        )
+    except (OSError, ValueError) as error:  # neither says which file it was
+        named = ", ".join(f"kafka.{name} = {file}" for name, file in files.items() if file)
+        raise ConfigInvalid([f"{named}: not usable for TLS: {error}"]) from None
     return context

@@ -211,6 +211,27 @@ def test_routes_must_lead_somewhere(path: Path) -> None:
     assert mistakes(path) == [f"{path}: alerts.routes: routes name receivers that do not exist: nobody"]
 
 
+@pytest.mark.parametrize("strange", ["", "a:x", "a:1,,b:2", "kafka://a:9092", "a b", "a:1;b:2", "a:"])
+def test_what_is_no_address_of_a_broker_is_a_mistake(strange: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_KAFKA__BOOTSTRAP", strange)
+    (found,) = mistakes(None)
+    assert "is no address of a broker: host:port" in found
+
+
+@pytest.mark.parametrize("good", ["kafka", "a:1, b-2.example.org:2", "[::1]:9092", "10.0.0.1:65535,kafka_2:9"])
+def test_brokers_are_named_by_host_and_port(good: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_KAFKA__BOOTSTRAP", good)
+    assert load(None).kafka.bootstrap == good
+
+
+@pytest.mark.parametrize("strange", ["my-proxy", "10.0.0.1/8", "300.1.1.1"])
+def test_a_proxy_that_is_no_address_or_network_is_a_mistake(strange: str, path: Path) -> None:
+    """And not a page that does not start, hours after the configuration was checked."""
+    path.write_text(f'[page]\nproxy_from = ["{strange}"]')
+    (found,) = mistakes(path)
+    assert found.startswith(f"{path}: page.proxy_from: ") and strange in found
+
+
 def test_sasl_needs_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_KAFKA__SECURITY_PROTOCOL", "SASL_SSL")
     (found,) = mistakes(None)

@@ -8,6 +8,7 @@ import pytest
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from streamer.config import Config, EventsConfig, KafkaConfig
+from streamer.errors import ConfigInvalid
 from streamer.kafka import connection
 from streamer.kafka.app import faust_credentials
 from streamer.kafka.connection import aiokafka_settings, producer_of
@@ -49,6 +50,13 @@ def test_plaintext_needs_nothing() -> None:
     config = KafkaConfig(bootstrap="a:1,b:2")
     assert aiokafka_settings(config) == {"bootstrap_servers": "a:1,b:2", "security_protocol": "PLAINTEXT"}
     assert faust_credentials(config) is None
+
+
+def test_a_file_of_tls_that_cannot_be_used_is_named(authority: Path, tmp_path: Path) -> None:
+    for settings in ({"ssl_cafile": str(tmp_path / "gone.pem")}, {"ssl_certfile": str(authority), "ssl_keyfile": "/k"}):
+        with pytest.raises(ConfigInvalid) as told:
+            aiokafka_settings(kafka("SSL", **settings))
+        assert all(f"kafka.{name} = {file}" in str(told.value) for name, file in settings.items())
 
 
 def test_sasl_reaches_aiokafka_and_faust() -> None:
