@@ -2,7 +2,7 @@
 
 import msgspec
 import structlog
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, KafkaError
 
 from streamer.config import KafkaConfig
 from streamer.errors import KafkaUnreachable
@@ -32,6 +32,8 @@ async def _read_by(kafka: KafkaConfig) -> set[str]:
             return {tp.topic for tp in await admin.list_consumer_group_offsets(kafka.group)}
     except GroupCoordinatorNotAvailableError:
         return set()  # a new cluster has no groups yet
+    except GroupAuthorizationFailedError:
+        raise KafkaUnreachable(f"we may not use the group {kafka.group}: grant READ on it") from None
     except KafkaError as error:
         log.warning("it is not known what else the group reads", group=kafka.group, error=repr(error))
         return set()

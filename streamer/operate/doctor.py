@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streamer.config import Config
 from streamer.kafka.topics import Topics
-from streamer.operate import kafka, slack, topics
+from streamer.operate import kafka, permissions, slack, topics
 from streamer.operate.finding import Finding
 from streamer.records import Rollup
 
@@ -23,7 +23,9 @@ async def examine(config: Config, now: float) -> list[Finding]:
     """Look at everything; what cannot be looked at is a finding too. `now` is this machine's time (epoch seconds)."""
     looks: list[Callable[[], Awaitable[list[Finding]]]] = [
         lambda: topics.look(config.kafka),
-        lambda: kafka.permissions(config.kafka),
+        lambda: permissions.topics(config.kafka),
+        lambda: permissions.group(config.kafka),
+        lambda: permissions.transactions(config.kafka),
         lambda: _clock(config, now),
         lambda: _prices(config),
         lambda: slack.look(config, now),

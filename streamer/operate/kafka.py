@@ -1,4 +1,4 @@
-"""Looks at Kafka: whether it answers, what we may do there, and how new its records are."""
+"""Looks at Kafka: whether it answers, who is in its groups, and how new its records are."""
 
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -10,9 +10,8 @@ from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
 from streamer.kafka.connection import aiokafka_settings, consumer_of
-from streamer.kafka.identity import permitted
 from streamer.kafka.reading import bounds_of
-from streamer.kafka.topics import Topics, administering
+from streamer.kafka.topics import administering
 from streamer.operate.finding import Finding
 
 # So many of the last records of a partition are read; of a transaction the last may be its mark.
@@ -30,24 +29,6 @@ async def brokers(kafka: KafkaConfig) -> Finding:
     if kafka.replication == 1:
         return Finding("look", what, "everything is on one broker only: set kafka.replication to 3 in production")
     return Finding("good", what)
-
-
-async def permissions(kafka: KafkaConfig) -> list[Finding]:
-    """Say what this user may not do to the topics that there are."""
-    topics = Topics.named(kafka.topic_prefix)
-    reads = [topics.raw, topics.usage, topics.anomalies, topics.acks, topics.feedback]
-    writes = [topics.usage, topics.rollups, topics.session_rollups, topics.anomalies, topics.budgets]
-    writes += [topics.alerts, topics.throttle, topics.dead_letters]
-    may = await permitted(kafka, {*reads, *writes})
-    wants = [(name, "read") for name in reads] + [(name, "write") for name in writes]
-    found = [
-        Finding("bad", f"{kafka.sasl_username or 'this user'} may not {verb} {name}", f"grant {verb.upper()} on it")
-        for name, verb in wants
-        if name in may and verb not in may[name]
-    ]
-    if not may:
-        return [Finding("look", "the broker does not tell what this user may do")]
-    return found or [Finding("good", "this user may read and write the topics")]
 
 
 class Members(NamedTuple):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, KafkaConnectionError
 from aiokafka.structs import TopicPartition
 
 from streamer.config import KafkaConfig
@@ -57,11 +57,18 @@ async def test_whose_group_it_was_before_others_came_goes_on(knows: Any) -> None
 
 @pytest.mark.parametrize(
     "known",
-    [(), (OURS.raw, OURS.usage), (GroupCoordinatorNotAvailableError(),), (GroupAuthorizationFailedError("tidegate"),)],
+    [(), (OURS.raw, OURS.usage), (GroupCoordinatorNotAvailableError(),), (KafkaConnectionError(),)],
 )
 async def test_a_group_of_ours_a_new_one_and_one_of_which_nobody_tells_are_joined(knows: Any, known: Any) -> None:
     knows(*known)
     await must_be_ours(STAGING, OURS)
+
+
+async def test_a_group_that_we_may_not_use_ends_the_worker(knows: Any) -> None:
+    """It would wait for its partitions without a word."""
+    knows(GroupAuthorizationFailedError("tidegate"))
+    with pytest.raises(KafkaUnreachable, match="grant READ"):
+        await must_be_ours(STAGING, OURS)
 
 
 async def test_a_broker_without_transactions_is_not_asked(knows: Any) -> None:
