@@ -21,6 +21,7 @@ COMPACTED = ("alerts", "throttle", "budgets")
 _COMPACT = {"cleanup.policy": "compact", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1"}
 #: The stages of the worker that keep a state, with the partitions of their changelogs: 0 for as many as usage has.
 CHANGELOGS = {"meter": 0, "alerts": 1}
+# What we send, a topic takes: one record too large (an incident of many long names) would hold up all behind it.
 _LARGE = {"max.message.bytes": str(MOST_REQUEST_BYTES)}
 
 
@@ -136,7 +137,7 @@ def wanted(kafka: KafkaConfig, topics: Topics, changelogs: dict[str, int], usage
     return [
         *(topic(name, usage, **kept, **_LARGE) for name in keyed),
         *(topic(name, 1, **kept, **_LARGE) for name in single),
-        *(topic(getattr(topics, name), 1, **_COMPACT) for name in COMPACTED),
+        *(topic(getattr(topics, name), 1, **_COMPACT, **_LARGE) for name in COMPACTED),
         *(
             topic(changelog(kafka.group, stage), count or usage, **_COMPACT, **_LARGE)
             for stage, count in changelogs.items()

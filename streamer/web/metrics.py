@@ -163,7 +163,7 @@ class Metrics:
         )
         self.requests = self._counter(
             "tidegate_ingest_requests",
-            "HTTP requests to `/v1/events`",
+            "HTTP requests with usage, those to `/v1/traces` and `/v1/firehose` too, by the status of `/v1/events`",
             "status",
         )
         self.page_lookers = self._gauge(

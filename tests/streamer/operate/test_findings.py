@@ -6,6 +6,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from streamer.config import KafkaConfig, PageConfig
+from streamer.kafka.connection import MOST_REQUEST_BYTES
 from streamer.kafka.topics import CHANGELOGS, Topics, changelog, wanted
 from streamer.operate import slack
 from streamer.operate.doctor import priced
@@ -36,6 +37,11 @@ def test_topics_are_wanted_safe_and_as_long_as_they_are_needed() -> None:
         4,
         1,
     )
+
+
+def test_every_topic_takes_what_a_worker_may_send() -> None:
+    """A checkpoint is one transaction: a record that is refused would hold up all alerts, for good."""
+    assert {topic.topic_configs["max.message.bytes"] for topic in TOPICS.values()} == {str(MOST_REQUEST_BYTES)}
 
 
 def test_of_a_single_replica_no_second_is_asked() -> None:
