@@ -7,7 +7,6 @@ Kafka.
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,7 +22,7 @@ from streamer.kafka.connection import aiokafka_settings, writer_of
 from streamer.kafka.journal import Entry, Journal, OrderedJournal, TransactionJournal
 from streamer.kafka.restore import read_log
 from streamer.kafka.topics import CHANGELOGS, Topics, administering, changelog, ensure
-from streamer.operate.backup_file import About, Backup, Log, load, save
+from streamer.operate.backup_file import About, Backup, Log
 from streamer.operate.kafka import Members, described
 
 _HEAD = b":head"
@@ -31,8 +30,8 @@ _HEAD = b":head"
 _PATIENCE = 20
 
 
-async def make(kafka: KafkaConfig, path: Path) -> str:
-    """Write the state of the group into a file, and say what it holds; raises BackupRefused, KafkaError."""
+async def taken(kafka: KafkaConfig) -> Backup:
+    """Read the state of the group; raises BackupRefused, KafkaError."""
     async with administering(aiokafka_settings(kafka)) as admin:
         await _must_be_alone(admin, kafka)
         counts = await ensure(kafka, Topics.named(kafka.topic_prefix), CHANGELOGS)
@@ -41,16 +40,14 @@ async def make(kafka: KafkaConfig, path: Path) -> str:
         await _must_be_alone(admin, kafka)
     newest = max(map(layout_of, logs.values()))
     about = About(group=kafka.group, topic_prefix=kafka.topic_prefix, layout=newest, positions=positions)
-    save(Backup(about, logs), path)
-    return f"{path}: {sum(map(len, logs.values())):,} records of {len(logs)} partitions"
+    return Backup(about, logs)
 
 
-async def put_back(kafka: KafkaConfig, path: Path, *, replace: bool) -> str:
-    """Make the state what the file holds; raises BackupRefused, StateUnreadable, KafkaError.
+async def put_back(kafka: KafkaConfig, backup: Backup, *, replace: bool) -> None:
+    """Make the state what a backup holds; raises BackupRefused, KafkaError.
 
     A partition at a time, each at once; where it ends in between, it is done again with `replace`.
     """
-    backup = load(path)
     _must_be_of(backup.about, kafka)
     async with administering(aiokafka_settings(kafka)) as admin:
         await _must_be_alone(admin, kafka)
@@ -64,7 +61,6 @@ async def put_back(kafka: KafkaConfig, path: Path, *, replace: bool) -> str:
         for tp in places:
             await _write(kafka, tp, backup.logs.get(tp, {}), found[tp])
         await _commit(kafka, backup.about.positions, counts)
-    return f"{path}: {sum(map(len, backup.logs.values())):,} records are back"
 
 
 def _changelogs(kafka: KafkaConfig, counts: Mapping[str, int]) -> list[TP]:

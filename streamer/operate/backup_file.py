@@ -35,6 +35,11 @@ class Backup(msgspec.Struct, frozen=True):
     about: About
     logs: dict[TP, Log]
 
+    @property
+    def records(self) -> int:
+        """Count what all partitions hold."""
+        return sum(map(len, self.logs.values()))
+
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
     topic: str
@@ -48,16 +53,14 @@ class _End(msgspec.Struct, frozen=True):
 
 
 def save(backup: Backup, path: Path) -> None:
-    """Write beside the place, and put it there when it is whole: no half of a backup takes the place of a whole one."""
-    beside = path.with_name(f"{path.name}.part")
-    with zstandard.open(beside, "wb") as file:
+    """Write a backup, every byte of it anew; raises OSError."""
+    with zstandard.open(path, "wb") as file:
         for line in _lines(backup):
             file.write(msgspec.json.encode(line) + b"\n")
-    beside.replace(path)
 
 
 def load(path: Path) -> Backup:
-    """Read a backup; raises BackupRefused where it is damaged, StateUnreadable where it is of a newer version."""
+    """Read a backup; raises OSError, BackupRefused where it is damaged, StateUnreadable if of a newer version."""
     try:
         with zstandard.open(path, "rb") as file:
             return _read(file.read().splitlines())

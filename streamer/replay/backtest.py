@@ -17,7 +17,7 @@ from streamer.replay.extent import Control
 from streamer.replay.feed import Job
 from streamer.replay.labels import Label
 from streamer.replay.trial import Side, Trial, run_trials
-from streamer.replay.whole import folder, whole
+from streamer.whole import folder, whole
 
 _HOUR = 3600.0
 

@@ -18,7 +18,7 @@ from streamer.replay.feed import Job
 from streamer.replay.report import figures
 from streamer.replay.report.page import render
 from streamer.replay.trial import Trial, run_trials
-from streamer.replay.whole import folder, whole
+from streamer.whole import folder, whole
 
 # Cases of the same thing that begin within an hour of each other are the same case, found sooner or later.
 _SAME = 3600.0

@@ -31,7 +31,7 @@ from streamer.replay.tables import (
     is_cut,
     told_row,
 )
-from streamer.replay.whole import UNFINISHED
+from streamer.whole import UNFINISHED
 
 _ROWS = 50_000
 # What an incident needs for itself, and tells nobody anything.

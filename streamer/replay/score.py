@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detectors import OutlierParams, OutlierScorer
 from streamer.errors import SourceUnreadable
-from streamer.replay.whole import whole
+from streamer.whole import whole
 
 _AS_SHIPPED = OutlierParams()
 

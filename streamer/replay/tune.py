@@ -17,7 +17,7 @@ from streamer.replay.backtest import Backtest, Figures, Judgement, Truth, figure
 from streamer.replay.extent import Control
 from streamer.replay.feed import Job
 from streamer.replay.trial import Side, run_trials
-from streamer.replay.whole import whole
+from streamer.whole import whole
 
 #: By kind, the settings that make its detector more or less easily alarmed, each with how much of a factor it takes:
 #: times the factor to this power. Larger values are calmer.
