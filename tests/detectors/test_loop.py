@@ -193,7 +193,7 @@ def test_calls_beyond_the_memory_are_forgotten() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from("abcdef"), max_size=60), st.integers(2, 8))
+@given(st.lists(st.sampled_from("abcdef"), min_size=40, max_size=60), st.integers(2, 8))
 def test_so_many_calls_within_the_memory_are_always_found(calls: list[str], repeats: int) -> None:
     for number, answer in enumerate(found(calls, LoopParams(repeats=repeats)), 1):
         if calls[max(0, number - 32) : number].count(calls[number - 1]) >= 2 * repeats:
@@ -201,7 +201,7 @@ def test_so_many_calls_within_the_memory_are_always_found(calls: list[str], repe
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from("abcdef"), max_size=60), st.permutations("abcdef"))
+@given(st.lists(st.sampled_from("abcdef"), min_size=40, max_size=60), st.permutations("abcdef"))
 def test_what_calls_and_tools_are_named_makes_no_difference(calls: list[str], others: list[str]) -> None:
     renamed = [f"{others['abcdef'.index(call)]} by another name" for call in calls]
     assert found(renamed) == found(calls)
@@ -215,6 +215,7 @@ CALLS = st.lists(
         st.sampled_from([0.0, 1.0, 1.0, 1.0, 30.0, 200.0, -1.0, -50.0]),
         st.integers(-5, 5),
     ),
+    min_size=20,
     max_size=80,
 )
 PARAMS = st.builds(

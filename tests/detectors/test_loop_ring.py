@@ -144,6 +144,7 @@ STEPS = st.lists(
         st.sampled_from([0, 500, 500, 520, 800]),
         st.sampled_from([0, 10, 60, 60, 200]),
     ),
+    min_size=30,
     max_size=60,
 )
 
