@@ -363,6 +363,17 @@ def test_what_does_not_stop_the_leak_is_followed_by_a_pause_and_then_by_a_wider_
     assert sorted(bound(passed(found, 250))) == [(SESSION, "release"), (AGENT, "release")]
 
 
+def test_what_stops_nowhere_is_followed_up_to_the_widest_scope_that_its_policy_allows() -> None:
+    found = ledger(msgspec.structs.replace(ESCALATING, widest="tenant"))
+    told(found, 0)
+    seen = []
+    for at in range(60, 421, 60):
+        told(found, at - 20)
+        seen += bound(passed(found, at))
+    wider = [SESSION, AGENT, "tenant=acme/use_case=support", "tenant=acme"]
+    assert seen == [(key, "pause") for key in wider]
+
+
 def test_a_rate_that_has_fallen_or_says_nothing_more_is_left_alone() -> None:
     fallen, quiet = ledger(ESCALATING), ledger(ESCALATING)
     told(fallen, 0)
@@ -495,6 +506,16 @@ def test_what_a_person_throttles_by_its_scope_lasts_as_long_as_they_say() -> Non
 
 
 WORD = CommandReason("", "person", "throttled by a person", 0, 0, "0")
+
+
+def test_what_a_person_throttles_where_nothing_stands_lasts_as_long_as_a_command_does() -> None:
+    found, scope = ledger(), CommandScope("acme", session="s9")
+    (change,) = found.impose(scope, WORD, NOW, None)
+    assert change.command
+    end = change.command.expires_at.timestamp() - NOW
+    assert end > 60  # the hold of what an alert led to
+    assert passed(found, end - 1) == []
+    assert bound(passed(found, end)) == [(scope.key(), "release")]
 
 
 @pytest.mark.parametrize("by_scope", [True, False])

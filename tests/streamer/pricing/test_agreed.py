@@ -59,6 +59,12 @@ def test_a_price_for_a_tenant_is_for_no_other() -> None:
     assert [usd(prices, call(tenant=tenant)) for tenant in ("acme", "beta", "gamma")] == [2, 1, 2]
 
 
+def test_a_price_of_each_for_a_tenant_is_for_no_other() -> None:
+    prices = book({"kind": "tool", "each": "2"}, {"tenant": "beta", "kind": "tool", "each": "1"})
+    called = [event(kind="tool", tool_calls=1, tenant=tenant) for tenant in ("acme", "beta", "gamma")]
+    assert [usd(prices, one) for one in called] == [2, 1, 2]
+
+
 def test_a_price_holds_from_its_first_day_to_before_its_last() -> None:
     first, second, third = DAYS
     prices = book(

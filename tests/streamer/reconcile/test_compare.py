@@ -89,6 +89,13 @@ def test_days_after_the_last_of_the_bill_are_not_yet_billed() -> None:
     assert [cell.because for cell in found] == [{}, {"not_yet_billed": Decimal(-2)}]
 
 
+def test_a_day_that_a_bill_of_several_days_passes_over_is_not_in_it() -> None:
+    between, last = DAY + timedelta(days=1), DAY + timedelta(days=2)
+    stream = {(day, "m", "acme"): spent("2", 5) for day in (DAY, between, last)}
+    found = cells(stream, charge("2", 5), charge("2", 5, day=last))
+    assert [cell.because for cell in found] == [{}, {"not_in_bill": Decimal(-2)}, {}]
+
+
 def test_usage_without_a_price_here_explains_a_higher_bill() -> None:
     assert because(spent("1", tokens=10, unpriced=2), charge("3", 10)) == {"unpriced": Decimal(2)}
     assert because(spent("3", tokens=10, unpriced=2), charge("1", 10)) == {"price": Decimal(-2)}
