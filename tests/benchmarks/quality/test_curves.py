@@ -14,7 +14,7 @@ from benchmarks.quality.measure import Options, chosen
 
 pytestmark = pytest.mark.slow
 
-TENANT = "5-48-short-small"
+TENANT = "5-24-short-large"
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,12 @@ def test_a_rate_falls_to_nothing_where_nothing_came():
 
 
 def test_bursts_are_drawn_over_the_horizon_in_which_they_were_found(ran):
-    for alarm in ran.opened:
-        if alarm.kind == "burst":
-            assert ran.found_in(alarm).seconds in (10, 60, 300, 1800)
-            assert any(point.end <= opened(alarm) for point in ran.found_in(alarm).points)
+    # Those of sessions have a rate of their own, which is not traced.
+    bursts = [alarm for alarm in ran.opened if alarm.kind == "burst" and not alarm.series.endswith("#sessions")]
+    assert bursts
+    for alarm in bursts:
+        assert ran.found_in(alarm).seconds in (10, 60, 300, 1800)
+        assert any(point.end <= opened(alarm) for point in ran.found_in(alarm).points)
 
 
 def test_pictures_are_small_and_the_same_each_time(tmp_path):
