@@ -45,14 +45,6 @@ class CommandScope(msgspec.Struct, frozen=True, omit_defaults=True):
         pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
         return all(mine in ("", theirs) for mine, theirs in pairs)
 
-    @property
-    def narrowness(self) -> tuple[bool, bool, bool]:
-        """Rank how specific the scope is: one that names a session beats any agent's, and that any use case's.
-
-        Of the scopes that cover one request no two rank the same, so gateways agree in whatever order they have read.
-        """
-        return bool(self.session), bool(self.agent), bool(self.use_case)
-
 
 class CommandReason(msgspec.Struct, frozen=True):
     """Why a command was issued, for whoever is refused by it. `usd_per_hour` is decimal dollars."""

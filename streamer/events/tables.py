@@ -72,13 +72,6 @@ def csv_rows_of(record: bytes) -> Iterator[dict[str, Any] | Rejected]:
     return csv_rows(io.StringIO(record.decode("utf-8-sig"), newline=""))
 
 
-def parquet_rows(source: Any) -> Iterator[dict[str, Any] | Rejected]:
-    """Read the rows of a Parquet file; raises OSError and ValueError (of which Arrow's are) for what is none."""
-    with parquet.ParquetFile(source) as file:
-        for batch in file.iter_batches():
-            yield from batch_rows(batch)
-
-
 def batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Rejected]:
     """Give the rows of a batch; raises ValueError for names that come twice in a map."""
     batch = pa.record_batch(list(map(_as_fine_as_python, batch.columns)), names=batch.schema.names)

@@ -9,7 +9,7 @@ import msgspec
 from streamer.page.bands import Bands
 from streamer.page.ring import Ring
 from streamer.pricing.money import COST_KINDS, femtodollars
-from streamer.records import Rollup, Scope
+from streamer.records import Rollup
 from streamer.windows.totals import Metric
 
 # Slots of a series: what a chart of a screen's width can show.
@@ -152,8 +152,3 @@ def nanodollars(rollup: Rollup, kind: str) -> int:
     """Give what a rollup holds of one kind of cost; a fraction of a nanodollar is left out."""
     amount = rollup.usd_by_kind.get(kind)  # type: ignore[call-overload]
     return femtodollars(amount) // _FEMTO_A_NANO if amount else 0
-
-
-def scope_names(scope: Scope) -> dict[str, str]:
-    """Give the parts of a scope that are named."""
-    return {name: value for name in Scope.__struct_fields__ if (value := getattr(scope, name))}
