@@ -3,14 +3,14 @@
 Pure, and exact: the parts of every gap add up to it, to the last decimal.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal
 
 import msgspec
 
-from streamer.pricing.money import ZERO, plain
+from streamer.pricing.money import ZERO, added, less, plain
 from streamer.reconcile.bill import Bill, Charge
 from streamer.reconcile.stream import Key, Spent
 
@@ -27,7 +27,8 @@ Reason = Literal[
 ]
 REASONS: tuple[Reason, ...] = Reason.__args__  # type: ignore[attr-defined]
 _FEMTO = Decimal("1e-15")
-_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+# Of tokens at a price: no ratio has an end.
+_RATIOS = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -69,19 +70,19 @@ class _Billed(msgspec.Struct):
     def add(self, charge: Charge) -> None:
         self.services.add(charge.service)
         if charge.kind == "credit":
-            self.credits = _EXACT.add(self.credits, charge.usd)
+            self.credits = added((self.credits, charge.usd))
         elif charge.kind == "other":
-            self.other = _EXACT.add(self.other, charge.usd)
+            self.other = added((self.other, charge.usd))
         else:
             self.rows += 1
-            self.usage = _EXACT.add(self.usage, charge.usd)
+            self.usage = added((self.usage, charge.usd))
             self.tokens += charge.tokens or 0
             # A row of nothing, as bills have many, leaves nothing out.
             self.tells_tokens = self.tells_tokens and (charge.tokens is not None or not charge.usd)
 
     @property
     def usd(self) -> Decimal:
-        return _sum((self.usage, self.credits, self.other))
+        return added((self.usage, self.credits, self.other))
 
 
 def reconcile(stream: Mapping[Key, Spent], bill: Bill) -> Reconciliation:
@@ -111,14 +112,14 @@ def _cell(key: Key, spent: Spent, billed: _Billed, last: date) -> Cell:
     day, model, tenant = key
     services = ", ".join(sorted(filter(None, billed.services)))
     because = _parts(spent, billed, late=day > last)
-    gap = _sum((billed.usd, spent.usd.copy_negate()))
+    gap = less(billed.usd, spent.usd)
     explained = {name: plain(usd) for name, usd in because.items() if usd}
     return Cell(day, services, model, tenant, plain(spent.usd), plain(billed.usd), plain(gap), explained)
 
 
 def _parts(spent: Spent, billed: _Billed, late: bool) -> dict[Reason, Decimal]:
     found: dict[Reason, Decimal] = {"credits": billed.credits, "other_charges": billed.other}
-    gap = _sum((billed.usage, spent.usd.copy_negate()))
+    gap = less(billed.usage, spent.usd)
     if not billed.rows:
         found["not_yet_billed" if late else "not_in_bill"] = gap
     elif not spent.events:
@@ -126,30 +127,23 @@ def _parts(spent: Spent, billed: _Billed, late: bool) -> dict[Reason, Decimal]:
     elif spent.unpriced and gap > 0:
         found["unpriced"] = gap
     elif billed.tells_tokens and billed.tokens and spent.tokens:
-        more = _EXACT.multiply(billed.tokens - spent.tokens, _EXACT.divide(billed.usage, billed.tokens))
-        found["volume"] = _EXACT.quantize(more, _FEMTO)
+        more = _RATIOS.multiply(billed.tokens - spent.tokens, _RATIOS.divide(billed.usage, billed.tokens))
+        found["volume"] = _RATIOS.quantize(more, _FEMTO)
         # The rest, so that both add up to the gap whatever the division leaves.
-        found["price"] = _sum((gap, found["volume"].copy_negate()))
+        found["price"] = less(gap, found["volume"])
     else:
         found["unexplained"] = gap
     return found
 
 
 def _total(cells: list[Cell], bill: Bill) -> Reconciliation:
-    sums = {reason: _sum(cell.because.get(reason, ZERO) for cell in cells) for reason in REASONS}
+    sums = {reason: added(cell.because.get(reason, ZERO) for cell in cells) for reason in REASONS}
     return Reconciliation(
-        stream=_sum(cell.stream for cell in cells),
-        bill=_sum(cell.bill for cell in cells),
-        gap=_sum(cell.gap for cell in cells),
+        stream=added(cell.stream for cell in cells),
+        bill=added(cell.bill for cell in cells),
+        gap=added(cell.gap for cell in cells),
         because={reason: usd for reason, usd in sums.items() if usd},
         left_out=bill.left_out,
         usd_left_out=bill.usd_left_out,
         cells=cells,
     )
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for amount in amounts:
-        total = _EXACT.add(total, amount)
-    return total
