@@ -1,6 +1,6 @@
 """The clock of the edge rooms, and the conversions between epoch seconds and datetimes.
 
-Pure rooms take ``now`` as an argument (epoch seconds, float); only kafka, ingest, web and demo call `wall`.
+Pure rooms take ``now`` as an argument (epoch seconds, float); only rooms with I/O, and the commands, call `wall`.
 """
 
 import time

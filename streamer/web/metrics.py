@@ -163,7 +163,8 @@ class Metrics:
         )
         self.requests = self._counter(
             "tidegate_ingest_requests",
-            "HTTP requests with usage, those to `/v1/traces` and `/v1/firehose` too, by the status of `/v1/events`",
+            "requests to `/v1/events`, `/v1/traces` and `/v1/firehose`; the status is that of `/v1/events`, "
+            "which OTLP and Firehose are told in their own words (202 as 200)",
             "status",
         )
         self.page_lookers = self._gauge(
@@ -180,13 +181,6 @@ class Metrics:
             "verdict",
             "outcome",
         )
-
-    def without_incidents(self) -> None:
-        """Tell nothing of incidents, commands and receivers: another worker has them, and tells."""
-        self.incidents_open.set(0)
-        self.commands_live.set(0)
-        self.receivers_failing.clear()
-        self.notifications_held.clear()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         self.declared.append(Declared(f"{name}_total", "counter", labels, about))
