@@ -109,30 +109,36 @@ class BurstJudge:
         )
 
     def _open(self, models: Models, excess: Excess, values: Values, window: OpenWindow, at: float) -> None:
+        """Open a case, unless nobody is to be woken for it; what is dear to find out is asked last."""
         much = self._is_much(excess)
         reading = self._reading(excess, ZERO)
-        # Where things have a price, nobody is woken for cents.
-        cents = values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour)
-        if cents or models.is_habit(window.start, values[_REQUESTS]):
+        if self._is_cheap(reading, values, much) or models.is_habit(window.start, values[_REQUESTS]):
             return
         # Asked before the book does, for looking for causes at each event above a ceiling takes long.
         if not self._book.fatigue.allows("burst", reading.score, at):
             return
-        entity, metric = models.entity, excess.metric
         parts = Parts(window, self._expected)
-        causes = parts.causes(entity, metric)
-        if any(cause.level == "session" and cause.share >= _LONE for cause in causes) and not much:
+        causes = parts.causes(models.entity, excess.metric)
+        if not much and _is_one_session(causes):
             return
-        culprit = parts.culprit(entity, metric)
+        culprit = parts.culprit(models.entity, excess.metric)
+        if not self._is_habit_of(culprit, values, window):
+            told = f"{reading.reason}{spelled(causes)}"
+            self._tell(models, excess, culprit, at, _with(reading, told, causes))
+
+    def _is_cheap(self, reading: Reading, values: Values, much: bool) -> bool:
+        """Where things have a price, nobody is woken for cents."""
+        return values[_USD] > 0 and not much and not self._floor.passes(reading.usd_per_hour)
+
+    def _is_habit_of(self, culprit: Entity, values: Values, window: OpenWindow) -> bool:
         behind = self._registry.get(culprit)
-        if behind and behind.is_habit(window.start, values[_REQUESTS]):
-            return
-        scope = scope_of(culprit)
-        series = self._book.series(entity, metric)
-        usual = models.surge.usual_cost
-        standing = Standing(series, "burst", entity, metric, scope, at, excess.windows, usual_usd=usual)
-        told = f"{reading.reason}{spelled(causes)}"
-        self._book.open(standing, _with(reading, told, causes))
+        return behind is not None and behind.is_habit(window.start, values[_REQUESTS])
+
+    def _tell(self, models: Models, excess: Excess, culprit: Entity, at: float, reading: Reading) -> None:
+        entity, scope, usual = models.entity, scope_of(culprit), models.surge.usual_cost
+        series = self._book.series(entity, excess.metric)
+        found = Standing(series, "burst", entity, excess.metric, scope, at, excess.windows, usual_usd=usual)
+        self._book.open(found, reading)
 
     def _is_much(self, excess: Excess) -> bool:
         """Tell whether there is more above normal than one busy session would explain."""
@@ -184,6 +190,11 @@ _USD, _TOKENS, _REQUESTS = METRICS.index("usd"), METRICS.index("tokens"), METRIC
 _LONE, _SESSIONS = 0.6, 3.0
 # At this share of its ceiling a burst is over.
 _HALF = 0.5
+
+
+def _is_one_session(causes: Iterable[Cause]) -> bool:
+    """Tell whether one session is behind it alone."""
+    return any(cause.level == "session" and cause.share >= _LONE for cause in causes)
 
 
 def _ceiling(case: Standing, models: Models, baseline: RateBaseline) -> float:
