@@ -122,6 +122,13 @@ def test_a_slow_rate_limit_still_lets_single_requests_through_and_says_when() ->
     assert known.decide(REQUEST, NOW + 4.5).retry_after == 2
 
 
+def test_a_rate_limit_in_force_is_not_forgotten() -> None:
+    known = admission(command("limit_rate", CommandScope("acme"), requests_per_minute=60))
+    assert admitted(known, 0) == [True]
+    known.forget(NOW)
+    assert admitted(known, 0, 1) == [False, True]
+
+
 def test_over_a_minute_a_rate_limit_lets_no_more_through_than_it_says() -> None:
     known = admission(command("limit_rate", CommandScope("acme"), requests_per_minute=300))
     assert sum(admitted(known, *[n / 100 for n in range(6000)])) in range(295, 306)

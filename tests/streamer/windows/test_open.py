@@ -1,6 +1,6 @@
 """An open window adds up exactly, holds no more than it should whatever comes, and goes on where it was left."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.events.usage import UsageEvent
-from streamer.windows.entity import Entity, entities_of
+from streamer.windows.entity import OTHER, TENANT, Entity, entities_of
 from streamer.windows.gauge import Ceilings
 from streamer.windows.open import OpenWindow
-from streamer.windows.totals import Totals
+from streamer.windows.totals import METRICS, Metric, Totals
 from tests.streamer.samples import event
 
 FEW = st.sampled_from(["", "a", "b"])
@@ -188,3 +188,40 @@ def test_what_is_not_watched_passes_nothing_and_changed_ceilings_hold_from_the_n
     passed = watched.add(event(requests=1, agent="new"), (0, "free"))
     assert passed
     assert [gauge.entity.level for gauge in passed] == ["tenant"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(priced(FEW), st.sampled_from([metric for metric in METRICS if metric != "usd"]))
+def test_what_an_entity_had_is_shared_among_its_models_sessions_and_tools(events: list[Priced], metric: Metric) -> None:
+    found = filled(1000, events)
+    for entity in found.totals():
+        own = [one for one, _ in events if entity in entities_of((one.use_case, one.agent, one.model))]
+        shares = found.shares(entity, metric)
+        assert shares["tool"] == Counter(one.tool for one in own if one.tool)
+        for level in ("model", "session"):
+            had = {
+                name: judged([one for one in own if getattr(one, level) == name], metric) for name in names(own, level)
+            }
+            assert shares[level] == {name: amount for name, amount in had.items() if amount}
+
+
+def test_credits_are_no_part_of_what_somebody_spent() -> None:
+    found = filled(1000, [(event(session="a"), (7, "given")), (event(session="b"), (-3, "given"))])
+    assert found.shares(TENANT, "usd")["session"] == {"a": 7}
+
+
+def test_more_tools_than_are_told_apart_are_others() -> None:
+    calls = [(event(tool=f"tool-{number}"), (0, "free")) for number in (*range(66), 0)]
+    tools = filled(1000, calls).shares(TENANT, "tool_calls")["tool"]
+    assert (len(tools), tools["tool-0"], tools["tool-63"], tools[OTHER]) == (65, 2, 1, 2)
+
+
+def names(events: list[UsageEvent], field: str) -> set[str]:
+    return {getattr(one, field) for one in events}
+
+
+def judged(events: list[UsageEvent], metric: Metric) -> int:
+    totals = Totals()
+    for one in events:
+        totals.add(one, (0, "free"))
+    return totals.judged(metric)
