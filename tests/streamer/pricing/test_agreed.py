@@ -59,6 +59,12 @@ def test_a_price_for_a_tenant_is_for_no_other() -> None:
     assert [usd(prices, call(tenant=tenant)) for tenant in ("acme", "beta", "gamma")] == [2, 1, 2]
 
 
+def test_a_name_without_a_star_is_of_one_model_only() -> None:
+    prices = book({"model": "alpha-large", **TOKENS})
+    others = [call(model) for model in ("alpha-large-2", "alpha-largo", "alpha-larg")]
+    assert [prices.cost(one) for one in others] == [(0, "unpriced")] * 3
+
+
 def test_a_price_of_each_for_a_tenant_is_for_no_other() -> None:
     prices = book({"kind": "tool", "each": "2"}, {"tenant": "beta", "kind": "tool", "each": "1"})
     called = [event(kind="tool", tool_calls=1, tenant=tenant) for tenant in ("acme", "beta", "gamma")]

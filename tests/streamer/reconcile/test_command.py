@@ -114,6 +114,21 @@ def test_a_bill_is_held_against_a_replay_by_day_model_and_tag(rollups: Path, tmp
     assert by_key["gpt-4o", "acme"]["service"] == "OpenAI API"
 
 
+def test_corrections_and_taxes_of_a_bill_are_no_usage(rollups: Path, tmp_path: Path) -> None:
+    rows = [
+        {"BilledCost": usd, "ChargeCategory": category}
+        for usd, category in (
+            ("-2", "Usage"),
+            ("-1", "Credit"),
+            ("0.5", "Adjustment"),
+            ("0.7", "Tax"),
+            ("3", "Purchase"),
+        )
+    ]
+    because = found(rollups, billed(tmp_path / "bill.csv", *rows))["because"]
+    assert (because["credits"], because["other_charges"]) == ("-2.5", "3.7")
+
+
 def test_the_streams_side_is_all_that_was_spent(rollups: Path) -> None:
     table = parquet.read_table(rollups).to_pylist()
     whole = sum((row["usd"] for row in table if row["level"] == "tenant"), ZERO)
