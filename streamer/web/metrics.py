@@ -182,6 +182,13 @@ class Metrics:
             "outcome",
         )
 
+    def without_incidents(self) -> None:
+        """Tell nothing of incidents, commands and receivers: another worker has them, and tells."""
+        self.incidents_open.set(0)
+        self.commands_live.set(0)
+        self.receivers_failing.clear()
+        self.notifications_held.clear()
+
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         self.declared.append(Declared(f"{name}_total", "counter", labels, about))
         return Counter(name, about, labels, registry=self.registry)
