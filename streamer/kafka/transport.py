@@ -18,6 +18,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from streamer.kafka.connection import LOOK_UP_MS, consumer_of
+from streamer.kafka.unreadable import UnreadableError, gap_of
 
 log = structlog.get_logger()
 # Short, because a seek has to wait for a fetch under way, and the embedded broker answers only when it is over.
@@ -61,10 +62,15 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             request_timeout_ms=round(max(40.0, kafka.session_timeout_seconds + 10) * 1000),
         )
 
-    async def fetch(self, partitions: set[TP], seconds: float) -> dict[TP, tuple[int, Sequence[Any]]]:
+    async def fetch(self, partitions: set[TP], seconds: float, most: int) -> dict[TP, tuple[int, Sequence[Any]]]:
         """Fetch; gives the position after it of each of `partitions`, and the records that led there."""
         consumer = self._ensure_consumer()
-        found = await self._fetch_records(consumer, partitions, timeout=seconds, max_records=_MOST_RECORDS)
+        try:
+            found = await self._fetch_records(consumer, partitions, timeout=seconds, max_records=most)
+        except UnicodeDecodeError as error:
+            if gap := gap_of(error):
+                raise UnreadableError(gap, str(error)) from None
+            raise
         # No await from here on, so that the positions are those behind the records.
         assigned = consumer.assignment()
         states = {tp: _state(consumer, tp) for tp in partitions if tp in assigned}
@@ -81,6 +87,8 @@ class RunConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bases: dict[TP, int] = {}
+        # Up to where partitions are read a record at a time, for what follows cannot be read.
+        self._careful: dict[TP, int] = {}
         # A fetch and a seek must not interleave: the records of a fetch would be taken to begin where the seek ended.
         self._fetching = asyncio.Lock()
         self.adopt: Callable[[set[TP]], Awaitable[Mapping[TP, int]]] = _nothing
@@ -110,6 +118,7 @@ class RunConsumer(driver.Consumer):
         """
         async with self._fetching:
             self._bases.clear()
+            self._careful.clear()
             sources = {TP(*tp) for tp in self.assignment()}
             # First: it makes sure that whoever had the partitions before us neither writes nor commits any more.
             wanted = await self.adopt(sources)
@@ -165,16 +174,34 @@ class RunConsumer(driver.Consumer):
         return cast(_ConsumerThread, self._thread)
 
     async def _runs(self, active: set[TP], seconds: float) -> list[tuple[TP, Message]]:
+        careful = {tp for tp in active if self._bases.get(tp, 0) <= self._careful.get(tp, BEGINNING)}
+        most = 1 if careful else _MOST_RECORDS
         try:
-            found = await self._thread.call_thread(self._own_thread.fetch, active, seconds)
+            found = await self._thread.call_thread(self._own_thread.fetch, careful or active, seconds, most)
+        except UnreadableError as error:
+            return self._messages(await self._pass_by(error))
         except OffsetOutOfRangeError as error:
             for tp, offset in error.args[0].items():
                 await self._restart(TP(*tp), offset)
             return []
         except NoOffsetForPartitionError:
             return []  # from before the partition was given its position
-        runs = (self._run(TP(*tp), end, records) for tp, (end, records) in found.items())
+        return self._messages([self._run(TP(*tp), end, records) for tp, (end, records) in found.items()])
+
+    def _messages(self, runs: Iterable[Run | None]) -> list[tuple[TP, Message]]:
         return [(run.tp, _message(run, self.app.consumer_generation_id)) for run in runs if run]
+
+    async def _pass_by(self, error: UnreadableError) -> list[Run]:
+        """Go back to what was handed over, and over the gap where that is where it begins."""
+        for tp, base in list(self._bases.items()):
+            await self._go_to(tp, base)
+        tp, begin, end = error.gap
+        if self._bases.get(tp) != begin:
+            self._careful[tp] = begin
+            return []
+        log.error("records that cannot be read are passed by", tp=str(tp), offset=begin, until=end, why=error.why)
+        await self._go_to(tp, end)
+        return [Run(tp, begin, end, ())]
 
     def _run(self, tp: TP, end: int, records: Sequence[Any]) -> Run | None:
         base = self._bases.get(tp)

@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record import default_records
 from faust.types import TP
 
 from streamer.config import KafkaConfig
@@ -79,9 +81,9 @@ class Bench:
             await admin.create_topics([NewTopic(self.topic, partitions, 1)])
 
     async def produce(self, values: Iterable[bytes], partition: int = 0) -> None:
-        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all") as producer:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all") as sender:
             for value in values:
-                await producer.send(self.topic, value, partition=partition)
+                await sender.send(self.topic, value, partition=partition)
 
     async def committed(self, partition: int = 0) -> int | None:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=self.kafka.group)
@@ -203,6 +205,38 @@ async def test_a_position_that_the_log_does_not_hold_is_told_and_the_log_read_fr
     async with bench.reading({bench.tp(): 99}) as reader:
         await reader.until(lambda: len(reader.values()) == 10)
         assert reader.restarts == [(bench.tp(), 0)]
+
+
+class _Bytes(str):
+    """A name that is no UTF-8, as clients of C may write one."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_record_that_cannot_be_read_is_passed_by_with_what_follows_in_its_batch(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (message_accumulator, producer):
+        # The compiled one makes sure that names are text.
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", default_records._DefaultRecordBatchBuilderPy)
+    bench = Bench(broker.bootstrap)
+    await bench.create(2)
+    async with AIOKafkaProducer(bootstrap_servers=bench.bootstrap, acks="all", linger_ms=500) as sender:
+        for batch in (numbers(0, 10), numbers(10, 20), numbers(20, 30), numbers(30, 40)):
+            for number in batch:
+                headers = [(_Bytes("x"), b"")] if number in {b"7", b"20"} else []
+                await sender.send(bench.topic, number, partition=0, headers=headers)
+                await sender.send(bench.topic, number, partition=1)
+            await sender.flush()
+    read = [*numbers(0, 7), *numbers(10, 20), *numbers(30, 40)]
+    async with bench.reading() as reader:
+        await reader.until(lambda: len(reader.values()) == len(read) + 40)
+        assert_gapless(reader.runs)
+        assert [record.value for run in reader.runs if run.tp == bench.tp() for record in run.records] == read
+        await reader.until(lambda: reader.consumer.handed_over(bench.tp()) == 40)
 
 
 async def test_marks_of_transactions_are_part_of_a_run_and_what_was_aborted_is_not(
