@@ -38,7 +38,7 @@ def loop() -> tuple[Incident, History]:
         after=20,
     )
     told = incident(alert)
-    told.note("told gateways to pause tenant=acme/session=s-20418 until 09:56:20 UTC")
+    told.note("told gateways to pause tenant=acme/session=s-20418 until 09:56:20 UTC, renewed while it goes on")
     told.note("gateway eu-1: applied at 09:41:21 UTC")
     told.commands = ["tenant=acme/session=s-20418"]
     calls = [2, 0, 1, 3, 0, 0, 2, 1, 2, 0, 1, 2, 14, 31]
