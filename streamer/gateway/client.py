@@ -75,6 +75,8 @@ class GatewayClient:
 
     async def read_within(self, seconds: float) -> bool:
         """Wait for the topic to be read, for so many `seconds` from when the first did; False if that was in vain."""
+        if self.caught_up.is_set():  # as for all calls but the first: a timeout costs more than a decision
+            return True
         if self._patient_until is None:
             self._patient_until = asyncio.get_running_loop().time() + seconds
         with suppress(TimeoutError):

@@ -101,13 +101,13 @@ class UsageSink:
 
     async def _gather(self) -> None:
         """Put a batch together, unless there is one that was not taken yet."""
-        if not self._batch:
-            self._batch.append(await self._waiting.get())
-            while not self._waiting.empty() and not self._is_full():
-                self._batch.append(self._waiting.get_nowait())
-
-    def _is_full(self) -> bool:
-        return len(self._batch) >= _MOST_AT_ONCE or sum(map(len, self._batch)) >= _ENOUGH_BYTES
+        if self._batch:
+            return
+        self._batch.append(await self._waiting.get())
+        size = len(self._batch[0])
+        while not self._waiting.empty() and len(self._batch) < _MOST_AT_ONCE and size < _ENOUGH_BYTES:
+            self._batch.append(self._waiting.get_nowait())
+            size += len(self._batch[-1])
 
 
 class _Posted:
