@@ -169,22 +169,14 @@ def test_a_runaway_is_told_of_before_an_eighth_of_the_budget_is_gone_and_closes_
     assert found.spent - before == pytest.approx(share * LIMIT, rel=1e-6)
 
 
-def test_a_slow_runaway_is_told_of_within_a_day() -> None:
-    """Three and a half times the even pace, day and night."""
+@pytest.mark.parametrize(("times", "pair"), [(3.5, BURN[2]), (2.1, BURN[3])])
+def test_a_slow_runaway_is_told_of_within_a_day(times: float, pair: BurnParams) -> None:
+    """So many times the even pace, day and night; any working week has less."""
     found = burning()
-    ((line, at), *_) = told(found, steady(3.5 * 3 / 30, 0, 3 * DAY, 60))
+    ((line, at), *_) = told(found, steady(times * 3 / 30, 0, 3 * DAY, 60))
     assert line == "burn"
     assert at <= DAY
-    assert found.burning == BURN[2]
-
-
-def test_what_runs_day_and_night_is_told_of_within_a_day_where_it_takes_half_the_period() -> None:
-    """2.1 times the even pace: more than any working week."""
-    found = burning()
-    ((line, at), *_) = told(found, steady(2.1 * 3 / 30, 0, 3 * DAY, 60))
-    assert line == "burn"
-    assert at <= DAY
-    assert found.burning == BURN[3]
+    assert found.burning == pair
 
 
 def test_what_ends_soon_enough_is_not_told_of() -> None:
